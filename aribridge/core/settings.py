@@ -1,0 +1,186 @@
+"""Every setting of the gateway, with its default, meaning and unit.
+
+The one place where settings are defined: ``config`` reads TOML and the environment into these classes, ``aribridge
+init`` writes them out as a commented file, and each part of the gateway is handed its own section.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def setting(default: Any, doc: str, unit: str = "", *, secret: bool = False) -> Any:
+    """Define a setting: its default, a sentence about it, the unit of its value."""
+    metadata = {"doc": doc, "unit": unit, "secret": secret}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+def section(kind: Any, doc: str) -> Any:
+    """Define a subsection."""
+    return field(default_factory=kind, metadata={"doc": doc})
+
+
+@dataclass
+class ServerSettings:
+    """Where clients connect."""
+
+    listen: str = setting(
+        "127.0.0.1:8188", "Address for browsers: HTTP, WebSocket, the Janus API, the console.", "host:port"
+    )
+    admin: str = setting("127.0.0.1:8189", "Address for operators: /healthz /readyz /metrics /version.", "host:port")
+    origins: list[str] = setting(
+        [], "Origins of web pages that may use the gateway from a browser.", "scheme://host[:port]"
+    )
+    console: bool = setting(False, "Serve the operator console on /.")
+    drain_seconds: float = setting(
+        5.0, "How long in-flight requests may take to finish when the gateway stops.", "seconds"
+    )
+
+
+@dataclass
+class WebRtcSettings:
+    """Peer connections: addresses, ports, time limits."""
+
+    udp: str = setting(
+        "",
+        "UDP port for all peers, or a range with a port for each; empty: the port of server.listen.",
+        "port or first-last",
+    )
+    bind: list[str] = setting(
+        [],
+        "Addresses of this machine to use; empty: the host of server.listen, all of them for 0.0.0.0 or ::.",
+        "IP address",
+    )
+    public: list[str] = setting(
+        [], "Addresses to announce instead of the bound ones, where a NAT forwards the UDP port.", "IP address"
+    )
+    ice_servers: list[dict[str, Any]] = setting(
+        [], 'STUN and TURN servers told to clients, and used by the gateway: {urls=[...], username="", credential=""}.'
+    )
+    connect_seconds: float = setting(
+        15.0, "Time for a peer to connect and open a data channel, after which it is dropped.", "seconds"
+    )
+    consent_seconds: float = setting(8.0, "Silence after which a peer counts as dead (at most 10).", "seconds")
+    peers: int = setting(10_000, "Most peer connections at once.")
+    channels: int = setting(64, "Most data channels of one peer.")
+
+
+@dataclass
+class AsteriskSettings:
+    """One Asterisk ([[asterisk]], repeated for several)."""
+
+    name: str = setting("pbx", "What clients and scripts call this Asterisk.")
+    url: str = setting("", "Base URL of its ARI, such as http://127.0.0.1:8088/ari.", "URL")
+    user: str = setting("aribridge", "User of ari.conf.")
+    password: str = setting("", "Password of that user; better in a file or in the environment.", secret=True)
+    password_file: str = setting("", "File that holds the password, mode 0600.", "path")
+    app: str = setting("aribridge", "Stasis application of the gateway on this Asterisk; its own alone.")
+    events: Literal["all", "app"] = setting(
+        "all", "all: events of every channel, bridge, endpoint and device; app: of what is in the application."
+    )
+    timeout: float = setting(10.0, "Time for Asterisk to answer a command.", "seconds")
+    connections: int = setting(16, "HTTP connections for commands (Asterisk's sessionlimit bounds all of its clients).")
+    ca_file: str = setting("", "CA certificate to trust for https; empty: the system's.", "path")
+
+
+@dataclass
+class JwtSettings:
+    """One key that signs tokens ([[auth.jwt]], repeated for several)."""
+
+    algorithm: Literal["HS256", "RS256", "EdDSA"] = setting(
+        "HS256", "Signature algorithm; a token with another one is refused."
+    )
+    key_file: str = setting("", "The secret (HS256, 32 bytes or more) or the public key in PEM.", "path")
+    audience: str = setting("", "Required aud claim; empty: none is required, and a token that has one is refused.")
+    issuer: str = setting("", "Required iss claim; empty: not checked.")
+
+
+@dataclass
+class JanusAuthSettings:
+    """Janus API credentials."""
+
+    api_secret_file: str = setting("", "File with the static apisecret; empty: none.", "path")
+    token_secret_file: str = setting("", "File with the secret of Janus's HMAC-signed tokens; empty: none.", "path")
+    ops: list[str] = setting([], "ARI operations that Janus credentials allow, as globs; empty: none.", "glob")
+
+
+@dataclass
+class AuthSettings:
+    """Who gets in. Nothing configured: nobody."""
+
+    jwt: list[JwtSettings] = field(default_factory=list, metadata={"doc": "Keys that sign tokens."})
+    leeway: float = setting(10.0, "Clock difference allowed when token times are checked.", "seconds")
+    janus: JanusAuthSettings = section(JanusAuthSettings, "Janus API credentials.")
+
+
+@dataclass
+class JanusSettings:
+    """The Janus API door."""
+
+    session_seconds: float = setting(60.0, "A session without activity ends after this.", "seconds")
+    reclaim_seconds: float = setting(
+        30.0,
+        "A session whose connection dropped can be claimed for this long; its events are kept meanwhile.",
+        "seconds",
+    )
+    sessions: int = setting(10_000, "Most sessions at once.")
+    handles: int = setting(16, "Most handles of one session.")
+    queue: int = setting(1000, "Most events kept for a session that nobody reads.", "events")
+
+
+@dataclass
+class ScriptSettings:
+    """Lua scripts in the path of commands and events."""
+
+    files: list[str] = setting(
+        ["stock:main.lua"],
+        "Scripts, asked in this order; stock: is the folder of Lua files that the gateway brings.",
+        "path",
+    )
+    hook_seconds: float = setting(10.0, "Longest time for one run of a hook.", "seconds")
+    budget_ms: int = setting(50, "Most CPU time between two yields of a hook.", "milliseconds")
+    memory_mb: int = setting(64, "Most memory of one script.", "MiB")
+
+
+@dataclass
+class LimitSettings:
+    """Bounds for each connection."""
+
+    frame: int = setting(65536, "Largest message that a client may send.", "bytes")
+    inflight: int = setting(64, "Requests of one connection at once.")
+    subscriptions: int = setting(32, "Subscriptions of one connection.")
+    connections: int = setting(10_000, "Connections at once.")
+    hello_seconds: float = setting(10.0, "Time for a connection without a Bearer token to say hello.", "seconds")
+    outbox_messages: int = setting(10_000, "Messages that may wait for a slow client, after which it is dropped.")
+    outbox_bytes: int = setting(8_388_608, "Bytes that may wait for a slow client, after which it is dropped.", "bytes")
+    request_seconds: float = setting(30.0, "Longest timeout_ms that a client may ask for.", "seconds")
+    ping_seconds: float = setting(25.0, "Time between two pings to a client that said hello.", "seconds")
+    pong_seconds: float = setting(10.0, "Time for a client to answer a ping.", "seconds")
+
+
+@dataclass
+class LogSettings:
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least severity that is logged.")
+    format: Literal["auto", "console", "json"] = setting(
+        "auto", "console for people, json for machines; auto: console on a terminal."
+    )
+
+
+@dataclass
+class Settings:
+    """The whole configuration."""
+
+    server: ServerSettings = section(ServerSettings, "Where clients connect.")
+    webrtc: WebRtcSettings = section(WebRtcSettings, "Peer connections.")
+    asterisk: list[AsteriskSettings] = field(default_factory=list, metadata={"doc": "Each Asterisk."})
+    auth: AuthSettings = section(AuthSettings, "Who gets in.")
+    janus: JanusSettings = section(JanusSettings, "The Janus API door.")
+    scripts: ScriptSettings = section(ScriptSettings, "Lua scripts.")
+    limits: LimitSettings = section(LimitSettings, "Bounds for each connection.")
+    log: LogSettings = section(LogSettings, "The log.")
+    state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")

@@ -1,0 +1,35 @@
+"""What carries frames between a client and the gateway: the one shape that WebSockets and data channels share."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+
+class CarrierClosed(Exception):
+    """The carrier is gone; nothing more can be sent on it."""
+
+
+class Receiver(Protocol):
+    """Who takes what arrives on a carrier. Both calls are synchronous, quick, and must not raise."""
+
+    def received(self, frame: str | bytes) -> None:
+        """One whole message, in the order of its sending; str for text, bytes for binary."""
+
+    def closed(self, reason: str) -> None:
+        """The carrier is gone, told exactly once; nothing is received after it."""
+
+
+class Carrier(Protocol):
+    """A message-oriented, ordered connection to one client."""
+
+    kind: Literal["websocket", "datachannel"]
+    peer: str
+    """Where the client is, for logs: an address, or the label of a channel and its peer."""
+    max_send: int
+    """Largest message in bytes that the other side takes (and we send): at most 65536."""
+
+    async def send(self, frame: str) -> None:
+        """Send one text message; return when the carrier has room for more. Raises CarrierClosed."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close after what was sent; idempotent. ``code`` is a WebSocket close code (data channels have none)."""
