@@ -90,7 +90,7 @@ class PrivateApt:
 def configured_mirrors() -> list[str]:
     """Debian mirrors in the machine's own apt sources, one-line and deb822 alike, as apt itself reads them.
 
-    Going by the name mirrors have (`…/debian`) is enough: a wrong guess fails the signature check and the next is tried.
+    Going by their usual name (`…/debian`) is enough: a wrong guess fails the signature check and the next is tried.
     """
     printed = run(["apt-get", "-o", "Debug::NoLocking=1", "--print-uris", "update"], UPDATE_DEADLINE)
     mirrors = re.findall(r"^'(https?://\S+?)/dists/\S+InRelease'", printed, re.MULTILINE)

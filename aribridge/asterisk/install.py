@@ -1,4 +1,4 @@
-"""Installs a private Asterisk from Debian's packages: rootless, outside the system, checked by apt against Debian's keys."""
+"""Installs a private Asterisk from Debian's packages, rootless, their signatures checked by apt."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ ELSEWHERE = (
 def install(
     release: Release, cache: Path | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Installation:
-    """The private Asterisk of a release; the first call downloads it (about 80 MB), later ones find it within milliseconds.
+    """The private Asterisk of a release; the first call downloads it (about 80 MB), later ones find it at once.
 
-    22 comes from Debian forky, 16 from bullseye, into `<cache>/asterisk-<release>`; `installed.json` there records every
-    package with its version. `progress` gets one line per step. Raises InstallError, which says what to do instead.
+    22 comes from Debian forky, 16 from bullseye, into `<cache>/asterisk-<release>`; `installed.json` there records
+    every package with its version. `progress` gets one line per step.
+    Raises InstallError, which says what to do instead.
     """
     cache = cache or cache_folder()
     folder = cache / f"asterisk-{release}"
@@ -48,7 +49,7 @@ def install(
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `$ARIBRIDGE_CACHE`, else `aribridge` in the user's cache folder (XDG base directories)."""
+    """Where downloads are kept: `$ARIBRIDGE_CACHE`, else `aribridge` in the XDG cache folder."""
     if own := os.environ.get("ARIBRIDGE_CACHE"):
         return Path(own).absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "aribridge"
