@@ -1,0 +1,93 @@
+"""From values to frames: what the gateway sends (protocol v1), as JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from aribridge.protocol.goodbyes import GOODBYES
+from aribridge.protocol.problems import Problem
+
+_json = msgspec.json.Encoder()
+_PART_OVERHEAD = 160
+
+
+def encode(message: Mapping[str, Any]) -> str:
+    """Encode a message; bodies that came as JSON text go through untouched, wrapped in ``raw``."""
+    return _json.encode(message).decode()
+
+
+def raw(body: bytes | str) -> msgspec.Raw:
+    """Mark JSON text so that it is sent as it is."""
+    return msgspec.Raw(body)
+
+
+def reply(ident: int | str | None, status: int, body: Any = None, **more: Any) -> dict[str, Any]:
+    """The terminal answer to a request."""
+    return {"type": "reply", "id": ident, "status": status, "body": body, **more}
+
+
+def error(ident: int | str | None, problem: Problem) -> dict[str, Any]:
+    """The terminal answer to a request that failed."""
+    return {"type": "reply", "id": ident, "status": problem.status, "error": problem.to_error()}
+
+
+def goodbye(slug: str, detail: str, after_ms: int = 0) -> dict[str, Any]:
+    """The last message of a connection."""
+    kind = GOODBYES[slug]
+    return {
+        "type": "goodbye",
+        "code": kind.code,
+        "slug": slug,
+        "reconnect": kind.reconnect,
+        "after_ms": after_ms,
+        "detail": detail,
+    }
+
+
+def event_tail(epoch: str, seq: int, data: str) -> str:
+    """The part of an event message that is the same for every subscriber; encoded once."""
+    return f'"epoch":"{epoch}","seq":{seq},"data":{data}}}'
+
+
+def event(sub: int, prev: int, tail: str) -> str:
+    """An event message for one subscriber."""
+    return f'{{"type":"event","sub":{sub},"prev":{prev},{tail}'
+
+
+def parts(ident: int | str, text: str, most: int) -> Iterator[str]:
+    """Cut a long reply into frames of at most ``most`` bytes; the client joins the texts and parses once."""
+    step, start, number = max(1, (most - _PART_OVERHEAD) // 2), 0, 0
+    while start < len(text):
+        size, number = step, number + 1
+        while True:
+            piece = text[start : start + size]
+            frame = encode(
+                {"type": "reply", "id": ident, "part": number, "last": start + size >= len(text), "text": piece}
+            )
+            if len(frame.encode()) <= most:
+                break
+            size //= 2
+        yield frame
+        start += size
+
+
+def batches(frames: list[str], most: int) -> Iterator[str]:
+    """Join neighbouring frames into JSON arrays of at most ``most`` bytes; a lone frame stays as it is."""
+    group: list[str] = []
+    size = 2
+    for frame in frames:
+        length = len(frame.encode()) + 1
+        if group and size + length > most:
+            yield _join(group)
+            group, size = [], 2
+        group.append(frame)
+        size += length
+    if group:
+        yield _join(group)
+
+
+def _join(group: list[str]) -> str:
+    return group[0] if len(group) == 1 else f"[{','.join(group)}]"
