@@ -1,0 +1,80 @@
+"""An ARI event as the stream keeps it: its JSON text, and what filters look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_SINGLE = {
+    "channel": ("channel", "peer", "caller", "forwarded", "replace_channel", "transferer", "transferee", "destination"),
+    "bridge": ("bridge", "bridge_from", "transferer_first_leg_bridge", "transferer_second_leg_bridge"),
+}
+"""Fields of an event that hold an object of that kind (Asterisk's rest-api/api-docs/events.json)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What an event is about: its type, and the ids of all objects that it names."""
+
+    type: str
+    channel: frozenset[str]
+    bridge: frozenset[str]
+    endpoint: frozenset[str]
+    device: frozenset[str]
+    playback: frozenset[str]
+    recording: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event on its way to subscribers; ``text`` is the ARI event in JSON."""
+
+    text: str
+    labels: Labels
+
+
+def labels_of(event: Mapping[str, Any]) -> Labels:
+    """Read off what an event is about; unknown event types and fields are no obstacle."""
+    return Labels(
+        type=str(event.get("type", "")),
+        channel=frozenset(_channels(event)),
+        bridge=frozenset(_ids(event, "bridge")),
+        endpoint=frozenset(_endpoints(event)),
+        device=_one(event, "device_state", "name"),
+        playback=_one(event, "playback", "id"),
+        recording=_one(event, "recording", "name"),
+    )
+
+
+def _ids(event: Mapping[str, Any], kind: str) -> Iterator[str]:
+    for field in _SINGLE[kind]:
+        value = event.get(field)
+        if isinstance(value, Mapping) and isinstance(value.get("id"), str):
+            yield value["id"]
+
+
+def _channels(event: Mapping[str, Any]) -> Iterator[str]:
+    """All channels named: as objects, as members of the named bridges, as the target of a playback or recording."""
+    yield from _ids(event, "channel")
+    for field in _SINGLE["bridge"]:
+        bridge = event.get(field)
+        members = bridge.get("channels") if isinstance(bridge, Mapping) else None
+        yield from (member for member in members or () if isinstance(member, str))
+    for field in ("playback", "recording"):
+        job = event.get(field)
+        target = job.get("target_uri") if isinstance(job, Mapping) else None
+        if isinstance(target, str) and target.startswith("channel:"):
+            yield target.removeprefix("channel:")
+
+
+def _endpoints(event: Mapping[str, Any]) -> Iterator[str]:
+    endpoint = event.get("endpoint")
+    if isinstance(endpoint, Mapping):
+        yield f"{endpoint.get('technology')}/{endpoint.get('resource')}"
+
+
+def _one(event: Mapping[str, Any], field: str, key: str) -> frozenset[str]:
+    value = event.get(field)
+    name = value.get(key) if isinstance(value, Mapping) else None
+    return frozenset((name,)) if isinstance(name, str) else frozenset()

@@ -1,0 +1,54 @@
+"""Filters of subscriptions: keys are ANDed, the values of a key are ORed, values may be globs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import translate
+
+from aribridge.core.events import Labels
+from aribridge.protocol.problems import Problem
+
+KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recording")
+"""What a filter can select by."""
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+class Filter:
+    """A compiled filter. An empty one passes everything; an empty list of values passes nothing."""
+
+    def __init__(self, spec: Mapping[str, Sequence[str]]) -> None:
+        self._keys = [(_known(key), _Values(values)) for key, values in spec.items()]
+
+    def passes(self, labels: Labels) -> bool:
+        """Whether an event with these labels is selected."""
+        return all(values.match(_values(labels, key)) for key, values in self._keys)
+
+
+class _Values:
+    """The values of one key: plain ones looked up, globs as one expression."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        globs = [value for value in values if _GLOB.search(value)]
+        self._plain = frozenset(values).difference(globs)
+        self._globs = re.compile("|".join(translate(glob) for glob in globs)) if globs else None
+
+    def match(self, candidates: Collection[str]) -> bool:
+        if not self._plain.isdisjoint(candidates):
+            return True
+        return self._globs is not None and any(map(self._globs.match, candidates))
+
+
+def _values(labels: Labels, key: str) -> Collection[str]:
+    value: Collection[str] = getattr(labels, key)
+    return (value,) if isinstance(value, str) else value
+
+
+def _known(key: str) -> str:
+    if key in KEYS:
+        return key
+    near = get_close_matches(key, KEYS, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(KEYS)}."
+    raise Problem("bad_filter", f"The filter key {key[:64]!r} is unknown. {hint}")

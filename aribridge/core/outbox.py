@@ -1,0 +1,38 @@
+"""What waits to be sent to one client: bounded by messages and by bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Outbox:
+    """A queue of frames in the order of sending."""
+
+    def __init__(self, most_messages: int, most_bytes: int) -> None:
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._frames: deque[str] = deque()
+        self.bytes = 0
+        """Characters waiting: JSON text is nearly all ASCII, so they stand for bytes without encoding twice."""
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def put(self, frame: str) -> bool:
+        """Add a frame; False when there is no room, and nothing was added."""
+        if len(self._frames) >= self._most_messages or self.bytes + len(frame) > self._most_bytes:
+            return False
+        self._frames.append(frame)
+        self.bytes += len(frame)
+        return True
+
+    def take(self, most: int) -> list[str]:
+        """Remove and return the first frames, ``most`` of them at most."""
+        frames = [self._frames.popleft() for _ in range(min(most, len(self._frames)))]
+        self.bytes -= sum(map(len, frames))
+        return frames
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._frames.clear()
+        self.bytes = 0
