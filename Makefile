@@ -1,0 +1,32 @@
+# `make` alone says what there is. PYTHON=/path/to/python3 chooses the interpreter of the virtual environment.
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
+
+run: .venv/.run ## Start the gateway on 127.0.0.1, with a private Asterisk if aribridge.toml names none
+	@exec $(BIN)/aribridge run --dev
+
+test: check ## Set up what the tests need (browsers, SIPp, npm packages, two Asterisks), run check, run all tests
+	@scripts/test-setup
+	@exec $(BIN)/pytest
+
+check: .venv/.dev ## Lint, check the formatting, the types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## Measure the gateway against a real Asterisk on this machine
+	@scripts/test-setup asterisk
+	@exec $(BIN)/python -m bench
+
+.venv/.run: pyproject.toml
+	@scripts/venv .
+
+.venv/.dev: pyproject.toml
+	@scripts/venv '.[dev]'
