@@ -1,0 +1,24 @@
+// Opens a page in headless Firefox over WebDriver BiDi and prints what its `window.outcome` promise resolves to, as JSON:
+// node firefox.mjs <firefox> <url> <seconds>
+import puppeteer from "puppeteer-core";
+
+const [executablePath, url, seconds] = process.argv.slice(2);
+const browser = await puppeteer.launch({
+  browser: "firefox",
+  executablePath,
+  extraPrefsFirefox: {
+    "media.peerconnection.ice.loopback": true,
+    "media.peerconnection.ice.obfuscate_host_addresses": false,
+  },
+});
+try {
+  const page = await browser.newPage();
+  page.on("console", (message) => console.error(message.text()));
+  page.on("pageerror", (error) => console.error(error.stack));
+  page.setDefaultTimeout(Number(seconds) * 1000);
+  await page.goto(url);
+  await page.waitForFunction("window.outcome !== undefined");
+  console.log(JSON.stringify(await page.evaluate("window.outcome")));
+} finally {
+  await browser.close();
+}

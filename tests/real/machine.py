@@ -1,0 +1,65 @@
+"""Programs, ports and processes of the machine that the tests run on."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NPM = ROOT / "tests/npm"
+# Below the range that the kernel gives to outgoing connections, so nobody takes a port between our look and its use.
+PORTS = range(10_000, 32_000)
+
+
+def program(name: str) -> str:
+    """The path of a program that the tests need; without it the test fails and says what to do."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not on this machine: run scripts/test-setup programs")
+    return found
+
+
+def npm_modules() -> Path:
+    """The folder of the tests' npm packages."""
+    if not (NPM / "node_modules").is_dir():
+        pytest.fail("the tests' npm packages are not installed: run scripts/test-setup npm")
+    return NPM / "node_modules"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses, for TCP and UDP alike."""
+    while True:
+        port = random.choice(PORTS)
+        if is_free(port):
+            return port
+
+
+def is_free(port: int) -> bool:
+    try:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that descend from it, those that live."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """SIGKILL them all."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
