@@ -1,0 +1,61 @@
+"""Who gets in: the one place that turns credentials into a principal, or refuses them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+
+from aribridge.auth.janus import is_signed_token, read_signed_token
+from aribridge.auth.keys import read_key, read_secret
+from aribridge.auth.tokens import read_token
+from aribridge.core.principal import Principal
+from aribridge.core.settings import AuthSettings
+from aribridge.protocol.problems import Problem
+
+
+class Authenticator:
+    """Judges the credentials of every door. With nothing configured it lets nobody in."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        """Read the keys. Raises KeyFault, OSError."""
+        janus = settings.janus
+        self._keys = [read_key(key) for key in settings.jwt]
+        self._leeway = settings.leeway
+        self._api_secret = read_secret(janus.api_secret_file) if janus.api_secret_file else b""
+        self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
+        self._janus = Principal("janus", ops=tuple(janus.ops))
+
+    def bearer(self, token: str) -> Principal:
+        """The principal of a JSON Web Token. Raises Problem ``unauthorized``."""
+        return read_token(self._keys, self._leeway, token)
+
+    def janus(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
+        """The principal of a Janus request; ``plugin`` is the one that an attach asks for.
+
+        ``token`` is a signed token of Janus's or a JSON Web Token. As in Janus, a right secret is enough by itself,
+        whatever the token. Raises Problem ``unauthorized`` (Janus's 403), or ``forbidden`` for a plugin that the
+        token does not name (Janus's 405).
+        """
+        try:
+            return self._by_token(token, plugin)
+        except Problem:
+            if self._api_secret and hmac.compare_digest(self._api_secret, _encoded(apisecret)):
+                return self._janus
+            raise
+
+    def _by_token(self, token: str | None, plugin: str | None) -> Principal:
+        if not token:
+            raise Problem("unauthorized", "The request has neither a token nor the right apisecret.")
+        if not is_signed_token(token):
+            return self.bearer(token)
+        if not self._token_secret:
+            raise Problem("unauthorized", "This gateway takes no signed Janus tokens (auth.janus.token_secret_file).")
+        signed = read_signed_token(self._token_secret, self._leeway, token)
+        if plugin is not None and plugin not in signed.plugins:
+            raise Problem("forbidden", f"The token does not name the plugin {plugin[:64]}.")
+        return dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
+
+
+def _encoded(text: str | None) -> bytes:
+    """Bytes to compare: lone surrogates, which JSON can carry, must not raise."""
+    return (text or "").encode("utf-8", "surrogatepass")

@@ -1,0 +1,71 @@
+"""Keys that sign and verify tokens, as they lie in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from aribridge.core.settings import JwtSettings
+
+SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash.
+RSA_BITS = 2048  # RFC 7518, section 3.3.
+
+KeyMaterial = bytes | RSAPublicKey | Ed25519PublicKey | Ed448PublicKey
+
+
+class KeyFault(Exception):
+    """A key cannot be used; the text says why, and never shows the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one ``[[auth.jwt]]`` trusts: tokens of this one algorithm, by this key, for this audience and issuer."""
+
+    algorithm: str
+    material: KeyMaterial
+    audience: str | None = None
+    issuer: str | None = None
+
+
+def read_key(settings: JwtSettings) -> Key:
+    """Read the key of a section. Raises KeyFault, OSError."""
+    content = read_secret(settings.key_file)
+    material = _secret(content) if settings.algorithm == "HS256" else _public_key(settings.algorithm, content)
+    return Key(settings.algorithm, material, settings.audience or None, settings.issuer or None)
+
+
+def read_secret(path: str) -> bytes:
+    """The content of a file without the line break that editors put at its end. Raises OSError."""
+    return Path(path).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _secret(content: bytes) -> bytes:
+    if b"-----BEGIN" in content:
+        raise KeyFault("is a PEM file, which HS256 does not use; set algorithm to RS256 or EdDSA, or use a random text")
+    if len(content) < SECRET_BYTES:
+        raise KeyFault(
+            f"is shorter than {SECRET_BYTES} bytes, which can be guessed; make one with `openssl rand -base64 48`"
+        )
+    return content
+
+
+def _public_key(algorithm: str, content: bytes) -> RSAPublicKey | Ed25519PublicKey | Ed448PublicKey:
+    if b"PRIVATE KEY-----" in content:
+        raise KeyFault("is a private key; give the public one (`openssl pkey -in private.pem -pubout`)")
+    try:
+        key = load_pem_public_key(content)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyFault("is not a public key in PEM (it begins with -----BEGIN PUBLIC KEY-----)") from None
+    if algorithm == "EdDSA" and isinstance(key, Ed25519PublicKey | Ed448PublicKey):
+        return key
+    if algorithm == "RS256" and isinstance(key, RSAPublicKey):
+        if key.key_size < RSA_BITS:
+            raise KeyFault(f"has {key.key_size} bits; RS256 needs {RSA_BITS} or more")
+        return key
+    raise KeyFault(f"is a public key of another kind than {algorithm} needs")

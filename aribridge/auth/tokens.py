@@ -1,0 +1,118 @@
+"""JSON Web Tokens (RFC 7519): read by keys that are each bound to one algorithm, and minted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from aribridge.auth.keys import Key
+from aribridge.core.principal import Principal
+from aribridge.protocol.problems import Problem
+
+TOKEN_BYTES = 8192
+
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+_Words = Annotated[tuple[_Word, ...], msgspec.Meta(max_length=256)]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """What the gateway reads of a token whose signature and times are right."""
+
+    sub: _Word
+    exp: float
+    tenant: _Word | None = None
+    roles: _Words = ()
+    endpoints: _Words = ()
+    ops: _Words = ()
+
+
+def read_token(keys: Sequence[Key], leeway: float, token: str) -> Principal:
+    """The principal of a token that one of the keys signed.
+
+    Raises Problem ``unauthorized``, whose text never has the token in it.
+    """
+    if len(token) > TOKEN_BYTES or not token.isascii():
+        raise Problem("unauthorized", f"A token is ASCII text of at most {TOKEN_BYTES} bytes.")
+    algorithm = _algorithm(token)
+    refused: Exception = jwt.InvalidSignatureError()
+    for key in (key for key in keys if key.algorithm == algorithm):
+        try:
+            return _principal(_verified(key, leeway, token), leeway)
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+            # Of several keys, the one whose signature fits knows why the token is refused.
+            refused = refused if isinstance(error, jwt.InvalidSignatureError) else error
+    raise Problem("unauthorized", _reason(refused, has_keys=any(key.algorithm == algorithm for key in keys)))
+
+
+def mint(
+    key: bytes | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey,
+    sub: str,
+    *,
+    seconds: float,
+    tenant: str | None = None,
+    roles: Sequence[str] = (),
+    endpoints: Sequence[str] = (),
+    ops: Sequence[str] = (),
+    algorithm: str = "HS256",
+    audience: str | None = None,
+    issuer: str | None = None,
+) -> str:
+    """Sign a token that is good for some seconds. ``key`` is the secret for HS256, else the private key."""
+    now = int(time.time())
+    claims = {"sub": sub, "iat": now, "exp": now + int(seconds), "roles": list(roles), "endpoints": list(endpoints)}
+    claims |= {"ops": list(ops)}
+    optional = {"tenant": tenant, "aud": audience, "iss": issuer}
+    claims |= {name: value for name, value in optional.items() if value is not None}
+    return jwt.encode(claims, key, algorithm=algorithm)
+
+
+def _algorithm(token: str) -> str:
+    try:
+        return str(jwt.get_unverified_header(token).get("alg"))
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise Problem("unauthorized", "The token is not a JSON Web Token.") from None
+
+
+def _verified(key: Key, leeway: float, token: str) -> dict[str, Any]:
+    return jwt.decode(
+        token,
+        key.material,
+        algorithms=[key.algorithm],
+        audience=key.audience,
+        issuer=key.issuer,
+        leeway=leeway,
+        options={"require": ["exp", "sub"]},
+    )
+
+
+def _principal(claims: dict[str, Any], leeway: float) -> Principal:
+    """It lasts as long as the token would be let in: a clock that is off must not end it sooner."""
+    read = msgspec.convert(claims, _Claims)
+    return Principal(read.sub, read.tenant, read.roles, read.endpoints, read.ops, read.exp + leeway)
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "The token has expired."),
+    (jwt.ImmatureSignatureError, "The token is not valid yet (nbf or iat is in the future)."),
+    (jwt.InvalidAudienceError, "The token is for another audience (aud) than this gateway."),
+    (jwt.InvalidIssuerError, "The token is from another issuer (iss) than this gateway trusts."),
+    (jwt.InvalidSignatureError, "The token is not signed by a key of this gateway."),
+)
+
+
+def _reason(error: Exception, *, has_keys: bool) -> str:
+    """Why a token is refused, in a sentence that repeats nothing of the token's but claim names."""
+    if not has_keys:
+        return "The token is signed with an algorithm that this gateway has no key for."
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"The token lacks the {error.claim} claim."
+    if isinstance(error, msgspec.ValidationError):
+        return f"The token has a claim of the wrong shape: {error}."
+    return next((text for kind, text in _REASONS if isinstance(error, kind)), "The token is malformed.")
