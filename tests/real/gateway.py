@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import jwt
-import psutil
 import pytest
-from real.machine import family, free_port, kill
+from real.machine import family, free_port, kill, living
 from real.wait import until
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Gateway:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
             code = await asyncio.wait_for(process.wait(), STOP_DEADLINE)
-            left = [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+            left = living(started)
         finally:
             kill(started)
         assert code == 0, f"the gateway exited {code}:\n{self._tail()}"
