@@ -1,0 +1,9 @@
+"""Clients' connections and the path of their commands."""
+
+from aribridge.hub.connection import Connection
+from aribridge.hub.feed import Feed
+from aribridge.hub.hub import Hub
+from aribridge.hub.script_ports import ScriptAsterisks
+from aribridge.hub.targets import Target, Targets
+
+__all__ = ["Connection", "Feed", "Hub", "ScriptAsterisks", "Target", "Targets"]

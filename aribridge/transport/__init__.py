@@ -1,0 +1,1 @@
+"""How clients are connected: WebSockets and WebRTC data channels, in one shape."""

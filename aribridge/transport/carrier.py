@@ -25,6 +25,9 @@ class Carrier(Protocol):
     kind: Literal["websocket", "datachannel"]
     peer: str
     """Where the client is, for logs: an address, or the label of a channel and its peer."""
+    ordered: bool
+    reliable: bool
+    """What the protocol needs; a data channel may be neither."""
     max_send: int
     """Largest message in bytes that the other side takes (and we send): at most 65536."""
 

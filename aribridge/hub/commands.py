@@ -1,0 +1,119 @@
+"""The path of a command: which Asterisk, is it known, is it allowed, what do scripts say, then to Asterisk.
+
+Each stage takes a command and returns one, or raises a Problem; nothing flows back but the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aribridge.ari import explain
+from aribridge.core.command import Answer, Command
+from aribridge.core.principal import Principal
+from aribridge.hub.targets import Target, Targets
+from aribridge.protocol import encode
+from aribridge.protocol.messages import Request
+from aribridge.protocol.problems import Problem
+from aribridge.script import Client, Reply, ScriptHost, SystemCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a command: the fields of its reply."""
+
+    status: int
+    body: Any = None
+    error: Problem | None = None
+    pos: Mapping[str, Any] | None = None
+
+    def to_reply(self, ident: int | str) -> dict[str, Any]:
+        """The reply message."""
+        reply = encode.reply(ident, self.status, self.body)
+        if self.error is not None:
+            reply["error"] = self.error.to_error()
+        if self.pos is not None:
+            reply["pos"] = self.pos
+        return reply
+
+
+class CommandPath:
+    """Carries out requests, one at a time per call; calls run side by side."""
+
+    def __init__(self, targets: Targets, scripts: ScriptHost, most_seconds: float) -> None:
+        self._targets = targets
+        self._scripts = scripts
+        self._most_seconds = most_seconds
+
+    async def run(self, client: Client, principal: Principal, request: Request) -> Result:
+        """Carry out one request. Raises Problem for whatever keeps it from an answer of Asterisk's or a script's."""
+        _refuse_unbuilt(request)
+        target = self._targets.pick(request.target)
+        command = target.link.check(_command(target, request))
+        _allow(principal, command)
+        decided = await self._ask_scripts(client, principal, command)
+        if isinstance(decided, Reply):
+            return Result(decided.status, decided.body)
+        return await self._send(decided, self._seconds(request))
+
+    async def _ask_scripts(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
+        """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
+        if not self._scripts.has("on_command"):
+            return command
+        decided = await self._scripts.on_command(client, command)
+        if isinstance(decided, Reply):
+            return decided
+        system = isinstance(decided, SystemCommand)
+        changed = decided.command if isinstance(decided, SystemCommand) else decided
+        if changed == command:
+            return command
+        checked = self._targets.pick(changed.target).link.check(changed)
+        if not system:
+            _allow(principal, checked)
+        return checked
+
+    async def _send(self, command: Command, seconds: float | None) -> Result:
+        target = self._targets.pick(command.target)
+        answer = await target.link.call(command, seconds)
+        return _result(command, answer, target)
+
+    def _seconds(self, request: Request) -> float | None:
+        return None if request.timeout_ms is None else min(request.timeout_ms / 1000, self._most_seconds)
+
+
+def _command(target: Target, request: Request) -> Command:
+    """Bring a request into the one form: operation id and parameters."""
+    if request.op is not None:
+        if request.path is not None or request.method is not None:
+            raise Problem("bad_message", "request: either op and params, or method and path, not both.")
+        return Command(target.name, request.op, request.params or {})
+    if request.method is None or request.path is None:
+        raise Problem("bad_message", "request: method and path are needed, or op and params.")
+    return target.link.resolve(request.method, request.path, request.query, request.body)
+
+
+def _allow(principal: Principal, command: Command) -> None:
+    if not principal.may(command.op):
+        detail = f"The token does not allow {command.op}; it takes a token whose ops claim matches it."
+        raise Problem("forbidden", detail)
+
+
+def _refuse_unbuilt(request: Request) -> None:
+    for field in ("key", "own", "flow"):
+        if getattr(request, field):
+            raise Problem("not_implemented", f"request: {field} is not available in this version; leave it out.")
+
+
+def _result(command: Command, answer: Answer, target: Target) -> Result:
+    body = encode.raw(answer.body) if answer.body else None
+    if answer.status < 400:
+        return Result(answer.status, body, pos=target.stream.position)
+    return Result(answer.status, body, _asterisk_error(command, answer), target.stream.position)
+
+
+def _asterisk_error(command: Command, answer: Answer) -> Problem:
+    """Asterisk's refusal keeps its status and body; cause and remedy are added where they are known."""
+    detail = explain(command, answer) or f"Asterisk answered {answer.status}; its own words are in the body."
+    retry = "after" if answer.status == 503 else "never"
+    return Problem("asterisk_error", detail, status=answer.status, source="asterisk", retry=retry)

@@ -1,0 +1,105 @@
+"""All connections: lets them in, owns their tasks, sends them away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from aribridge.core.principal import Principal
+from aribridge.core.settings import LimitSettings
+from aribridge.hub.commands import CommandPath
+from aribridge.hub.connection import Connection
+from aribridge.hub.parts import HubParts
+from aribridge.hub.targets import Targets
+from aribridge.obs import metrics
+from aribridge.script import ScriptHost
+from aribridge.transport.carrier import Carrier
+
+log = structlog.get_logger("aribridge.hub")
+
+_FAREWELL_SECONDS = 5.0
+_SPREAD_MS = 2000
+
+
+class Hub:
+    """The gateway's clients."""
+
+    def __init__(
+        self,
+        limits: LimitSettings,
+        targets: Targets,
+        scripts: ScriptHost,
+        authenticate: Callable[[str], Principal],
+        *,
+        server: str,
+    ) -> None:
+        self._limits = limits
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._draining = False
+        commands = CommandPath(targets, scripts, limits.request_seconds)
+        self._parts = HubParts(server, limits, targets, scripts, commands, authenticate, self._spawn, self._left)
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def accept(self, carrier: Carrier, principal: Principal | None) -> Connection:
+        """Take a client in. The returned receiver is to be fed with what the carrier gets."""
+        connection = Connection(self._parts, carrier, principal)
+        self._turn_away(connection, carrier)
+        metrics.connections.labels(carrier.kind).inc()
+        self._connections[connection] = asyncio.create_task(connection.run(), name=f"connection {connection.id}")
+        self._connections[connection].add_done_callback(lambda _: self._forget(connection))
+        return connection
+
+    def _turn_away(self, connection: Connection, carrier: Carrier) -> None:
+        """Say goodbye at once to a client that cannot be served."""
+        if self._draining:
+            connection.goodbye("draining", "The gateway is shutting down.", _SPREAD_MS)
+        elif len(self._connections) >= self._limits.connections:
+            detail = f"{self._limits.connections} connections are open, which is the limit (limits.connections)."
+            connection.goodbye("too_many_connections", detail)
+        elif not (carrier.ordered and carrier.reliable):
+            connection.goodbye("bad_carrier", "The protocol needs an ordered and reliable data channel.")
+
+    async def drain(self, seconds: float) -> None:
+        """Finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""
+        self._draining = True
+        if self._work:
+            await asyncio.wait(self._work, timeout=seconds)
+        for connection in tuple(self._connections):
+            connection.goodbye("draining", "The gateway is shutting down.", random.randrange(_SPREAD_MS))  # noqa: S311
+        if self._connections:
+            await asyncio.wait(self._connections.values(), timeout=_FAREWELL_SECONDS)
+        await self._cancel([*self._connections.values(), *self._work])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that outlives its connection: an accepted command is not undone by a client that leaves."""
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("work.failed", exc_info=task.exception())
+
+    def _left(self, connection: Connection, reason: str) -> None:
+        log.info("connection.closed", connection=connection.id, reason=reason)
+        if connection in self._connections:
+            self._connections[connection].cancel()
+
+    def _forget(self, connection: Connection) -> None:
+        if self._connections.pop(connection, None) is not None:
+            metrics.connections.labels(connection.kind).dec()
+
+    @staticmethod
+    async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,47 @@
+"""What scripts reach Asterisk by: the same catalogue and link as clients' commands, without a client's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from aribridge.ari import explain
+from aribridge.core.command import Answer, Command
+from aribridge.hub.targets import Target, Targets
+from aribridge.protocol.problems import Problem
+
+
+class ScriptAsterisks:
+    """A ``script.Asterisks``: scripts are the admin's own and may do what the gateway may."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    def operations(self, target: str | None) -> Collection[str]:
+        """Ids of the operations that the connected Asterisk has; empty before it was ever reached."""
+        catalogue = self._targets.pick(target).link.catalogue
+        return catalogue.ids() if catalogue is not None else ()
+
+    async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
+        """Call an operation by id; return the decoded body. Raises Problem, for Asterisk's refusals too."""
+        picked = self._targets.pick(target)
+        return await self._send(picked, Command(picked.name, op, params))
+
+    async def request(self, target: str | None, method: str, path: str, query: Any, body: Any) -> Any:
+        """Call an operation by method and path."""
+        picked = self._targets.pick(target)
+        return await self._send(picked, picked.link.resolve(method, path, query, body))
+
+    async def _send(self, target: Target, command: Command) -> Any:
+        answer = await target.link.call(command)
+        body = msgspec.json.decode(answer.body) if answer.body else None
+        if answer.status < 400:
+            return body
+        raise Problem("asterisk_error", _detail(command, answer, body), status=answer.status, source="asterisk")
+
+
+def _detail(command: Command, answer: Answer, body: Any) -> str:
+    said = body.get("message") if isinstance(body, dict) else None
+    return explain(command, answer) or str(said or f"Asterisk answered {answer.status}.")

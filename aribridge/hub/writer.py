@@ -1,0 +1,85 @@
+"""Sends what waits for one client, in order, as fast as its carrier takes it and no faster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aribridge.core.outbox import Outbox
+from aribridge.core.settings import LimitSettings
+from aribridge.protocol import encode
+from aribridge.transport.carrier import Carrier, CarrierClosed
+
+_STALL_SECONDS = 30.0
+_FAREWELL_SECONDS = 3.0
+_PER_TURN = 256
+
+
+class Writer:
+    """The sending half of a connection. ``on_stall`` is called when the client is too slow to be kept."""
+
+    def __init__(self, carrier: Carrier, limits: LimitSettings, on_stall: Callable[[], None]) -> None:
+        self._carrier = carrier
+        self._outbox = Outbox(limits.outbox_messages, limits.outbox_bytes)
+        self._on_stall = on_stall
+        self._wake = asyncio.Event()
+        self._closing: tuple[int, str] | None = None
+        self._patience: asyncio.Timeout | None = None
+        self.batch = False
+
+    def put(self, frame: str) -> None:
+        """Queue a frame; what comes after ``finish`` is dropped."""
+        if self._closing is not None:
+            return
+        if self._outbox.put(frame):
+            self._wake.set()
+        else:
+            self._on_stall()
+
+    def finish(self, last: str, code: int, reason: str, *, at_once: bool = False) -> None:
+        """Send what waits (``at_once``: drop it), then ``last``, then close."""
+        if self._closing is not None:
+            return
+        if at_once:
+            self._outbox.clear()
+        self._outbox.put(last)
+        self._closing = (code, reason)
+        self._wake.set()
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time() + (0 if at_once else _FAREWELL_SECONDS))
+
+    async def run(self) -> None:
+        """Send until the carrier is gone or everything is said after ``finish``."""
+        try:
+            await self._send_all()
+            await self._farewell()
+        except CarrierClosed:
+            pass
+        except TimeoutError:
+            self._on_stall()
+            await self._farewell()
+
+    async def _send_all(self) -> None:
+        while self._closing is None:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._outbox and self._closing is None:
+                async with asyncio.timeout(_STALL_SECONDS) as self._patience:
+                    await self._send_some()
+                self._patience = None
+
+    async def _send_some(self) -> None:
+        frames = self._outbox.take(_PER_TURN)
+        for frame in encode.batches(frames, self._carrier.max_send) if self.batch else frames:
+            await self._carrier.send(frame)
+
+    async def _farewell(self) -> None:
+        code, reason = self._closing or (1001, "")
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                while self._outbox:
+                    await self._send_some()
+        except (TimeoutError, CarrierClosed):
+            pass
+        finally:
+            await self._carrier.close(code, reason)

@@ -1,0 +1,53 @@
+"""The operators' listener: is it alive, is it ready, its figures, its version."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+from aiohttp import web
+
+from aribridge import __version__
+from aribridge.hub import Targets
+from aribridge.obs import metrics
+
+
+class Admin:
+    """GET /healthz /readyz /metrics /version; ``draining`` tells that the gateway is going away."""
+
+    def __init__(self, targets: Targets, draining: Callable[[], bool]) -> None:
+        self._targets = targets
+        self._draining = draining
+
+    def application(self) -> web.Application:
+        """The listener's application."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._metrics),
+                web.get("/version", self._version),
+            ]
+        )
+        return app
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        """Ready when an Asterisk is reachable; the reasons of those that are not are told in any case."""
+        targets = [
+            {"name": target.name, "up": target.link.up, "reason": target.link.reason} for target in self._targets
+        ]
+        ready = any(target["up"] for target in targets) and not self._draining()
+        body = {"ready": ready, "draining": self._draining(), "targets": targets}
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def _version(self, _: web.Request) -> web.Response:
+        asterisk = {target.name: target.link.version for target in self._targets}
+        body = {"aribridge": __version__, "python": platform.python_version(), "asterisk": asterisk}
+        return web.json_response(body)

@@ -1,0 +1,28 @@
+"""Bearer tokens on HTTP doors (RFC 6750 2.1: the Authorization header, never the URL)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from aribridge.auth import Authenticator
+from aribridge.core.principal import Principal
+from aribridge.protocol.problems import Problem
+
+
+def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
+    """The principal of a request. Raises Problem ``unauthorized``."""
+    principal = optional_bearer(request, authenticator)
+    if principal is None:
+        raise Problem("unauthorized", "Send the token in the header Authorization: Bearer <token>.")
+    return principal
+
+
+def optional_bearer(request: web.Request, authenticator: Authenticator) -> Principal | None:
+    """The principal of a request that has an Authorization header, None where it has none."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem("unauthorized", "The Authorization header must read: Bearer <token>.")
+    return authenticator.bearer(token.strip())

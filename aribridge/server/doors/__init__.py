@@ -1,0 +1,1 @@
+"""The native doors: WebSocket, WebRTC signalling, and what the console reads over HTTP."""

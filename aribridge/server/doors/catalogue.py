@@ -1,0 +1,32 @@
+"""GET /v1/catalogue/<target>: the operations of a connected Asterisk, for forms and generators."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from aribridge.auth import Authenticator
+from aribridge.hub import Targets
+from aribridge.protocol.problems import Problem
+from aribridge.server.bearer import bearer
+
+
+class CatalogueDoor:
+    """Serves what the connected Asterisk describes of itself."""
+
+    def __init__(self, targets: Targets, authenticator: Authenticator) -> None:
+        self._targets = targets
+        self._authenticator = authenticator
+
+    def routes(self) -> list[web.RouteDef]:
+        """The door's address."""
+        return [web.get("/v1/catalogue/{target}", self._get)]
+
+    async def _get(self, request: web.Request) -> web.Response:
+        bearer(request, self._authenticator)
+        target = self._targets.pick(request.match_info["target"])
+        catalogue = target.link.catalogue
+        if catalogue is None:
+            raise Problem("target_down", target.link.reason, after_ms=1000)
+        body = {"target": target.name, "version": target.link.version, "operations": catalogue.to_json()}
+        return web.Response(body=msgspec.json.encode(body), content_type="application/json")

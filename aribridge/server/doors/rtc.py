@@ -1,0 +1,174 @@
+"""POST /v1/rtc: WebRTC signalling over HTTP, after the manner of WHIP (RFC 9725).
+
+The client offers; the channel labelled ``aribridge.v1`` carries protocol v1. The token is checked before a peer
+connection is made. PATCH adds candidates, DELETE hangs up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from aribridge.auth import Authenticator
+from aribridge.core.principal import Principal
+from aribridge.hub import Hub
+from aribridge.protocol.problems import Problem
+from aribridge.server.bearer import bearer
+from aribridge.transport.carrier import Receiver
+from aribridge.transport.webrtc import DataChannel, Peer, RtcEngine
+
+log = structlog.get_logger("aribridge.server")
+
+LABEL = "aribridge.v1"
+_MOST_BODY = 65536
+_SDP, _JSON, _FRAGMENT = "application/sdp", "application/json", "application/trickle-ice-sdpfrag"
+
+
+class _Session:
+    """One peer connection made here, and whose it is (``transport.webrtc.PeerEvents``)."""
+
+    def __init__(self, door: RtcDoor, principal: Principal) -> None:
+        self._door = door
+        self.principal = principal
+        self.peer: Peer | None = None
+
+    def connected(self) -> None:
+        """Nothing to do: the data channel is what counts."""
+
+    def channel(self, channel: DataChannel) -> Receiver | None:
+        """Take the channel of the protocol; others have no use here."""
+        if channel.label != LABEL:
+            log.info("rtc.channel_refused", label=channel.label[:64], remedy=f"label the channel {LABEL}")
+            return None
+        return self._door.hub.accept(channel, self.principal)
+
+    def closed(self, reason: str) -> None:
+        """Forget the peer."""
+        log.info("rtc.closed", sub=self.principal.sub, reason=reason)
+        self._door.forget(self)
+
+
+class RtcDoor:
+    """Native WebRTC signalling."""
+
+    def __init__(
+        self, hub: Hub, authenticator: Authenticator, engine: RtcEngine, ice_servers: list[dict[str, Any]]
+    ) -> None:
+        self.hub = hub
+        self._authenticator = authenticator
+        self._engine = engine
+        self._links = list(_links(ice_servers))
+        self._sessions: dict[str, _Session] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """The door's addresses."""
+        return [
+            web.post("/v1/rtc", self._offer),
+            web.patch("/v1/rtc/{id}", self._trickle),
+            web.delete("/v1/rtc/{id}", self._hang_up),
+        ]
+
+    def forget(self, session: _Session) -> None:
+        """The session's peer is gone."""
+        if session.peer is not None:
+            self._sessions.pop(session.peer.id, None)
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        principal = bearer(request, self._authenticator)
+        session = _Session(self, principal)
+        peer = await self._engine.answer(await _offered(request), session)
+        session.peer = peer
+        self._sessions[peer.id] = session
+        response = _answer(request, peer.sdp)
+        response.headers["Location"] = f"/v1/rtc/{peer.id}"
+        for link in self._links:
+            response.headers.add("Link", link)
+        return response
+
+    async def _trickle(self, request: web.Request) -> web.Response:
+        peer = self._peer(request)
+        for candidate in await _candidates(request):
+            await peer.add_candidate(candidate)
+        return web.Response(status=204)
+
+    async def _hang_up(self, request: web.Request) -> web.Response:
+        await self._peer(request).close("Close PC")
+        return web.Response(status=200)
+
+    def _peer(self, request: web.Request) -> Peer:
+        """The peer of the address, if it is the caller's own."""
+        principal = bearer(request, self._authenticator)
+        session = self._sessions.get(request.match_info["id"])
+        own = session is not None and (session.principal.sub, session.principal.tenant) == (
+            principal.sub,
+            principal.tenant,
+        )
+        if session is None or session.peer is None or not own:
+            raise Problem("not_found", "No such peer connection; it may be closed already.")
+        return session.peer
+
+
+async def _text(request: web.Request) -> str:
+    body = await request.content.read(_MOST_BODY + 1)
+    while len(body) <= _MOST_BODY and not request.content.at_eof():
+        body += await request.content.read(_MOST_BODY + 1 - len(body))
+    if len(body) > _MOST_BODY:
+        raise Problem("frame_too_large", f"The body is larger than {_MOST_BODY} bytes.")
+    return body.decode("utf-8", "replace")
+
+
+async def _offered(request: web.Request) -> str:
+    text = await _text(request)
+    if request.content_type == _SDP:
+        return text
+    if request.content_type == _JSON:
+        return str(_object(text).get("sdp", ""))
+    raise Problem("unsupported_media_type", f"Send the offer as {_SDP}, or as {_JSON} with type and sdp.")
+
+
+def _answer(request: web.Request, sdp: str) -> web.Response:
+    if request.content_type == _SDP:
+        return web.Response(status=201, text=sdp, content_type=_SDP)
+    return web.json_response({"type": "answer", "sdp": sdp}, status=201)
+
+
+async def _candidates(request: web.Request) -> list[dict[str, Any] | None]:
+    """Candidates of a PATCH: an SDP fragment (RFC 8840), or a candidate as RTCPeerConnection gives it."""
+    text = await _text(request)
+    if request.content_type == _FRAGMENT:
+        return list(_fragment(text))
+    if request.content_type == _JSON:
+        return [_object(text)]
+    raise Problem("unsupported_media_type", f"Send candidates as {_FRAGMENT} or {_JSON}.")
+
+
+def _fragment(text: str) -> Iterator[dict[str, Any] | None]:
+    mid = "0"
+    for line in text.splitlines():
+        if line.startswith("a=mid:"):
+            mid = line.removeprefix("a=mid:").strip()
+        elif line.startswith("a=candidate:"):
+            yield {"candidate": line.removeprefix("a=").strip(), "sdpMid": mid}
+        elif line.startswith("a=end-of-candidates"):
+            yield None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise Problem("bad_message", "The body is not a JSON object.") from None
+
+
+def _links(ice_servers: list[dict[str, Any]]) -> Iterator[str]:
+    """STUN and TURN servers as Link headers (RFC 9725 4.6)."""
+    for server in ice_servers:
+        urls = server["urls"] if isinstance(server["urls"], list) else [server["urls"]]
+        secret = "".join(f'; {name}="{server[name]}"' for name in ("username", "credential") if server.get(name)) + (
+            '; credential-type="password"' if server.get("credential") else ""
+        )
+        yield from (f'<{url}>; rel="ice-server"{secret}' for url in urls)

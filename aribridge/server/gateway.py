@@ -1,0 +1,158 @@
+"""The composition root: every part made once, wired, started and stopped in order."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from aribridge import __version__
+from aribridge.ari import Link
+from aribridge.auth import Authenticator, KeyFault
+from aribridge.core.settings import AsteriskSettings, Settings
+from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
+from aribridge.janus import JanusDoor, ServerInfo
+from aribridge.janus.plugins.ari import AriPlugin
+from aribridge.janus.plugins.echotest import EchoTestPlugin
+from aribridge.script import ScriptHost, ScriptLoadError
+from aribridge.server.admin import Admin
+from aribridge.server.doors.catalogue import CatalogueDoor
+from aribridge.server.doors.rtc import RtcDoor
+from aribridge.server.doors.websocket import WebSocketDoor
+from aribridge.server.errors import StartError
+from aribridge.server.http import application
+from aribridge.server.origins import Origins
+from aribridge.server.pages import Pages
+from aribridge.server.supervise import Supervisor
+from aribridge.stream import Stream
+from aribridge.transport.webrtc import RtcEngine
+
+log = structlog.get_logger("aribridge.server")
+
+SERVER = f"aribridge/{__version__}"
+_SHUTDOWN_SECONDS = 1.0
+
+
+class Gateway:
+    """The whole gateway. ``dev``: pages of this machine may use it, and the console is on."""
+
+    def __init__(self, settings: Settings, *, dev: bool = False) -> None:
+        """Make the parts. Raises StartError for keys that cannot be read."""
+        self._settings = settings
+        self._draining = False
+        self._runners: list[web.AppRunner] = []
+        self._supervisor = Supervisor()
+        self._authenticator = _authenticator(settings)
+        self.targets = Targets()
+        self.scripts = ScriptHost(settings.scripts, ScriptAsterisks(self.targets))
+        self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
+        host, port = split_address(settings.server.listen)
+        self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
+        self._janus = self._janus_door()
+        self._app = self._application(dev=dev)
+        self._admin = Admin(self.targets, lambda: self._draining).application()
+
+    async def start(self) -> None:
+        """Start everything. Raises StartError; nothing is left running then."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Finish what is in flight, say goodbye, and release everything."""
+        self._draining = True
+        await self.hub.drain(self._settings.server.drain_seconds)
+        await self._janus.stop()
+        await self._supervisor.stop()
+        await self.scripts.close()
+        await self.rtc.stop()
+        for runner in reversed(self._runners):
+            await runner.cleanup()
+
+    async def _start(self) -> None:
+        self._load_scripts()
+        for asterisk in self._settings.asterisk:
+            self._add_target(asterisk)
+        await self._listen(self._settings.server.listen, self._app, "server.listen")
+        await self._listen(self._settings.server.admin, self._admin, "server.admin")
+        await self._start_rtc()
+        await self._janus.start()
+        log.info("gateway.started", version=__version__, listen=self._settings.server.listen)
+
+    def _load_scripts(self) -> None:
+        try:
+            self.scripts.load()
+        except ScriptLoadError as error:
+            raise StartError(f"{error}\nMend the script, or take it out of scripts.files.") from error
+
+    def _add_target(self, asterisk: AsteriskSettings) -> None:
+        stream = Stream(asterisk.name)
+        feed = Feed(stream, self.scripts.on_event if self.scripts.has("on_event") else None)
+        link = Link(asterisk, feed)
+        self.targets.add(Target(asterisk.name, link, stream))
+        self._supervisor.keep(f"feed {asterisk.name}", feed.run)
+        self._supervisor.keep(f"link {asterisk.name}", link.run)
+
+    async def _start_rtc(self) -> None:
+        try:
+            await self.rtc.start()
+        except OSError as error:
+            port = int(self._settings.webrtc.udp or split_address(self._settings.server.listen)[1])
+            raise _cannot_bind(error, f"UDP port {port}", port, "webrtc.udp", "udp") from error
+
+    async def _listen(self, address: str, app: web.Application, key: str) -> None:
+        host, port = split_address(address)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True)
+        self._runners.append(runner)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise _cannot_bind(error, f"TCP {address}", port, key, "tcp") from error
+
+    def _janus_door(self) -> JanusDoor:
+        auth = self._settings.auth
+        info = ServerInfo(
+            version=__version__,
+            server_name="aribridge",
+            api_secret=bool(auth.janus.api_secret_file),
+            auth_token=bool(auth.jwt or auth.janus.token_secret_file),
+        )
+        plugins = {plugin.info.name: plugin for plugin in (AriPlugin(self.hub), EchoTestPlugin())}
+        return JanusDoor(self._settings.janus, self._authenticator, self.rtc, plugins, info)
+
+    def _application(self, *, dev: bool) -> web.Application:
+        settings = self._settings
+        doors: list[Any] = [
+            WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
+            RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers),
+            CatalogueDoor(self.targets, self._authenticator),
+            Pages(console=dev or settings.server.console),
+            self._janus,
+        ]
+        routes = [route for door in doors for route in door.routes()]
+        return application(routes, Origins(settings.server.origins, dev=dev), self._janus.websocket)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Take host:port apart; an IPv6 address stands in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    try:
+        return Authenticator(settings.auth)
+    except (KeyFault, OSError) as error:
+        raise StartError(f"A key cannot be read: {error}") from error
+
+
+def _cannot_bind(error: OSError, what: str, port: int, key: str, protocol: str) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        text = f"{what} is taken by another program; {key} in aribridge.toml sets another one."
+        return StartError(text, port=port, protocol=protocol, key=key)
+    return StartError(f"{what} cannot be opened ({error.strerror or error}); {key} in aribridge.toml sets it.", key=key)

@@ -1,0 +1,35 @@
+"""The public listener: every door on one port, behind the same few middlewares."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from aribridge.server.doors.websocket import subprotocols
+from aribridge.server.origins import Origins
+from aribridge.server.pages import security_headers
+from aribridge.server.problems import problems
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_JANUS = "janus-protocol"
+_MOST_BODY = 1_048_576
+
+
+def application(routes: Sequence[web.AbstractRouteDef], origins: Origins, janus: Handler) -> web.Application:
+    """Make the application. ``janus`` takes WebSockets of the Janus API, which may come on any path."""
+    middlewares = [security_headers, origins.middleware(), problems, _janus_anywhere(janus)]
+    app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
+    app.add_routes(routes)
+    return app
+
+
+def _janus_anywhere(janus: Handler) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _JANUS in subprotocols(request):
+            return await janus(request)
+        return await handler(request)
+
+    return middleware

@@ -1,0 +1,84 @@
+"""Which web pages may use the gateway from a browser (CORS, Fetch standard 3.2; WebSocket Origin, RFC 6455 10.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+
+from aribridge.protocol.problems import Problem
+from aribridge.server.problems import problem_response
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger("aribridge.server")
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Max-Age": "600",
+}
+
+
+class Origins:
+    """The allow-list ``server.origins``; in dev mode pages from this machine may come, too."""
+
+    def __init__(self, allowed: list[str], *, dev: bool) -> None:
+        self._allowed = {origin.rstrip("/").lower() for origin in allowed}
+        self._dev = dev
+
+    def allows(self, origin: str, host: str) -> bool:
+        """Whether a page of this origin may call the gateway that it knows as ``host``."""
+        origin = origin.rstrip("/").lower()
+        parts = urlsplit(origin)
+        return (
+            origin in self._allowed
+            or "*" in self._allowed
+            or parts.netloc == host.lower()
+            or (self._dev and _is_loopback(parts.hostname))
+        )
+
+    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+        """Answer preflights, refuse foreign pages, and let allowed ones read what they get."""
+
+        @web.middleware
+        async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
+            origin = request.headers.get("Origin")
+            if origin is None:
+                return await handler(request)
+            if not self.allows(origin, request.host):
+                return problem_response(_refusal(origin))
+            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                return web.Response(status=204, headers=_headers(origin) | _PREFLIGHT)
+            response = await handler(request)
+            if not response.prepared:
+                response.headers.update(_headers(origin))
+            return response
+
+        return cors
+
+
+def _headers(origin: str) -> dict[str, str]:
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Location, Link",
+        "Vary": "Origin",
+    }
+
+
+def _refusal(origin: str) -> Problem:
+    shown = origin[:200]
+    log.warning("origin.refused", origin=shown, remedy=f'add "{shown}" to server.origins in aribridge.toml')
+    return Problem("origin_not_allowed", f"Pages of {shown} may not use this gateway; server.origins lists who may.")
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False

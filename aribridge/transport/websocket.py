@@ -1,0 +1,70 @@
+"""A WebSocket as a carrier (RFC 6455), on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from aiohttp import ClientConnectionResetError, WSMsgType, web
+
+from aribridge.transport.carrier import CarrierClosed, Receiver
+
+_MAX_SEND = 65536
+_CLOSE_SECONDS = 3.0
+_HEARTBEAT_SECONDS = 30.0
+_SLACK = 4
+"""How far over the frame limit a message is still read, so that the client hears what was wrong with it."""
+
+
+class WebSocketCarrier:
+    """One accepted WebSocket (a ``transport.Carrier``)."""
+
+    kind: Literal["websocket"] = "websocket"
+    ordered = reliable = True
+    max_send = _MAX_SEND
+
+    def __init__(self, socket: web.WebSocketResponse, peer: str) -> None:
+        self._socket = socket
+        self.peer = peer
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What an aiohttp handler returns in the end."""
+        return self._socket
+
+    async def send(self, frame: str) -> None:
+        """Send one text message; returns when the socket's buffer has room. Raises CarrierClosed."""
+        try:
+            await self._socket.send_str(frame)
+        except (ClientConnectionResetError, ConnectionError, RuntimeError) as error:
+            raise CarrierClosed from error
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a status code (RFC 6455 7.4) and a reason of at most 123 bytes."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._socket.close(code=code, message=reason.encode()[:123])
+        except (TimeoutError, ConnectionError, RuntimeError):
+            pass
+
+    async def run(self, receiver: Receiver) -> None:
+        """Hand what arrives to the receiver until the socket is closed."""
+        try:
+            async for message in self._socket:
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    receiver.received(message.data)
+        finally:
+            receiver.closed(_reason(self._socket))
+
+
+async def accept(request: web.Request, *, protocol: str, frame: int) -> WebSocketCarrier:
+    """Accept the upgrade of a request. ``frame`` bounds a message in bytes; far over it the socket is closed, 1009."""
+    socket = web.WebSocketResponse(
+        protocols=(protocol,), max_msg_size=frame * _SLACK, heartbeat=_HEARTBEAT_SECONDS, timeout=_CLOSE_SECONDS
+    )
+    await socket.prepare(request)
+    return WebSocketCarrier(socket, request.remote or "")
+
+
+def _reason(socket: web.WebSocketResponse) -> str:
+    return f"websocket closed ({socket.close_code})"
