@@ -1,0 +1,380 @@
+/**
+ * aribridge.js: ARI commands and live call events in a web page.
+ *
+ *     import { connect } from "https://gateway.example/aribridge.js";
+ *     const { ari } = await connect({ token });
+ *     ari.on("StasisStart", ({ channel }) => ari.channels.answer({ channelId: channel.id }));
+ *
+ * Without dependencies. Speaks the gateway's protocol v1 (docs/protocol.md) on a WebRTC data channel, or on a WebSocket
+ * where that does not open. The types are in aribridge.d.ts.
+ */
+
+import { makeAri } from "./client/ari.js";
+import { openDataChannel, openWebSocket } from "./client/carriers.js";
+import { Emitter } from "./client/emitter.js";
+import { AriError, failure, isRefusal } from "./client/errors.js";
+import { backoff, isOffline, LONGEST_TIMER_MS, watchNetwork } from "./client/network.js";
+import { Requests } from "./client/requests.js";
+import { Subscriptions } from "./client/subscriptions.js";
+
+export { AriError };
+
+const CHANNEL_MS = 3_000; // for a data channel to open, before the WebSocket is tried
+const OPEN_MS = 10_000; // for the only carrier to open, and for the gateway's welcome
+const PROBE_MS = 3_000; // for the gateway to answer after a change of network
+const RENEW_BEFORE_S = 30; // before a token expires
+const REFUSALS = 3; // tokens refused in a row, after which asking for another is no use
+
+/** Connect to a gateway. Resolves when it has let us in; from then on, lost connections are made anew. */
+export async function connect(options = {}) {
+  const bridge = new Bridge(options);
+  await bridge._start();
+  return bridge;
+}
+
+class Bridge {
+  /** "connecting", "open", "waiting" (for the next attempt) or "closed" */
+  state = "connecting";
+  /** Why the state is what it is, in words. */
+  reason = "";
+  /** "datachannel", "websocket" or null */
+  carrier = null;
+  /** The gateway's welcome: user, targets, limits; null before the first. */
+  welcome = null;
+  /** When the token in use expires; null if it does not. */
+  expiresAt = null;
+
+  #options;
+  #base;
+  #link = null; // the open carrier
+  #events = new Emitter();
+  #requests = new Requests((text) => this.#write(text));
+  #subscriptions = new Subscriptions(this.#requests, {
+    gap: (gap) => this.#events.emit("gap", gap),
+    refused: (error) => this.#report(error),
+    distrust: (reason) => this.#lost(reason),
+  });
+  #timers = {};
+  #goodbye = null;
+  #refusals = 0;
+  #socketOnly = false; // a data channel did not open on this network
+  #wake = () => {}; // ends the pause between two attempts
+  #ended = new AbortController();
+
+  constructor(options) {
+    this.#options = { carrier: "auto", iceServers: [], WebSocket: globalThis.WebSocket, ...options };
+    this.#base = baseUrl(this.#options.url);
+    const call = (op, params, options) => this.call(op, params, options);
+    this.ari = makeAri(call, (options) => this.subscribe(options));
+  }
+
+  /** Run an ARI operation by its id, such as "channels.hangup"; resolves with the whole reply. */
+  call(op, params = {}, options = {}) {
+    return this.#command({ op, params }, options);
+  }
+
+  /** Run an ARI operation by method and path, without /ari; resolves with the whole reply. */
+  request(method, path, { query, body, ...options } = {}) {
+    return this.#command({ method, path, query, body }, options);
+  }
+
+  /** Send data to the gateway's scripts; resolves with what their on_message returned. */
+  async message(data) {
+    const { body } = await this.#whenOpen({ type: "message", data });
+    return body;
+  }
+
+  /** Receive those events of a target that pass a filter; resolves when they flow. */
+  async subscribe(options = {}) {
+    if (this.state === "closed") throw this.#closedError();
+    const target = this.#options.target;
+    return this.#subscriptions.add({ target, ...options }, this.state === "open")._live;
+  }
+
+  /** The subscriptions that are kept. */
+  get subscriptions() {
+    return this.#subscriptions.list;
+  }
+
+  /** Listen to "state", "message", "gap", "goodbye" or "error". */
+  on(type, listener) {
+    this.#events.on(type, listener);
+  }
+
+  once(type, listener) {
+    this.#events.once(type, listener);
+  }
+
+  off(type, listener) {
+    this.#events.off(type, listener);
+  }
+
+  /** Leave for good. Commands still without a reply are rejected. */
+  close() {
+    this.#end("closed by the page");
+  }
+
+  // ---- commands ----
+
+  #command(message, { timeout, lane, target = this.#options.target }) {
+    return this.#whenOpen({ type: "request", ...message, timeout_ms: timeout, lane, target });
+  }
+
+  async #whenOpen(message) {
+    if (this.state === "open") return this.#requests.command(message);
+    if (this.state === "closed") throw this.#closedError();
+    throw failure("not_connected", "There is no connection at the moment; one is being made.", { retry: "after" });
+  }
+
+  #closedError() {
+    return failure("closed", `The connection is closed: ${this.reason}.`);
+  }
+
+  // ---- the life of a connection ----
+
+  async _start() {
+    try {
+      await this.#open();
+    } catch (error) {
+      this.#end(error.message);
+      throw error;
+    }
+    watchNetwork(this.#ended.signal, (what) => this.#networkChanged(what));
+  }
+
+  async #open() {
+    this.#set("connecting");
+    const token = await this.#token();
+    const link = await this.#carry(token);
+    if (this.#ended.signal.aborted) {
+      link.close();
+      throw this.#closedError();
+    }
+    this.#link = link;
+    this.#welcomed(await this.#hello(link.kind === "websocket" ? token : undefined));
+  }
+
+  async #token() {
+    const { token } = this.#options;
+    return typeof token === "function" ? token() : token;
+  }
+
+  /** Open a carrier: the data channel first, unless it failed on this network before. */
+  async #carry(token) {
+    const { carrier, iceServers, WebSocket } = this.#options;
+    const auto = carrier === "auto";
+    const channel = (hooks) => openDataChannel(this.#base, token, iceServers, hooks);
+    const socket = (hooks) => openWebSocket(this.#base, WebSocket, hooks);
+    if (carrier === "websocket" || (auto && (this.#socketOnly || !globalThis.RTCPeerConnection))) {
+      return this.#attempt(OPEN_MS, socket);
+    }
+    try {
+      return await this.#attempt(auto ? CHANNEL_MS : OPEN_MS, channel);
+    } catch (error) {
+      if (!auto || isRefusal(error) || this.#ended.signal.aborted) throw error;
+    }
+    const link = await this.#attempt(OPEN_MS, socket);
+    this.#socketOnly = true;
+    return link;
+  }
+
+  /** Give an attempt to open a carrier its time limit, and the carrier its ways to talk to us. */
+  async #attempt(ms, open) {
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    const timer = setTimeout(stop, ms);
+    this.#ended.signal.addEventListener("abort", stop);
+    const received = (frame) => this.#received(frame);
+    try {
+      return await open({ signal: abort.signal, received, lost: (reason) => this.#lost(reason) });
+    } finally {
+      clearTimeout(timer);
+      this.#ended.signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #hello(token) {
+    this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
+    try {
+      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"] });
+    } catch (error) {
+      this.#drop(error.message);
+      throw error;
+    }
+  }
+
+  #welcomed(welcome) {
+    this.welcome = welcome;
+    this.#requests.limits = welcome.limits;
+    this.#refusals = 0;
+    this.carrier = this.#link.kind;
+    this.#renewIn(welcome.expires_in);
+    this.#subscriptions.resume();
+    this.#set("open");
+  }
+
+  /** The carrier is gone: settle what depended on it, and make another. */
+  #lost(reason) {
+    const wasOpen = this.state === "open";
+    const why = this.#goodbye?.detail || reason;
+    this.#drop(why);
+    if (wasOpen) this.#reconnect(why);
+  }
+
+  #drop(reason) {
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    const link = this.#link;
+    this.#link = this.carrier = null;
+    link?.close();
+    this.#subscriptions.drop();
+    this.#requests.drop(reason);
+  }
+
+  async #reconnect(reason) {
+    for (let attempt = 0; this.state !== "closed"; attempt += 1) {
+      if (this.#mustStop()) return;
+      this.#set("waiting", reason);
+      await this.#pause(attempt);
+      if (this.state === "closed") return;
+      try {
+        return await this.#open();
+      } catch (error) {
+        reason = error.message;
+        if (isRefusal(error) && !this.#mayAskAgain(error)) return this.#end(reason);
+      }
+    }
+  }
+
+  /** Did the gateway say in its goodbye that another attempt is no use? */
+  #mustStop() {
+    const { reconnect, detail, slug } = this.#goodbye ?? {};
+    const stop = reconnect === "never" || (reconnect === "reauth" && !this.#canRenew);
+    if (stop) this.#end(detail || slug);
+    return stop;
+  }
+
+  #mayAskAgain(error) {
+    this.#refusals += 1;
+    return error.status === 401 && this.#canRenew && this.#refusals < REFUSALS;
+  }
+
+  get #canRenew() {
+    return typeof this.#options.token === "function";
+  }
+
+  #pause(attempt) {
+    const delay = backoff(attempt) + (this.#goodbye?.after_ms ?? 0);
+    this.#goodbye = null;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, isOffline() ? LONGEST_TIMER_MS : delay);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** A network came or changed, or the page is looked at again: try now, or see whether the connection survived. */
+  #networkChanged(what) {
+    if (what !== "visible") this.#socketOnly = false;
+    this.#wake();
+    if (this.state !== "open") return;
+    if (!this.#link.healthy()) return this.#lost("the network changed");
+    this.#deadline("probe", PROBE_MS, "the network changed");
+    this.#transmit({ type: "ping", t: Date.now() });
+  }
+
+  #end(reason) {
+    if (this.state === "closed") return;
+    this.#set("closed", reason);
+    this.#ended.abort();
+    this.#wake();
+    this.#drop(reason);
+    this.#subscriptions.end(this.#closedError());
+  }
+
+  #set(state, reason = "") {
+    if (this.state === "closed") return;
+    Object.assign(this, { state, reason });
+    this.#events.emit("state", { state, reason, carrier: this.carrier });
+  }
+
+  #deadline(name, ms, reason) {
+    clearTimeout(this.#timers[name]);
+    this.#timers[name] = setTimeout(() => this.#lost(reason), ms);
+  }
+
+  // ---- the token ----
+
+  #renewIn(seconds) {
+    clearTimeout(this.#timers.renew);
+    this.expiresAt = seconds == null ? null : new Date(Date.now() + seconds * 1000);
+    if (seconds == null || !this.#canRenew) return;
+    const ms = Math.max(seconds / 2, seconds - RENEW_BEFORE_S) * 1000;
+    this.#timers.renew = setTimeout(() => this.#renew(), Math.min(ms, LONGEST_TIMER_MS));
+  }
+
+  async #renew() {
+    try {
+      const { body } = await this.#requests.ask({ type: "auth", token: await this.#token() });
+      this.#renewIn(body?.expires_in);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  // ---- what comes and goes ----
+
+  #handlers = {
+    welcome: (message) => this.#requests.received(message),
+    reply: (message) => this.#requests.received(message),
+    event: (message) => this.#subscriptions.event(message),
+    gap: (message) => this.#subscriptions.gap(message),
+    message: ({ data }) => this.#events.emit("message", data),
+    ping: ({ t, pos }) => {
+      this.#subscriptions.broughtUp(pos);
+      this.#transmit({ type: "pong", t });
+    },
+    goodbye: (message) => {
+      this.#goodbye = message;
+      this.#events.emit("goodbye", message);
+    },
+  };
+
+  #received(frame) {
+    this.#heard();
+    const parsed = JSON.parse(frame);
+    for (const message of Array.isArray(parsed) ? parsed : [parsed]) this.#handlers[message.type]?.(message);
+  }
+
+  /** Whatever arrives proves that the gateway lives; silence for longer than it pings means that it does not. */
+  #heard() {
+    if (this.state !== "open") return;
+    const { every = 25, timeout = 10 } = this.welcome.ping ?? {};
+    clearTimeout(this.#timers.probe);
+    this.#deadline("liveness", (every + timeout) * 1000, "the gateway fell silent");
+  }
+
+  #transmit(message) {
+    this.#write(JSON.stringify(message));
+  }
+
+  #write(text) {
+    try {
+      this.#link?.send(text);
+    } catch (error) {
+      this.#lost(`sending failed: ${error.message}`);
+    }
+  }
+
+  #report(error) {
+    if (!this.#events.emit("error", error)) console.error(error);
+  }
+}
+
+/** The gateway's address: the one given, or where this module came from. */
+function baseUrl(url) {
+  if (url === undefined && /^https?:/.test(import.meta.url)) return new URL(".", import.meta.url);
+  if (/^https?:/.test(url)) return new URL(`${String(url).replace(/\/+$/, "")}/`);
+  throw new TypeError('connect: give the gateway\'s address as url: "https://…"');
+}

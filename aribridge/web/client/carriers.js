@@ -1,0 +1,106 @@
+/**
+ * What connects us to the gateway. A carrier is {kind, send(text), close(), healthy()}; it talks back through hooks:
+ * received(text), lost(reason), and signal, which gives the attempt to open it up.
+ */
+
+import { AriError, failure } from "./errors.js";
+
+const PROTOCOL = "aribridge.v1";
+const OUT_OF_REACH = "the gateway is out of reach";
+const DISCONNECTED_MS = 4_000; // ICE may recover by itself for this long
+
+/** A data channel, signalled by one POST (docs/protocol.md, "Doors"). */
+export async function openDataChannel(base, token, iceServers, hooks) {
+  const peer = new RTCPeerConnection({ iceServers });
+  const channel = peer.createDataChannel(PROTOCOL);
+  channel.onmessage = ({ data }) => hooks.received(data);
+  const authorization = { Authorization: `Bearer ${token}` };
+  let location = null;
+  const close = () => {
+    channel.onmessage = channel.onclose = peer.oniceconnectionstatechange = null;
+    peer.close();
+    if (location) fetch(location, { method: "DELETE", headers: authorization, keepalive: true }).catch(() => {});
+  };
+  try {
+    // The offer goes out without candidates: the gateway learns our address from our first check. That saves the time
+    // for gathering, and lets the answer name the ICE servers that gathering is to use.
+    const offer = await peer.createOffer();
+    const headers = { ...authorization, "Content-Type": "application/sdp", Accept: "application/sdp" };
+    const response = await post(new URL("v1/rtc", base), headers, offer.sdp, hooks.signal);
+    location = resolved(response.headers.get("Location"), response.url);
+    const told = linkedIceServers(response.headers.get("Link"));
+    if (told.length) peer.setConfiguration({ iceServers: [...iceServers, ...told] });
+    await peer.setLocalDescription(offer);
+    await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    await opened(channel, hooks.signal, "The data channel did not open: UDP to the gateway may be blocked.");
+  } catch (error) {
+    close();
+    throw error instanceof AriError ? error : failure("unreachable", `No data channel: ${error.message}`, { retry: "after" });
+  }
+  watchPeer(peer, channel, hooks.lost);
+  return { kind: "datachannel", send: (text) => channel.send(text), close, healthy: () => isConnected(peer) };
+}
+
+/** A WebSocket, for where UDP is blocked and for servers. */
+export async function openWebSocket(base, WebSocketClass, hooks) {
+  if (!WebSocketClass) throw failure("unreachable", "There is no WebSocket here; hand one over as options.WebSocket.");
+  const url = new URL("v1/ws", base);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket = new WebSocketClass(url.href, PROTOCOL);
+  socket.onmessage = ({ data }) => hooks.received(data);
+  const close = () => {
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  };
+  try {
+    await opened(socket, hooks.signal, `No WebSocket to ${url}: is the gateway running, and this page's origin allowed?`);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  socket.onclose = ({ reason }) => hooks.lost(reason || "the WebSocket closed");
+  return { kind: "websocket", send: (text) => socket.send(text), close, healthy: () => socket.readyState === 1 };
+}
+
+function opened(carrier, signal, detail) {
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(failure("unreachable", detail, { retry: "after" }));
+    carrier.onopen = resolve;
+    carrier.onerror = carrier.onclose = fail;
+    if (signal.aborted) fail();
+    signal.addEventListener("abort", fail, { once: true });
+  });
+}
+
+function watchPeer(peer, channel, lost) {
+  let timer;
+  channel.onclose = () => lost("the data channel closed");
+  peer.oniceconnectionstatechange = () => {
+    clearTimeout(timer);
+    if (peer.iceConnectionState === "failed") lost(OUT_OF_REACH);
+    if (peer.iceConnectionState === "disconnected") {
+      timer = setTimeout(() => peer.iceConnectionState === "disconnected" && lost(OUT_OF_REACH), DISCONNECTED_MS);
+    }
+  };
+}
+
+const isConnected = (peer) => ["connected", "completed"].includes(peer.iceConnectionState);
+
+async function post(url, headers, body, signal) {
+  const response = await fetch(url, { method: "POST", headers, body, signal });
+  if (response.ok) return response;
+  const said = await response.json().catch(() => ({}));
+  const detail = said.detail ?? `${url} answered ${response.status}; is that a gateway's address?`;
+  throw new AriError({ code: "refused", source: "gateway", ...said, detail, status: response.status });
+}
+
+const resolved = (location, base) => (location ? new URL(location, base) : null);
+
+/** ICE servers from a Link header (RFC 9725, section 4.6). */
+function linkedIceServers(header) {
+  const links = (header ?? "").matchAll(/<((?:stun|turn)s?:[^>]+)>((?:;\s*[\w-]+="[^"]*")*)/g);
+  return [...links].map(([, urls, rest]) => {
+    const { username, credential } = Object.fromEntries([...rest.matchAll(/([\w-]+)="([^"]*)"/g)].map((m) => m.slice(1)));
+    return username ? { urls, username, credential } : { urls };
+  });
+}

@@ -1,0 +1,152 @@
+import { guarded } from "./emitter.js";
+import { failure } from "./errors.js";
+
+const HOLES = 3; // breaks of one subscription's chain in a row, after which the connection itself is distrusted
+
+/** One filtered view of a target's events, kept over lost connections. */
+export class Subscription {
+  /** Where we are in the stream, {epoch, seq}; null before the first reply. */
+  position = null;
+  /** How often events were missed. */
+  gaps = 0;
+  /** "pending", "live", "replay", "wait" (the target is away) or "closed" */
+  state = "pending";
+
+  _sub = 0;
+  _holes = 0;
+  #close;
+
+  constructor({ filter = {}, target, onEvent, onGap }, close) {
+    Object.assign(this, { filter, target, onEvent, onGap });
+    this.#close = close;
+    this._live = new Promise((resolve, reject) => Object.assign(this, { _resolve: resolve, _reject: reject }));
+    this._live.catch(() => {});
+  }
+
+  /** Stop receiving. */
+  close() {
+    this.#close(this);
+  }
+}
+
+/** All subscriptions of a bridge: placed on each new connection, checked for holes. */
+export class Subscriptions {
+  #requests;
+  #hooks;
+  #all = new Set();
+  #bySub = new Map();
+  #subs = 0;
+
+  /** Hooks: gap(gap), refused(error), distrust(reason). */
+  constructor(requests, hooks) {
+    this.#requests = requests;
+    this.#hooks = hooks;
+  }
+
+  get list() {
+    return [...this.#all];
+  }
+
+  /** Keep a subscription; it is live when its `_live` resolves. */
+  add(options, connected) {
+    const subscription = new Subscription(options, (it) => this.#close(it));
+    this.#all.add(subscription);
+    if (connected) this.#place(subscription);
+    return subscription;
+  }
+
+  /** There is a new connection: take up every subscription where it left off. */
+  resume() {
+    for (const subscription of this.#all) this.#place(subscription);
+  }
+
+  /** The connection is gone; the subscriptions wait for the next. */
+  drop() {
+    this.#bySub.clear();
+    for (const subscription of this.#all) subscription.state = "pending";
+  }
+
+  /** There will be no connection any more. */
+  end(error) {
+    for (const subscription of this.#all) this.#forget(subscription, error);
+  }
+
+  event({ sub, epoch, seq, prev, data }) {
+    const subscription = this.#bySub.get(sub);
+    if (!subscription?.position) return;
+    if (subscription.position.epoch !== epoch || subscription.position.seq !== prev) return this.#mend(subscription);
+    subscription.position = { epoch, seq };
+    subscription._holes = 0;
+    guarded(subscription.onEvent, data, { target: subscription.target, epoch, seq, subscription });
+  }
+
+  gap({ sub, was, now, reason, next }) {
+    const subscription = this.#bySub.get(sub);
+    if (!subscription) return;
+    subscription.position = now;
+    subscription.state = next;
+    if (next !== "wait") subscription.gaps += 1;
+    const gap = { was, now, reason, next, subscription };
+    guarded(subscription.onGap, gap);
+    this.#hooks.gap(gap);
+  }
+
+  /** A ping says how far each subscription is brought up: nothing that passes its filter happened until there. */
+  broughtUp(positions = {}) {
+    for (const [sub, position] of Object.entries(positions)) {
+      const subscription = this.#bySub.get(Number(sub));
+      if (subscription) subscription.position = position;
+    }
+  }
+
+  #place(subscription) {
+    const sub = ++this.#subs;
+    subscription._sub = sub;
+    this.#bySub.set(sub, subscription);
+    const { target, filter, position } = subscription;
+    const message = { type: "subscribe", sub, target, filter, since: position ?? undefined };
+    const current = () => subscription._sub === sub && this.#all.has(subscription);
+    this.#requests.send(
+      message,
+      ({ body }) => current() && this.#placed(subscription, body),
+      (error) => current() && this.#refused(subscription, error),
+    );
+  }
+
+  #placed(subscription, { epoch, seq, mode }) {
+    subscription.state = mode;
+    if (mode !== "replay") subscription.position = { epoch, seq };
+    subscription._resolve(subscription);
+  }
+
+  #refused(subscription, error) {
+    if (error.code === "connection_lost") return;
+    this.#forget(subscription, error);
+    this.#hooks.refused(error);
+  }
+
+  /** An event is missing: have the gateway send it again, or say that it cannot. */
+  #mend(subscription) {
+    subscription._holes += 1;
+    if (subscription._holes > HOLES) return this.#hooks.distrust("events were missing again and again");
+    this.#leave(subscription);
+    this.#place(subscription);
+  }
+
+  #close(subscription) {
+    if (!this.#all.has(subscription)) return;
+    this.#forget(subscription, failure("closed", "The subscription was closed."));
+    this.#leave(subscription);
+  }
+
+  #leave({ _sub: sub }) {
+    const ignore = () => {};
+    if (this.#bySub.delete(sub)) this.#requests.send({ type: "unsubscribe", sub }, ignore, ignore);
+  }
+
+  #forget(subscription, error) {
+    subscription.state = "closed";
+    this.#all.delete(subscription);
+    subscription._reject(error);
+  }
+}
