@@ -1,0 +1,54 @@
+"""Which events a filter passes."""
+
+import pytest
+
+from aribridge.core.events import labels_of
+from aribridge.core.filters import Filter
+from aribridge.protocol.problems import Problem
+
+DIAL = {
+    "type": "Dial",
+    "caller": {"id": "c1"},
+    "peer": {"id": "c2"},
+    "endpoint": {"technology": "PJSIP", "resource": "200"},
+}
+ENTERED = {"type": "ChannelEnteredBridge", "bridge": {"id": "b1", "channels": ["c3", "c4"]}, "channel": {"id": "c4"}}
+PLAYBACK = {"type": "PlaybackStarted", "playback": {"id": "p1", "target_uri": "channel:c9"}}
+DEVICE = {"type": "DeviceStateChanged", "device_state": {"name": "Stasis:x", "state": "BUSY"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "event", "passes"),
+    [
+        ({}, DIAL, True),
+        ({"type": ["Dial"]}, DIAL, True),
+        ({"type": ["D*l"]}, DIAL, True),
+        ({"type": ["dial"]}, DIAL, False),
+        ({"type": []}, DIAL, False),
+        ({"channel": ["c1"]}, DIAL, True),
+        ({"channel": ["nobody", "c2"]}, DIAL, True),
+        ({"channel": ["c3"]}, ENTERED, True),
+        ({"channel": ["c9"]}, PLAYBACK, True),
+        ({"channel": ["*"]}, DEVICE, False),
+        ({"type": ["Dial"], "channel": ["c3"]}, DIAL, False),
+        ({"endpoint": ["PJSIP/*"]}, DIAL, True),
+        ({"bridge": ["b1"]}, ENTERED, True),
+        ({"playback": ["p1"]}, PLAYBACK, True),
+        ({"device": ["Stasis:*"]}, DEVICE, True),
+    ],
+)
+def test_keys_are_anded_and_values_ored(spec, event, passes):
+    assert Filter(spec).passes(labels_of(event)) is passes
+
+
+def test_an_unknown_key_names_the_nearest():
+    with pytest.raises(Problem, match='Did you mean "channel"') as caught:
+        Filter({"chanel": ["x"]})
+    assert caught.value.code == "bad_filter"
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"channel": 3}, {"bridge": {"channels": [1, None]}}, {"type": 7, "endpoint": []}]
+)
+def test_odd_events_have_labels_all_the_same(event):
+    labels_of(event)
