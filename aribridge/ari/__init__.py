@@ -1,0 +1,7 @@
+"""The Asterisk side: what ARI offers, commands to it, events from it."""
+
+from aribridge.ari.catalogue import Catalogue, Operation, Parameter
+from aribridge.ari.failures import explain
+from aribridge.ari.link import Link, LinkSink
+
+__all__ = ["Catalogue", "Link", "LinkSink", "Operation", "Parameter", "explain"]

@@ -1,0 +1,111 @@
+"""The steps that make a link: who is there, what it can do, which events it is to send."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+import structlog
+
+from aribridge.ari import outage, paths
+from aribridge.ari.description import INDEX, read_catalogue, resource_paths
+from aribridge.ari.http import NoAnswer
+from aribridge.ari.request import Request
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+    from aribridge.ari.catalogue import Catalogue
+    from aribridge.ari.http import Http
+    from aribridge.core.command import Answer
+    from aribridge.core.settings import AsteriskSettings
+
+# A scheme without an id subscribes to all of its kind, also for an application that exists already, for which the
+# subscribeAll of the socket is ignored (res/res_stasis.c).
+EVERYTHING = ("channel:", "bridge:", "endpoint:", "deviceState:")
+
+_VERSION = re.compile(r"\d+(\.\d+)+")
+
+log = structlog.get_logger("aribridge.ari")
+
+
+class _System(msgspec.Struct):
+    version: str
+    entity_id: str = ""
+
+
+class _Info(msgspec.Struct):
+    system: _System
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Version such as ``22.10.1``, and the entity id, which tells one Asterisk from another."""
+
+    version: str
+    entity_id: str
+
+
+async def identify(http: Http, settings: AsteriskSettings) -> Identity:
+    """Ask Asterisk who it is. Raises Outage."""
+    answer = await _get(http, settings, "/asterisk/info")
+    try:
+        system = msgspec.json.decode(answer.body or b"", type=_Info).system
+    except msgspec.MsgspecError as error:
+        raise outage.not_an_ari(settings, f"GET /asterisk/info: {error}") from error
+    found = _VERSION.search(system.version)
+    return Identity(found[0] if found else system.version, system.entity_id)
+
+
+async def fetch_catalogue(http: Http, settings: AsteriskSettings) -> Catalogue:
+    """Read the API description that this Asterisk serves. Raises Outage."""
+    index = await _get(http, settings, INDEX)
+    try:
+        files = [(path, (await _get(http, settings, path)).body or b"") for path in resource_paths(index.body or b"")]
+        return read_catalogue(files)
+    except ValueError as error:
+        raise outage.not_an_ari(settings, f"its API description is unreadable: {error}") from error
+
+
+async def open_socket(http: Http, settings: AsteriskSettings) -> ClientWebSocketResponse:
+    """Open the event socket, which registers the application. Raises Outage."""
+    try:
+        return await http.open_events(settings.app, settings.timeout)
+    except aiohttp.WSServerHandshakeError as error:
+        raise outage.refused(settings, error.status) from error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise outage.unreachable(settings, error) from error
+
+
+async def subscribe_to_everything(http: Http, settings: AsteriskSettings) -> None:
+    """Have the application get the events of all objects; a refused kind is logged and left out. Raises Outage."""
+    for scheme in EVERYTHING:
+        path = paths.join(("applications", settings.app, "subscription"))
+        answer = await _send(http, settings, Request("POST", f"{path}?eventSource={scheme}"))
+        if answer.status >= 500:
+            raise outage.refused(settings, answer.status)
+        if answer.status >= 400:
+            log.warning(
+                "link.subscription_refused",
+                target=settings.name,
+                source=scheme,
+                status=answer.status,
+                remedy="with 403: set read_only=no for the user in ari.conf",
+            )
+
+
+async def _get(http: Http, settings: AsteriskSettings, target: str) -> Answer:
+    answer = await _send(http, settings, Request("GET", target))
+    if answer.status != 200:
+        raise outage.refused(settings, answer.status)
+    return answer
+
+
+async def _send(http: Http, settings: AsteriskSettings, request: Request) -> Answer:
+    try:
+        return await http.send(request, settings.timeout)
+    except NoAnswer as error:
+        raise outage.unreachable(settings, error.cause) from error

@@ -1,0 +1,150 @@
+"""HTTP to Asterisk: one pool of kept-alive connections for commands, and the upgrade to the event socket."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import ssl
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from aribridge.core.command import Answer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientWebSocketResponse
+
+    from aribridge.ari.request import Request
+    from aribridge.core.settings import AsteriskSettings
+
+# Asterisk closes connections that were idle for 15 s (session_keep_alive of http.conf).
+KEEP_IDLE = 10.0
+# A ping after this much silence, then half of it for the pong: a dead event socket is noticed within 15 s.
+HEARTBEAT = 10.0
+CLOSE_TIMEOUT = 2.0
+LONGEST_MESSAGE = 200
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HTML_TEXT = re.compile(r"<(title|p)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+
+
+class NoAnswer(Exception):
+    """No answer from Asterisk: ``sent`` if the request may have reached it, ``late`` if time ran out."""
+
+    def __init__(self, cause: BaseException, *, sent: bool, late: bool) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.cause = cause
+        self.sent = sent
+        self.late = late
+
+
+@dataclass(slots=True)
+class _Progress:
+    connected: bool = False
+
+
+class Http:
+    """A session with one Asterisk. To be opened and closed in the event loop that uses it."""
+
+    def __init__(self, settings: AsteriskSettings) -> None:
+        self._base = settings.url.rstrip("/")
+        self._session = aiohttp.ClientSession(
+            # One more for the event socket.
+            connector=aiohttp.TCPConnector(
+                limit=settings.connections + 1, keepalive_timeout=KEEP_IDLE, ssl=tls_context(settings) or True
+            ),
+            headers={"Authorization": aiohttp.encode_basic_auth(settings.user, settings.password)},
+            middlewares=(_resend_only_reads,),
+            trace_configs=[_tracing()],
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def send(self, request: Request, seconds: float) -> Answer:
+        """Send one request and read the whole answer, any status. Raises NoAnswer."""
+        progress = _Progress()
+        try:
+            async with self._session.request(
+                request.method,
+                URL(self._base + request.target, encoded=True),
+                data=request.body,
+                headers={"Content-Type": "application/json"} if request.body is not None else None,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,
+                trace_request_ctx=progress,
+            ) as response:
+                return _answer(response, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswer(error, sent=progress.connected, late=isinstance(error, TimeoutError)) from error
+
+    async def open_events(self, app: str, seconds: float) -> ClientWebSocketResponse:
+        """Open the event socket of an application. Raises what aiohttp raises, or TimeoutError."""
+        async with asyncio.timeout(seconds):
+            return await self._session.ws_connect(
+                URL(f"{self._base}/events").with_query(app=app),
+                protocols=("ari",),
+                heartbeat=HEARTBEAT,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
+            )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
+    """The trust for an https URL with a CA of its own; None for the usual. Raises ValueError for an unusable file."""
+    if not settings.ca_file:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise ValueError(
+            f"asterisk {settings.name}: ca_file {settings.ca_file} cannot be used ({error.strerror or error}): "
+            "it must be a readable PEM file with the CA's certificate"
+        ) from error
+
+
+async def _resend_only_reads(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """A pooled connection that Asterisk had just closed: repeat what only reads, and let aiohttp repeat nothing else.
+
+    aiohttp takes PUT and DELETE for repeatable, but a repeated PUT /endpoints/sendMessage is a second message.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in _READS:
+            return await handler(request)
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Notes in the request's _Progress that it got a connection: from there on it may have reached Asterisk."""
+
+    async def connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx.connected = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(connected)
+    config.on_connection_reuseconn.append(connected)
+    return config
+
+
+def _answer(response: ClientResponse, body: bytes) -> Answer:
+    if body and response.content_type != "application/json":
+        body = msgspec.json.encode({"message": _plain_text(body)})
+    return Answer(response.status, body or None, "application/json" if body else "")
+
+
+def _plain_text(body: bytes) -> str:
+    """The sentence in an error page of Asterisk's HTTP server (or of a proxy's), for a body that is not JSON."""
+    text = body.decode(errors="replace")
+    parts = [part for _, part in _HTML_TEXT.findall(text) if part.strip()] or [re.sub(r"<[^>]*>", " ", text)]
+    return html.unescape(" ".join(": ".join(parts).split()))[:LONGEST_MESSAGE]

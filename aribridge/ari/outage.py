@@ -1,0 +1,101 @@
+"""Why there is no link to an Asterisk, in sentences that an operator can act on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from aribridge.ari.backoff import LONGEST
+
+if TYPE_CHECKING:
+    from aribridge.core.settings import AsteriskSettings
+
+# A wrong password does not mend itself, and Asterisk logs every try.
+REFUSED_PAUSE = 10.0
+BOOTING_PAUSE = 1.0
+
+
+class Outage(Exception):
+    """The link is down: the reason with its remedy, and bounds in seconds for the pause before the next attempt."""
+
+    def __init__(self, reason: str, *, shortest: float = 0.0, longest: float = LONGEST) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.shortest = shortest
+        self.longest = longest
+
+
+def unreachable(settings: AsteriskSettings, cause: BaseException) -> Outage:
+    """No connection, or one that ended without an answer."""
+    return Outage(f"Asterisk at {settings.url} {_fault(cause)}.")
+
+
+def refused(settings: AsteriskSettings, status: int) -> Outage:
+    """An answer other than 200 where every ARI gives 200."""
+    at = f"Asterisk at {settings.url}"
+    match status:
+        case 401:
+            return Outage(
+                f"{at} refuses user {settings.user}: check user and password of [[asterisk]] {settings.name} against "
+                "ari.conf, and reload that (module reload res_ari.so).",
+                shortest=REFUSED_PAUSE,
+            )
+        case 403:
+            return Outage(
+                f"{at} forbids this machine or user {settings.user}: check permit, deny and acl in ari.conf and "
+                "http.conf.",
+                shortest=REFUSED_PAUSE,
+            )
+        case 404:
+            return Outage(
+                f"{settings.url} is not the base of an ARI: check url (it usually ends in /ari), enabled=yes in "
+                "http.conf and ari.conf, and that the modules res_ari*.so are loaded.",
+            )
+        case 503:
+            return Outage(f"{at} is starting or stopping.", longest=BOOTING_PAUSE)
+        case _:
+            return Outage(f"{at} answers with HTTP status {status}: check that url is the base of an ARI.")
+
+
+def not_an_ari(settings: AsteriskSettings, fault: str) -> Outage:
+    """Answers came, but not an ARI's."""
+    return Outage(
+        f"{settings.url} does not answer as an ARI does ({fault}): check url of [[asterisk]] {settings.name}."
+    )
+
+
+def socket_ended(settings: AsteriskSettings, code: int | None, cause: BaseException | None) -> Outage:
+    """The event socket closed or died, after having worked."""
+    at = f"Asterisk at {settings.url}"
+    if isinstance(cause, TimeoutError):
+        return Outage(f"{at} stopped answering pings on the event socket: the machine or the network is down.")
+    if code == aiohttp.WSCloseCode.INTERNAL_ERROR:
+        return Outage(f"{at} gave the event socket up (1011): set websocket_write_timeout=5000 in ari.conf.")
+    return Outage(f"{at} closed the event socket ({code or 'no close code'}): it stopped, or restarts.")
+
+
+def replaced(settings: AsteriskSettings) -> Outage:
+    """Another client opened an event socket for the same application."""
+    return Outage(
+        f"Another client took the application {settings.app} on Asterisk at {settings.url}: stop that client or give "
+        f"[[asterisk]] {settings.name} an app of its own, then restart the gateway. Commands still work, events do not "
+        "come."
+    )
+
+
+def _fault(cause: BaseException) -> str:
+    if isinstance(cause, TimeoutError):
+        return "does not answer in time: check the address, firewalls, and whether Asterisk hangs"
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        return "has a certificate that is not trusted: set ca_file to the CA's certificate"
+    if isinstance(cause, aiohttp.ClientSSLError):
+        return "does not speak TLS there: check https or http in url, and tlsenable in http.conf"
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return "has a host name that cannot be resolved: check url"
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return f"cannot be connected to ({cause.strerror or cause.os_error}): start it, or check enabled in http.conf"
+    return (
+        "closes connections without an answer: it is stopping, or sessionlimit in http.conf (100) is reached; "
+        "raise it there"
+    )
