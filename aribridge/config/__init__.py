@@ -1,0 +1,17 @@
+"""Reads, checks and writes the configuration."""
+
+from aribridge.config.addresses import host_and_port, is_loopback, port_range
+from aribridge.config.example import write_example
+from aribridge.config.load import find, load
+from aribridge.config.problems import ConfigError, ConfigProblem
+
+__all__ = [
+    "ConfigError",
+    "ConfigProblem",
+    "find",
+    "host_and_port",
+    "is_loopback",
+    "load",
+    "port_range",
+    "write_example",
+]

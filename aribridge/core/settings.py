@@ -58,7 +58,10 @@ class WebRtcSettings:
         [], "Addresses to announce instead of the bound ones, where a NAT forwards the UDP port.", "IP address"
     )
     ice_servers: list[dict[str, Any]] = setting(
-        [], 'STUN and TURN servers told to clients, and used by the gateway: {urls=[...], username="", credential=""}.'
+        [],
+        "STUN and TURN servers told to clients, and used by the gateway: "
+        '{ urls = ["turn:turn.example.com:3478"], username = "…", credential = "…" }.',
+        secret=True,
     )
     connect_seconds: float = setting(
         15.0, "Time for a peer to connect and open a data channel, after which it is dropped.", "seconds"
@@ -111,7 +114,7 @@ class JanusAuthSettings:
 class AuthSettings:
     """Who gets in. Nothing configured: nobody."""
 
-    jwt: list[JwtSettings] = field(default_factory=list, metadata={"doc": "Keys that sign tokens."})
+    jwt: list[JwtSettings] = field(default_factory=list, metadata={"doc": "A key that signs tokens (JWT)."})
     leeway: float = setting(10.0, "Clock difference allowed when token times are checked.", "seconds")
     janus: JanusAuthSettings = section(JanusAuthSettings, "Janus API credentials.")
 
@@ -176,11 +179,13 @@ class Settings:
     """The whole configuration."""
 
     server: ServerSettings = section(ServerSettings, "Where clients connect.")
-    webrtc: WebRtcSettings = section(WebRtcSettings, "Peer connections.")
-    asterisk: list[AsteriskSettings] = field(default_factory=list, metadata={"doc": "Each Asterisk."})
-    auth: AuthSettings = section(AuthSettings, "Who gets in.")
+    webrtc: WebRtcSettings = section(WebRtcSettings, "Peer connections: addresses, ports, limits.")
+    asterisk: list[AsteriskSettings] = field(
+        default_factory=list, metadata={"doc": "One Asterisk that the gateway connects to."}
+    )
+    auth: AuthSettings = section(AuthSettings, "Who gets in. With no key and no secret nobody does.")
     janus: JanusSettings = section(JanusSettings, "The Janus API door.")
-    scripts: ScriptSettings = section(ScriptSettings, "Lua scripts.")
+    scripts: ScriptSettings = section(ScriptSettings, "Lua scripts in the path of commands and events.")
     limits: LimitSettings = section(LimitSettings, "Bounds for each connection.")
-    log: LogSettings = section(LogSettings, "The log.")
+    log: LogSettings = section(LogSettings, "The log, on standard error.")
     state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")

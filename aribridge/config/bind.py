@@ -1,0 +1,120 @@
+"""Bring what was written into the classes of ``core.settings``; all faults are reported, none stops the rest."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+from aribridge.config.positions import KeyPath
+from aribridge.config.schema import Setting, is_section, settings_of
+from aribridge.core.settings import Settings
+
+Report = Callable[[KeyPath, str], None]
+
+
+def bind(tree: dict[str, Any], report: Report) -> Settings:
+    """The settings; a key that was reported keeps its default."""
+    bound: Settings = _section(Settings, tree, (), report)
+    return bound
+
+
+def _section(kind: type, table: dict[str, Any], path: KeyPath, report: Report) -> Any:
+    known = settings_of(kind)
+    for name in table.keys() - known.keys():
+        report((*path, name), _unknown(name, kind))
+    values = {}
+    for name in known.keys() & table.keys():
+        try:
+            values[name] = _value(known[name], known[name].kind, table[name], (*path, name), report)
+        except TypeError as error:
+            report((*path, name), str(error))
+    return kind(**values)
+
+
+def _value(setting: Setting, kind: Any, value: Any, path: KeyPath, report: Report) -> Any:
+    """The value in its type. Raises TypeError that says what is expected."""
+    if is_section(kind) and isinstance(value, dict):
+        return _section(kind, value, path, report)
+    if get_origin(kind) is list and isinstance(value, list):
+        return _items(setting, get_args(kind)[0], value, path, report)
+    if setting.choices:
+        return _choice(setting, value)
+    if not _fits(kind, value):
+        raise TypeError(f"expected {_wanted(kind)}, got {_shown(setting, value)}.{_example(setting)}")
+    return float(value) if kind is float else value
+
+
+def _items(setting: Setting, kind: Any, values: list[Any], path: KeyPath, report: Report) -> list[Any]:
+    items = []
+    for index, value in enumerate(values):
+        try:
+            items.append(_value(setting, kind, value, (*path, index), report))
+        except TypeError as error:
+            report((*path, index), str(error))
+    return items
+
+
+def _choice(setting: Setting, value: Any) -> str:
+    if value in setting.choices:
+        return str(value)
+    wanted = ", ".join(f'"{choice}"' for choice in setting.choices)
+    raise TypeError(f"expected one of {wanted}, got {_shown(setting, value)}.{_meant(str(value), setting.choices)}")
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool):  # bool is a kind of int in Python, but not in TOML.
+        return kind is bool
+    if kind is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    return not is_section(kind) and isinstance(value, get_origin(kind) or kind)
+
+
+def _wanted(kind: Any) -> str:
+    if is_section(kind):
+        return "a table"
+    words = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number"}
+    words |= {list: "a list in [ ]", dict: "a table in { }"}
+    return words[get_origin(kind) or kind]
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    if setting.secret:
+        return "something else"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _example(setting: Setting) -> str:
+    if setting.secret or isinstance(setting.default, bool) or setting.default in ("", [], {}):
+        return ""
+    shown = f'"{setting.default}"' if isinstance(setting.default, str) else setting.default
+    return f" The default is {shown}{f' {setting.unit}' if isinstance(shown, int | float) else ''}."
+
+
+def _unknown(name: str, section: type) -> str:
+    known = settings_of(section)
+    if meant := _meant(name, tuple(known)):
+        return f"unknown key.{meant}"
+    elsewhere = [part for part in _sections() if name in settings_of(part[1])]
+    if elsewhere:
+        return f"unknown key here; it belongs under {' or '.join(title for title, _ in elsewhere)}."
+    return f"unknown key. Known here: {', '.join(known)}."
+
+
+def _meant(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _sections() -> list[tuple[str, type]]:
+    """Each section with its TOML header."""
+    found: list[tuple[str, type]] = []
+    for name, setting in settings_of(Settings).items():
+        if is_section(setting.item):
+            found.append((f"[[{name}]]", setting.item))
+        elif is_section(setting.kind):
+            found.append((f"[{name}]", setting.kind))
+    return found

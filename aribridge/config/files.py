@@ -1,0 +1,90 @@
+"""The files that settings name: found, readable, kept from other people's eyes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from aribridge.auth.keys import KeyFault, read_key, read_secret
+from aribridge.config.bind import Report
+from aribridge.config.checks import values_of
+from aribridge.config.positions import KeyPath
+from aribridge.core.settings import Settings
+
+STOCK = "stock:"
+
+
+def resolve_paths(settings: Settings, base: Path) -> None:
+    """Make every path absolute, relative ones from ``base``."""
+    for path, setting, value in values_of(settings):
+        if setting.unit == "path":
+            section = _section(settings, path)
+            resolved = [_resolved(item, base) for item in value] if setting.item else _resolved(value, base)
+            setattr(section, setting.name, resolved)
+
+
+def check_files(settings: Settings, report: Report) -> None:
+    """Check every file that the settings name, and read the passwords of Asterisk's users."""
+    for path, setting, value in values_of(settings):
+        if setting.name in {"password_file", "api_secret_file", "token_secret_file"} and value:
+            report_any(path, file_fault(value, secret=True), report)
+        elif (setting.name == "ca_file" and value) or setting.name == "files":
+            for file in value if setting.item else [value]:
+                report_any(path, None if file.startswith(STOCK) else file_fault(file), report)
+    _read_passwords(settings)
+    _check_keys(settings, report)
+
+
+def file_fault(name: str, *, secret: bool = False) -> str | None:
+    """What is wrong with a file, and what to do about it."""
+    try:
+        status = Path(name).stat()
+    except OSError as error:
+        return f"{name}: {error.strerror}. Create the file, or correct the path."
+    if not stat.S_ISREG(status.st_mode):
+        return f"{name} is not a file."
+    if not os.access(name, os.R_OK):
+        return f"{name} cannot be read by this user (uid {os.getuid()}); change its owner, or its mode to 0640."
+    if secret and status.st_mode & stat.S_IROTH:
+        return f"{name} can be read by everybody on this machine: run `chmod 600 {name}`."
+    if secret and not read_secret(name).strip():
+        return f"{name} is empty."
+    return None
+
+
+def report_any(path: KeyPath, text: str | None, report: Report) -> None:
+    """Report a fault if there is one."""
+    if text:
+        report(path, text)
+
+
+def _resolved(name: str, base: Path) -> str:
+    return name if not name or name.startswith(STOCK) else str(base / Path(name).expanduser())
+
+
+def _section(settings: Settings, path: KeyPath) -> object:
+    section: object = settings
+    for step in path[:-1]:
+        section = section[step] if isinstance(step, int) else getattr(section, step)  # type: ignore[index]
+    return section
+
+
+def _read_passwords(settings: Settings) -> None:
+    for asterisk in settings.asterisk:
+        if asterisk.password_file and not file_fault(asterisk.password_file, secret=True):
+            asterisk.password = read_secret(asterisk.password_file).decode(errors="replace").strip()
+
+
+def _check_keys(settings: Settings, report: Report) -> None:
+    for index, key in enumerate(settings.auth.jwt):
+        path = ("auth", "jwt", index, "key_file")
+        if not key.key_file:
+            report(path, "is missing: the file with the key that signs tokens.")
+        elif fault := file_fault(key.key_file, secret=key.algorithm == "HS256"):
+            report(path, fault)
+        else:
+            try:
+                read_key(key)
+            except KeyFault as error:
+                report(path, f"{key.key_file} {error}.")

@@ -1,0 +1,71 @@
+"""From files, environment and flags to checked settings, or to all that is wrong with them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from aribridge.config.bind import Report, bind
+from aribridge.config.checks import check, check_complete
+from aribridge.config.files import check_files, resolve_paths
+from aribridge.config.positions import KeyPath
+from aribridge.config.problems import ConfigError, ConfigProblem
+from aribridge.config.sources import Document, assign_environment, assign_overrides, read_toml
+from aribridge.core.settings import Settings
+
+PLACES = (Path("aribridge.toml"), Path("/etc/aribridge/aribridge.toml"))
+
+
+def find() -> Path | None:
+    """The configuration that is used when none is named: in this folder, else the machine's."""
+    return next((place for place in PLACES if place.exists()), None)
+
+
+def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str], *, complete: bool = True) -> Settings:
+    """Read a TOML file, ``ARIBRIDGE_SECTION__KEY`` variables over it, and dotted keys of flags over both.
+
+    Paths become absolute, relative ones from the file's folder; passwords are read from their files. ``complete``
+    asks for an Asterisk and a way to get in, which a development run brings itself. Raises ConfigError with every
+    fault there is; no secret is in its text.
+    """
+    document = read_toml(path) if path else Document({}, {})
+    problems = assign_environment(document, env) + assign_overrides(document, overrides)
+
+    def report(key: KeyPath, text: str) -> None:
+        dotted = ".".join(step for step in key if isinstance(step, str))
+        problems.append(ConfigProblem(document.where(key) or str(path or ""), dotted, text))
+
+    settings = bind(document.tree, report)
+    resolve_paths(settings, (path.parent if path else Path()).absolute())
+    settings.state = settings.state or _state_folder(env)
+    check(settings, report)
+    check_files(settings, report)
+    _check_inline_passwords(path, settings, document, report=report)
+    if complete:
+        check_complete(settings, report)
+    if problems:
+        raise ConfigError(sorted(problems, key=_place))
+    return settings
+
+
+def _check_inline_passwords(path: Path | None, settings: Settings, document: Document, *, report: Report) -> None:
+    """A password in the file itself makes the file a secret."""
+    if path is None or not path.stat().st_mode & stat.S_IROTH:
+        return
+    for index, asterisk in enumerate(settings.asterisk):
+        key = ("asterisk", index, "password")
+        if asterisk.password and document.where(key).startswith(f"{path}:") and not asterisk.password_file:
+            report(key, f"everybody on this machine can read {path}: run `chmod 600 {path}`, or use password_file.")
+
+
+def _state_folder(env: Mapping[str, str]) -> str:
+    """Where the XDG base directory specification puts what a program remembers."""
+    home = Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return str(home / "aribridge")
+
+
+def _place(problem: ConfigProblem) -> tuple[int, str, str]:
+    """In the order of the file's lines; after them what stands nowhere in it, variables and flags."""
+    line = problem.where.rpartition(":")[2]
+    return (int(line) if line.isdecimal() else 1 << 30, problem.where, problem.key)

@@ -1,0 +1,394 @@
+"""What a configuration means, and everything that can be wrong with one."""
+
+import contextlib
+import copy
+import string
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aribridge.config import ConfigError, find, host_and_port, load, port_range, write_example
+from aribridge.config.positions import key_lines
+from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a password and a key, as `aribridge init` leaves them."""
+    for name, content in (("password", PASSWORD + "\n"), ("jwt.key", "k" * 40)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    return tmp_path
+
+
+GOOD = """\
+[[asterisk]]
+url = "http://127.0.0.1:8088/ari"
+password_file = "password"
+[[auth.jwt]]
+key_file = "jwt.key"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "aribridge.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def faults(folder: Path, text: str, env: dict | None = None, overrides: dict | None = None) -> list[str]:
+    """What is said about a configuration, without the folder's name."""
+    with pytest.raises(ConfigError) as error:
+        load(write(folder, text), env or {}, overrides or {})
+    assert PASSWORD not in str(error.value)
+    return [str(problem).replace(f"{folder}/", "") for problem in error.value.problems]
+
+
+def test_reads_a_file_and_the_files_it_names(folder):
+    settings = load(write(folder, GOOD), {}, {})
+    assert settings.asterisk[0].password == PASSWORD
+    assert settings.asterisk[0].name == "pbx"
+    assert settings.auth.jwt[0].key_file == str(folder / "jwt.key")
+    assert settings.server.listen == "127.0.0.1:8188"
+    assert PASSWORD not in repr(settings)
+
+
+def test_without_a_file_there_are_the_defaults():
+    settings = load(None, {"XDG_STATE_HOME": "/s"}, {}, complete=False)
+    assert settings == Settings(state="/s/aribridge")
+
+
+def test_the_environment_goes_over_the_file_and_flags_over_both(folder):
+    env = {
+        "ARIBRIDGE_SERVER__LISTEN": "0.0.0.0:1",
+        "ARIBRIDGE_SERVER__ADMIN": "127.0.0.1:2",
+        "ARIBRIDGE_SERVER__CONSOLE": "true",
+        "ARIBRIDGE_SERVER__ORIGINS": '["https://a.example"]',
+        "ARIBRIDGE_WEBRTC__BIND__0": "192.0.2.1",
+        "ARIBRIDGE_WEBRTC__BIND__1": "192.0.2.2",
+        "ARIBRIDGE_ASTERISK__0__PASSWORD_FILE": "",
+        "ARIBRIDGE_ASTERISK__0__PASSWORD": "from-env",
+        "ARIBRIDGE_ASTERISK__1__NAME": "second",
+        "ARIBRIDGE_ASTERISK__1__URL": "https://pbx2.example/ari",
+        "ARIBRIDGE_ASTERISK__1__PASSWORD": "12345678",
+        "ARIBRIDGE_LOG__LEVEL": "debug",
+        "ARIBRIDGE_STATE": "/var/lib/aribridge",
+        "ARIBRIDGE_LIMITS__REQUEST_SECONDS": "5",
+        "ARIBRIDGE_SERVICE_HOST": "10.0.0.1",
+        "ARIBRIDGE_CACHE": "/tmp/cache",
+        "PATH": "/bin",
+    }
+    overrides = {"server.listen": "127.0.0.1:0", "limits.frame": "1000"}
+    settings = load(write(folder, GOOD + '[server]\nlisten = "127.0.0.1:9"\n'), env, overrides)
+    assert settings.server.listen == "127.0.0.1:0"
+    assert settings.server.admin == "127.0.0.1:2"
+    assert settings.server.console is True
+    assert settings.server.origins == ["https://a.example"]
+    assert settings.webrtc.bind == ["192.0.2.1", "192.0.2.2"]
+    assert [(a.name, a.password) for a in settings.asterisk] == [("pbx", "from-env"), ("second", "12345678")]
+    assert settings.log.level == "debug"
+    assert settings.state == "/var/lib/aribridge"
+    assert settings.limits.request_seconds == 5.0
+    assert settings.limits.frame == 1000
+
+
+def test_ten_elements_from_the_environment_keep_their_order():
+    env = {f"ARIBRIDGE_SERVER__ORIGINS__{n}": f"https://h{n}.example" for n in range(12)}
+    assert load(None, env, {}, complete=False).server.origins == [f"https://h{n}.example" for n in range(12)]
+
+
+def test_all_faults_at_once_each_with_its_line(folder):
+    text = """\
+colour = "blue"
+[server]
+listne = "0.0.0.0:80"
+admin = "8189"
+console = "yes"
+[[asterisk]]
+url = "127.0.0.1"
+password_file = "gone"
+events = "al"
+[[asterisk]]
+url = "http://pbx/ari"
+timeout = 0
+[log]
+level = 3
+[hub]
+"""
+    assert faults(folder, text) == [
+        "aribridge.toml:1: colour: unknown key. "
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, limits, log, state.",
+        "aribridge.toml:3: server.listne: unknown key. Did you mean listen?",
+        'aribridge.toml:4: server.admin: expected host:port, such as "127.0.0.1:8188" or "[::1]:8188", '
+        'got "8189": host and port are both needed.',
+        'aribridge.toml:5: server.console: expected true or false, got "yes".',
+        'aribridge.toml:7: asterisk.url: expected a URL such as "http://127.0.0.1:8088/ari", got "127.0.0.1".',
+        "aribridge.toml:8: asterisk.password_file: gone: No such file or directory. "
+        "Create the file, or correct the path.",
+        'aribridge.toml:9: asterisk.events: expected one of "all", "app", got "al". Did you mean all?',
+        'aribridge.toml:10: asterisk.name: "pbx" is taken by an earlier [[asterisk]].',
+        "aribridge.toml:10: asterisk.password_file: no password for the ARI user aribridge: name a file that holds it.",
+        "aribridge.toml:12: asterisk.timeout: expected a number of seconds that is more than 0, got 0.0.",
+        'aribridge.toml:14: log.level: expected one of "debug", "info", "warning", "error", got 3.',
+        "aribridge.toml:15: hub: unknown key. "
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, limits, log, state.",
+        "aribridge.toml: auth: no key and no secret: nobody could get in. `aribridge init` makes a key.",
+    ]
+
+
+ONE_FAULT = {
+    "not TOML": ("[server\n", ":1: not valid TOML at column 8"),
+    "not TOML, at the end": ("[server]\nlisten = ", "not valid TOML"),
+    "key of another section": ("[webrtc]\nlisten = 'a:1'\n", "it belongs under [server]"),
+    "number for text": (
+        "[server]\nlisten = 8188\n",
+        'expected text in quotes, got 8188. The default is "127.0.0.1:8188"',
+    ),
+    "text for a number": ("[limits]\nframe = '1k'\n", 'expected a whole number, got "1k". The default is 65536 bytes.'),
+    "fraction for a whole number": ("[limits]\nframe = 1.5\n", "expected a whole number, got 1.5"),
+    "true for a number": ("[limits]\nframe = true\n", "expected a whole number, got true"),
+    "infinity": ("[limits]\nping_seconds = inf\n", "expected a number, got inf"),
+    "negative": ("[auth]\nleeway = -1\n", "0 or more, got -1.0"),
+    "text for a list": ("[server]\norigins = 'https://a'\n", "expected a list in [ ]"),
+    "number in a list": ("[server]\norigins = [1]\n", "server.origins: expected text in quotes, got 1"),
+    "text for a table": ("server = 'x'\n", "server: expected a table, got"),
+    "table for an array of tables": ("[asterisk]\nurl = 'x'\n", "asterisk: expected a list in [ ], got a table"),
+    "port too high": ("[server]\nlisten = 'a:65536'\n", "0 to 65535"),
+    "bare IPv6": ("[server]\nlisten = '::1:80'\n", "in brackets"),
+    "same port twice": ("[server]\nlisten = '127.0.0.1:8189'\n", "server.admin: is the same address"),
+    "origin with a path": ("[server]\norigins = ['https://a.example/']\n", "no path, no slash"),
+    "any origin": ("[server]\norigins = ['*']\n", "expected an origin"),
+    "UDP range upside down": ("[webrtc]\nudp = '5-4'\n", "expected a port or a range"),
+    "no address": ("[webrtc]\npublic = ['pbx.example']\n", "expected an IP address"),
+    "slow consent": ("[webrtc]\nconsent_seconds = 11\n", "at most 10 seconds"),
+    "ICE server without urls": ("[webrtc]\nice_servers = [{}]\n", "expected urls"),
+    "ICE server of another scheme": ("[webrtc]\nice_servers = [{urls = ['http://a']}]\n", "expected urls"),
+    "TURN without credential": ("[webrtc]\nice_servers = [{urls = 'turn:a'}]\n", "needs username and credential"),
+    "unknown key of an ICE server": ("[webrtc]\nice_servers = [{urls = 'stun:a', url = 1}]\n", "unknown key url"),
+    "missing script": ("[scripts]\nfiles = ['gone.lua']\n", "scripts.files: gone.lua: No such file"),
+    "script is a folder": ("[scripts]\nfiles = ['.']\n", "is not a file"),
+    "missing secret": ("[auth.janus]\napi_secret_file = 'gone'\n", "No such file"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), ONE_FAULT.values(), ids=ONE_FAULT)
+def test_one_fault_is_told_once(folder, text, fault):
+    good = "" if text.startswith("[asterisk]") else GOOD
+    told = faults(folder, f"{text}{good}")
+    assert [line for line in told if fault in line] == told[:1] or text.startswith("[asterisk]")
+    assert fault in "\n".join(told)
+
+
+ASTERISK_FAULTS = {
+    "no URL": ("", "is missing"),
+    "no /ari": ('url = "http://pbx:8088"', "does not end in /ari"),
+    "other scheme": ('url = "ws://pbx:8088/ari"', "expected a URL"),
+    "bad port": ('url = "http://pbx:99999/ari"', "Port out of range"),
+    "query": ('url = "http://pbx/ari?api_key=a:correct-horse-battery"', "without ? and #"),
+    "password in the URL": ('url = "http://u:correct-horse-battery@pbx/ari"', "credentials do not belong in the URL"),
+    "password twice": ('url = "http://p/ari"\npassword = "correct-horse-battery"', "is given twice"),
+    "password a number": ('url = "http://p/ari"\npassword = 123', "expected text in quotes, got something else"),
+    "bad app": ('url = "http://p/ari"\napp = "a,b"', "1 to 64 letters"),
+    "bad user": ('url = "http://p/ari"\nuser = ""', "ari.conf"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), ASTERISK_FAULTS.values(), ids=ASTERISK_FAULTS)
+def test_faults_of_an_asterisk(folder, text, fault):
+    told = faults(folder, f'[[asterisk]]\npassword_file = "password"\n{text}\n[[auth.jwt]]\nkey_file = "jwt.key"')
+    assert len(told) == 1
+    assert fault in told[0]
+
+
+def test_one_application_on_one_asterisk_has_one_owner(folder):
+    second = '[[asterisk]]\nname = "b"\nurl = "http://127.0.0.1:8088/ari/"\npassword_file = "password"\n'
+    assert "is used by pbx already" in faults(folder, second.join(["", GOOD]).replace(second, "") + second)[0]
+
+
+def test_secrets_that_everybody_can_read(folder):
+    (folder / "password").chmod(0o644)
+    (folder / "jwt.key").chmod(0o604)
+    told = faults(folder, GOOD)
+    assert [line.split(":")[1] for line in told] == ["3", "5"]
+    assert all("chmod 600" in line for line in told)
+
+
+def test_a_password_in_a_file_that_everybody_can_read(folder):
+    path = write(folder, GOOD.replace('password_file = "password"', f'password = "{PASSWORD}"'))
+    assert load(path, {}, {}).asterisk[0].password == PASSWORD
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600") as error:
+        load(path, {}, {})
+    assert PASSWORD not in str(error.value)
+
+
+def test_group_readable_secrets_are_for_services(folder):
+    (folder / "password").chmod(0o640)
+    load(write(folder, GOOD), {}, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "algorithm", "fault"),
+    [("short", "HS256", "shorter than 32"), ("k" * 40, "RS256", "not a public key"), ("", "HS256", "empty")],
+)
+def test_keys_that_cannot_be_used(folder, content, algorithm, fault):
+    (folder / "jwt.key").write_text(content)
+    assert fault in faults(folder, GOOD + f'algorithm = "{algorithm}"\n')[0]
+
+
+def test_faults_of_variables_and_flags_name_them(folder):
+    env = {"ARIBRIDGE_SERVR__LISTEN": "a:1", "ARIBRIDGE_ASTERISK__5__URL": "x", "ARIBRIDGE_LIMITS__FRAME": "big"}
+    assert faults(folder, GOOD, env, {"server.admin": "x"}) == [
+        "$ARIBRIDGE_ASTERISK__5__URL: asterisk.5.url: there is no element 1 yet; elements count from 0 without holes.",
+        '$ARIBRIDGE_LIMITS__FRAME: limits.frame: expected a whole number, got "big". The default is 65536 bytes.',
+        "$ARIBRIDGE_SERVR__LISTEN: servr: unknown key. Did you mean server?",
+        '--set: server.admin: expected host:port, such as "127.0.0.1:8188" or "[::1]:8188", '
+        'got "x": host and port are both needed.',
+    ]
+
+
+def test_files_that_are_not_there_or_not_text(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        load(tmp_path / "gone.toml", {}, {})
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(tmp_path / "binary.toml", {}, {})
+
+
+def test_finds_the_file_of_this_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "aribridge.toml").write_text("")
+    assert find() == Path("aribridge.toml")
+
+
+def test_lines_of_nested_keys_and_of_values_over_several_lines():
+    text = '''\
+a = """
+b = 1
+"""
+c = [
+  1, # ]
+  2,
+]
+# [x]
+[t.u] # comment
+"q.r" = 'v'
+d.e = 1
+[[l]]
+k = 1
+[[l.m]]
+n = 1
+[[l]]
+k = 2
+[l.o]
+p = { q = 1 }
+'''
+    lines = key_lines(text)
+    assert {path: line for path, line in lines.items() if not isinstance(path[-1], int)} == {
+        ("a",): 1,
+        ("c",): 4,
+        ("t", "u"): 9,
+        ("t", "u", "q.r"): 10,
+        ("t", "u", "d"): 11,
+        ("t", "u", "d", "e"): 11,
+        ("l", 0, "k"): 13,
+        ("l", 0, "m", 0, "n"): 15,
+        ("l", 1, "k"): 17,
+        ("l", 1, "o"): 18,
+        ("l", 1, "o", "p"): 19,
+        ("l", 1, "o", "p", "q"): 19,
+    }
+
+
+def test_the_example_has_every_default_behind_a_number_sign():
+    written = write_example(Settings())
+    assert tomllib.loads(written) == {
+        "server": {}, "webrtc": {}, "auth": {"janus": {}}, "janus": {}, "scripts": {}, "limits": {}, "log": {},
+    }  # fmt: skip
+    uncommented = "".join(f"{line.removeprefix('#')}\n" for line in written.splitlines() if not line.startswith("# "))
+    with pytest.raises(ConfigError) as error:
+        load_text(uncommented)
+    # The only faults: what has no default.
+    assert sorted(problem.key for problem in error.value.problems) == [
+        "asterisk.password_file", "asterisk.url", "auth.jwt.key_file",
+    ]  # fmt: skip
+
+
+def load_text(text: str) -> Settings:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        return load(write(Path(name), text), {}, {})
+
+
+def test_the_example_with_values_is_read_back(folder):
+    settings = Settings(
+        asterisk=[AsteriskSettings(name="a", url="http://pbx/ari", password_file="password")],
+        auth=copy.deepcopy(Settings().auth),
+    )
+    settings.auth.jwt = [JwtSettings(key_file="jwt.key", issuer='quo"te\\ \n ü')]
+    settings.webrtc.ice_servers = [{"urls": ["turn:t"], "username": "u", "credential": "c"}]
+    settings.server.console = True
+    read = load(write(folder, write_example(settings)), {}, {})
+    assert read.auth.jwt[0].issuer == settings.auth.jwt[0].issuer
+    assert read.webrtc.ice_servers == settings.webrtc.ice_servers
+    assert read.server.console
+    assert read.asterisk[0].name == "a"
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_any_text_survives_the_example(text):
+    settings = Settings()
+    settings.auth.jwt = [JwtSettings(issuer=text)]
+    assert tomllib.loads(write_example(settings))["auth"]["jwt"][0].get("issuer", "") == text
+
+
+@given(st.text() | st.from_regex(r"[0-9.\[\]:-]+", fullmatch=True), st.sampled_from([host_and_port, port_range]))
+def test_addresses_are_split_or_refused(text, split):
+    with contextlib.suppress(ValueError):
+        assert 0 <= split(text)[1] <= 65535
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text() | st.booleans() | st.floats(allow_nan=False),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.sampled_from(
+        ["server.listen", "limits.frame", "asterisk", "webrtc.ice_servers", "log.level", "auth.jwt", "x.y"]
+    ),
+)
+def test_any_value_anywhere_is_read_or_told(value, key):
+    from aribridge.config.bind import bind
+
+    table: dict = {}
+    node = table
+    *path, last = key.split(".")
+    for name in path:
+        node = node.setdefault(name, {})
+    node[last] = value
+    told: list = []
+    assert isinstance(bind(table, lambda path, text: told.append((path, text))), Settings)
+
+
+@given(st.dictionaries(st.text(string.ascii_uppercase + "_0123456789", max_size=20), st.text(max_size=10), max_size=4))
+def test_any_environment_is_read_or_told(names):
+    with contextlib.suppress(ConfigError):
+        load(None, {f"ARIBRIDGE_{name}": value for name, value in names.items()}, {}, complete=False)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("conf/aribridge.toml", "example"), ("docs/configuration.md", "reference")])
+def test_generated_files_are_up_to_date(path, kind):
+    from aribridge.config.reference import write_reference
+
+    generated = {"example": write_example(Settings()), "reference": write_reference()}[kind]
+    assert (Path(__file__).parents[2] / path).read_text() == generated, (
+        f"run `.venv/bin/python -m aribridge.config {kind} > {path}`"
+    )
