@@ -1,0 +1,138 @@
+"""Where every request arrives, whatever it came on: admission, order, reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from aribridge.core.principal import Principal
+from aribridge.core.settings import JanusSettings
+from aribridge.janus import handle_requests
+from aribridge.janus.errors import Code, JanusError, error_reply, from_problem
+from aribridge.janus.handles import Handle
+from aribridge.janus.info import server_info
+from aribridge.janus.plugin import PluginFactory
+from aribridge.janus.ports import Auth, Rtc, ServerInfo
+from aribridge.janus.requests import Address, Request, check_fields, parse
+from aribridge.janus.sessions import Session, Sessions, Source, random_id
+from aribridge.janus.tasks import Tasks
+from aribridge.protocol.problems import Problem
+
+log = structlog.get_logger("aribridge.janus")
+
+
+class Client(Protocol):
+    """Whoever sent a request."""
+
+    @property
+    def source(self) -> Source:
+        """Where the events of a session go that this client makes or claims."""
+
+    def reply(self, message: Mapping[str, Any]) -> None:
+        """Send the reply; called once for each request, before anything that follows from the request."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Carries out requests. One for the whole door."""
+
+    settings: JanusSettings
+    sessions: Sessions
+    auth: Auth
+    rtc: Rtc
+    plugins: Mapping[str, PluginFactory]
+    info: ServerInfo
+    tasks: Tasks
+
+    def submit(self, message: object, client: Client, path: Address | None = None) -> None:
+        """Take what a client sent. The reply may come later, after those of earlier requests to the same handle."""
+        try:
+            request = parse(message, path)
+        except JanusError as error:
+            client.reply(error_reply(error, message))
+            return
+        try:
+            self._carry_out(request, client)
+        except JanusError as error:
+            client.reply(request.error(error))
+        except Problem as problem:
+            client.reply(request.error(from_problem(problem)))
+        except Exception:
+            log.exception("request.failed", request=request.name, session=request.session_id)
+            reason = "The gateway failed on this request; its log says where."
+            client.reply(request.error(JanusError(Code.UNKNOWN, reason)))
+
+    def authenticate(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
+        """Who is behind credentials. Raises Problem ``unauthorized``, ``forbidden``."""
+        return self.auth.janus(apisecret, token, plugin)
+
+    def _carry_out(self, request: Request, client: Client) -> None:
+        if request.spec.level == "root":
+            self._root(request, client)
+            return
+        principal = self.authenticate(request.apisecret, request.token)
+        session = self.sessions.find(request.session_id, principal)
+        handle = session.handle(request.handle_id) if request.handle_id else None
+        check_fields(request.fields, request.spec.fields)
+        if handle is None:
+            _SESSION[request.name](self, request, session, client)
+        else:
+            handle.lane.submit(lambda: handle_requests.run(request, handle, client.reply))
+
+    def _root(self, request: Request, client: Client) -> None:
+        if request.name == "info":
+            info = server_info(self.info, self.settings, (plugin.info for plugin in self.plugins.values()))
+            client.reply(request.reply("server_info", **info))
+        elif request.name == "ping":
+            client.reply(request.reply("pong"))
+        else:
+            self._create(request, client)
+
+    def _create(self, request: Request, client: Client) -> None:
+        principal = self.authenticate(request.apisecret, request.token)
+        check_fields(request.fields, request.spec.fields)
+        session = self.sessions.create(principal, request.fields.get("id", 0))
+        client.reply(request.reply("success", data={"id": session.id}))
+        session.bind(client.source)
+
+    def _attach(self, request: Request, session: Session, client: Client) -> None:
+        name = request.fields["plugin"]
+        factory = self.plugins.get(name)
+        if factory is None:
+            known = ", ".join(sorted(self.plugins))
+            raise JanusError(Code.NO_PLUGIN, f"No plugin {name[:64]!r}; there are {known}.")
+        self.authenticate(request.apisecret, request.token, name)
+        if len(session.handles) >= self.settings.handles:
+            reason = f"The session has {self.settings.handles} handles (janus.handles); detach one first."
+            raise JanusError(Code.ATTACH_FAILED, reason)
+        try:
+            handle = Handle(random_id(session.handles), session, factory, self.rtc, self.tasks)
+        except Problem as problem:
+            raise JanusError(Code.ATTACH_FAILED, problem.detail) from None
+        session.handles[handle.id] = handle
+        opaque_id = request.fields.get("opaque_id", "")[:64]
+        log.info("handle.attached", session=session.id, handle=handle.id, plugin=name, opaque_id=opaque_id)
+        client.reply(request.reply("success", data={"id": handle.id}))
+
+    def _claim(self, request: Request, session: Session, client: Client) -> None:
+        client.reply(request.reply("success"))
+        session.bind(client.source)
+        log.info("session.claimed", session=session.id, kept=len(session.events))
+
+    def _keepalive(self, request: Request, session: Session, client: Client) -> None:
+        client.reply(request.reply("ack"))
+
+    def _destroy(self, request: Request, session: Session, client: Client) -> None:
+        client.reply(request.reply("success"))
+        self.sessions.end(session, "destroyed")
+
+
+_SESSION: Mapping[str, Callable[[Desk, Request, Session, Client], None]] = {
+    "attach": Desk._attach,
+    "claim": Desk._claim,
+    "keepalive": Desk._keepalive,
+    "destroy": Desk._destroy,
+}

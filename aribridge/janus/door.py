@@ -1,0 +1,65 @@
+"""The Janus API door: what the server mounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from aribridge.core.settings import JanusSettings
+from aribridge.janus.desk import Desk
+from aribridge.janus.http import HttpDoor
+from aribridge.janus.plugin import PluginFactory
+from aribridge.janus.ports import Auth, Rtc, ServerInfo
+from aribridge.janus.sessions import Sessions
+from aribridge.janus.tasks import Tasks
+from aribridge.janus.websocket import Connection
+
+
+class JanusDoor:
+    """Speaks the Janus API (https://janus.conf.meetecho.com/docs/rest.html), so that an unmodified janus.js attaches.
+
+    ``plugins`` are known by their package names. Requests are authenticated one by one, by their own credentials.
+    """
+
+    def __init__(
+        self, settings: JanusSettings, auth: Auth, rtc: Rtc, plugins: Mapping[str, PluginFactory], info: ServerInfo
+    ) -> None:
+        self._tasks = Tasks()
+        self._sessions = Sessions(settings, self._tasks)
+        self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks)
+        self._connections: set[Connection] = set()
+        self._watchdog: asyncio.Task[None] | None = None
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The HTTP routes under ``/janus``."""
+        return HttpDoor(self._desk).routes()
+
+    async def websocket(self, request: web.Request) -> web.StreamResponse:
+        """Serve a WebSocket whose client offered the subprotocol ``janus-protocol``, whatever the path."""
+        connection = Connection(request, self._desk)
+        self._connections.add(connection)
+        try:
+            return await connection.serve()
+        finally:
+            self._connections.discard(connection)
+
+    async def start(self) -> None:
+        """Begin to watch for sessions that time out."""
+        self._watchdog = asyncio.create_task(self._sessions.watch())
+
+    async def stop(self) -> None:
+        """End all sessions, close all connections, and return when nothing of them is left."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            await asyncio.gather(self._watchdog, return_exceptions=True)
+        for session in self._sessions:
+            self._sessions.end(session, "the gateway stops")
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+        await self._tasks.finish()

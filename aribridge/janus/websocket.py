@@ -1,0 +1,148 @@
+"""The Janus API on a WebSocket, subprotocol ``janus-protocol``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from aribridge.janus.desk import Desk
+from aribridge.janus.errors import Code, JanusError, error_reply
+from aribridge.janus.sessions import Session, Source
+from aribridge.janus.wire import MAX_MESSAGE, decode_all, encode
+
+log = structlog.get_logger("aribridge.janus")
+
+SUBPROTOCOL = "janus-protocol"
+HEARTBEAT_SECONDS = 20.0
+SEND_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+IN_FLIGHT = 64
+"""Requests of one connection that may wait for their reply to be sent; until then no more is read."""
+
+
+class Connection:
+    """One client's WebSocket: reads requests; writes replies, then the events of the sessions that are read here."""
+
+    def __init__(self, request: web.Request, desk: Desk) -> None:
+        self._request = request
+        self._desk = desk
+        self._ws = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,),
+            max_msg_size=MAX_MESSAGE,
+            heartbeat=HEARTBEAT_SECONDS,
+            timeout=CLOSE_SECONDS,
+            compress=False,
+        )
+        self._notices: deque[str] = deque()
+        self._replies: deque[str] = deque()
+        self._ready: dict[Session, None] = {}
+        self._sessions: set[Session] = set()
+        self._something = asyncio.Event()
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+
+    @property
+    def source(self) -> Source:
+        """Sessions made or claimed here are read here."""
+        return self
+
+    async def serve(self) -> web.WebSocketResponse:
+        """Run until the client leaves, then leave its sessions to whoever claims them."""
+        await self._ws.prepare(self._request)
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write())
+                await self._read()
+                writer.cancel()
+        except* (ConnectionError, TimeoutError) as lost:
+            log.info("websocket.lost", error=repr(lost.exceptions[0]))
+        finally:
+            for session in list(self._sessions):
+                self._desk.sessions.lose(session)
+        return self._ws
+
+    async def close(self) -> None:
+        """Say goodbye: the gateway stops."""
+        await self._ws.close(code=WSCloseCode.GOING_AWAY, message=b"the gateway is stopping")
+
+    def reply(self, message: Mapping[str, Any]) -> None:
+        """Send a reply."""
+        self._replies.append(encode(message))
+        self._something.set()
+
+    def join(self, session: Session) -> None:
+        """A session is read here from now on."""
+        self._sessions.add(session)
+
+    def wake(self, session: Session) -> None:
+        """A session has events."""
+        self._ready[session] = None
+        self._something.set()
+
+    def leave(self, session: Session, notice: str | None = None) -> None:
+        """A session is no longer read here."""
+        self._sessions.discard(session)
+        self._ready.pop(session, None)
+        if notice is not None:
+            self._notices.append(notice)
+            self._something.set()
+
+    async def _read(self) -> None:
+        async for message in self._ws:
+            if message.type is WSMsgType.TEXT:
+                await self._received(message.data)
+            elif message.type is WSMsgType.BINARY:
+                await self._slots.acquire()
+                self.reply(error_reply(JanusError(Code.INVALID_JSON, "Send text frames; this one is binary."), None))
+
+    async def _received(self, text: str) -> None:
+        try:
+            messages = decode_all(text)
+        except JanusError as error:
+            await self._slots.acquire()
+            self.reply(error_reply(error, None))
+            return
+        for message in messages:
+            await self._slots.acquire()
+            self._desk.submit(message, self)
+
+    async def _write(self) -> None:
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._notices or self._replies or self._ready:
+                await self._write_next()
+
+    async def _write_next(self) -> None:
+        # Replies go before events: the success of a claim before what was kept, an ack before its event.
+        if self._notices:
+            await self._send(self._notices.popleft())
+        elif self._replies:
+            await self._send(self._replies.popleft())
+            self._slots.release()
+        else:
+            await self._write_event(next(iter(self._ready)))
+
+    async def _write_event(self, session: Session) -> None:
+        del self._ready[session]
+        event = session.events.take()
+        try:
+            await self._send(event)
+        except BaseException:
+            session.unsent(event)
+            raise
+        if session.events and session in self._sessions:
+            self._ready[session] = None
+
+    async def _send(self, frame: str) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._ws.send_str(frame)
+        except TimeoutError:
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            raise
