@@ -1,0 +1,177 @@
+"""One peer's ICE agent: aioice's, on shared sockets, with bounds and a death notice.
+
+It never passes end-of-candidates on to aioice. A browser hides its addresses behind mDNS names, which are not resolved
+here, and is found by its own checks instead; told that no more candidates will come, aioice would give up before they
+arrive. The peer's deadline ends what never connects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from secrets import token_hex
+from typing import Any
+
+import structlog
+from aioice import Candidate, Connection, stun
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import CandidatePair, StunProtocol, server_reflexive_candidate
+
+from aribridge.protocol.problems import Problem
+from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
+from aribridge.transport.webrtc.udp import Address, PeerStun, UdpPort
+
+log = structlog.get_logger("aribridge.transport")
+
+GATHER_SECONDS = 2.0
+"""How long an answer waits for a STUN or TURN server."""
+MAX_UNREAD = 4096
+"""Datagrams that may wait for DTLS."""
+
+
+class IceAgent(Connection):
+    """An ICE agent for one component, on sockets that it shares.
+
+    ``servers`` are aioice's arguments for STUN and TURN; ``public`` replaces the host candidates; ``lost`` is done when
+    the other side has not answered for ``consent_seconds`` (RFC 7675).
+
+    ``role``, ``_recv`` and ``_send`` are what aiortc's DTLS transport asks of its ICE transport.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[UdpPort],
+        *,
+        controlling: bool,
+        public: Sequence[str],
+        servers: Mapping[str, Any],
+        consent_seconds: float,
+    ) -> None:
+        super().__init__(
+            ice_controlling=controlling, local_username=token_hex(8), local_password=token_hex(16), **servers
+        )
+        self._ports = ports
+        self._public = public
+        self._consent_seconds = consent_seconds
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def role(self) -> str:
+        """Ours: "controlling" or "controlled"."""
+        return "controlling" if self.ice_controlling else "controlled"
+
+    async def _recv(self) -> bytes:
+        return await self.recv()
+
+    async def _send(self, data: bytes) -> None:
+        await self.send(data)
+
+    async def gather_candidates(self) -> None:
+        """Attach to the sockets and collect what to announce: addresses of ours, then those that servers give us."""
+        shares = [port.attach(self, host_candidate(port.host, port.port)) for port in self._ports]
+        self._protocols += shares
+        self._local_candidates += self._announced(shares)
+        reflexive, relayed = await asyncio.gather(
+            self._reflexive(shares), super().get_component_candidates(1, addresses=[], timeout=int(GATHER_SECONDS))
+        )
+        self._local_candidates += reflexive + relayed
+        self._local_candidates_end = True
+
+    async def add_candidate_line(self, line: str) -> None:
+        """Take one ``a=candidate`` value of the other side; what can't be used is left out.
+
+        Left out are mDNS names (nobody here could resolve them, and waiting for that stalls the set-up by a second),
+        TCP, RTCP components, and whatever exceeds the bound. Raises Problem ``bad_sdp`` if it is no candidate at all.
+        """
+        try:
+            candidate = Candidate.from_sdp(line.removeprefix("a=").removeprefix("candidate:"))
+        except ValueError as exc:
+            raise Problem("bad_sdp", f"{line[:80]!r} is not an ICE candidate.") from exc
+        usable = candidate.component == 1 and candidate.transport.lower() == "udp" and 0 < candidate.port < 65536
+        if usable and not candidate.host.lower().endswith(".local") and self._has_room():
+            await self.add_remote_candidate(candidate)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Queue a datagram for DTLS; an empty one, which a relay may pass on, would end its reader."""
+        if data and self._queue.qsize() < MAX_UNREAD:
+            super().data_received(data, component)
+
+    def check_incoming(self, message: stun.Message, addr: Address, protocol: StunProtocol) -> None:
+        """Handle an authenticated check; whoever knows the password may still not make us know ever more addresses."""
+        known = any((c._network_host, c.port) == addr for c in self._remote_candidates)
+        if not known and not self._has_room():
+            return
+        super().check_incoming(message, addr, protocol)
+        if isinstance(protocol, PeerStun):
+            protocol.port.learn(addr, protocol, proven=False)
+
+    def check_complete(self, pair: CandidatePair) -> None:
+        """Take note of an address that has answered our check."""
+        if pair.state == CandidatePair.State.SUCCEEDED and isinstance(pair.protocol, PeerStun):
+            pair.protocol.port.learn(pair.remote_addr, pair.protocol, proven=True)
+        super().check_complete(pair)
+
+    async def query_consent(self) -> None:
+        """Ask for consent until none came for ``consent_seconds``; aioice's own loop takes half a minute to notice."""
+        loop = asyncio.get_running_loop()
+        expires = loop.time() + self._consent_seconds
+        while loop.time() < expires:
+            pause = self._consent_seconds / 4 * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, no secret
+            await asyncio.sleep(min(pause, expires - loop.time()))
+            with suppress(TimeoutError, stun.TransactionError):
+                async with asyncio.timeout_at(expires):
+                    await self._ask_consent()
+                expires = loop.time() + self._consent_seconds
+        self.lost.set_result(None)
+
+    async def _ask_consent(self) -> None:
+        pair = self._nominated[1]
+        assert self.remote_password is not None
+        await pair.protocol.request(
+            self.build_request(pair, nominate=False),
+            pair.remote_addr,
+            integrity_key=self.remote_password.encode(),
+            retransmissions=1,
+        )
+
+    def _has_room(self) -> bool:
+        return len(self._remote_candidates) < MAX_CANDIDATES
+
+    def _announced(self, shares: Sequence[PeerStun]) -> list[Candidate]:
+        hosts = [share.local_candidate for share in shares]
+        if not self._public:
+            return hosts
+        port_of = {":" in host.host: host.port for host in reversed(hosts)}
+        return [host_candidate(ip, port_of[":" in ip]) for ip in self._public if (":" in ip) in port_of]
+
+    async def _reflexive(self, shares: Sequence[PeerStun]) -> list[Candidate]:
+        """Ask the STUN server, if there is one, how it sees our IPv4 sockets."""
+        if self.stun_server is None or self._public:
+            return []
+        asked = [server_reflexive_candidate(share, self.stun_server) for share in shares if ":" not in share.port.host]
+        return [candidate for candidate in await asyncio.gather(*map(_in_time, asked)) if candidate is not None]
+
+
+def host_candidate(host: str, port: int) -> Candidate:
+    """A host candidate (RFC 8445 section 5.1)."""
+    return Candidate(
+        foundation=candidate_foundation("host", "udp", host),
+        component=1,
+        transport="udp",
+        priority=candidate_priority(1, "host"),
+        host=host,
+        port=port,
+        type="host",
+    )
+
+
+async def _in_time(asked: Any) -> Candidate | None:
+    try:
+        async with asyncio.timeout(GATHER_SECONDS):
+            candidate, _ = await asked
+    except (TimeoutError, OSError, stun.TransactionError) as exc:
+        log.warning("ice.stun_failed", error=repr(exc), hint="check the stun: entry of webrtc.ice_servers")
+        return None
+    return candidate  # type: ignore[no-any-return]

@@ -1,0 +1,154 @@
+"""The SCTP association that data channels run on: aiortc's, bounded and told apart from its peer.
+
+The one place that knows which SCTP this is. What stands above uses the constructor, ``establish``, ``stop``,
+``channels`` and aiortc's ``RTCDataChannel``; a faster implementation takes its place here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from aioice import stun
+from aiortc import RTCDataChannel
+from aiortc.rtcdatachannel import RTCDataChannelParameters
+from aiortc.rtcsctptransport import (
+    SCTP_RTO_MAX,
+    WEBRTC_BINARY,
+    WEBRTC_BINARY_EMPTY,
+    WEBRTC_STRING,
+    WEBRTC_STRING_EMPTY,
+    Chunk,
+    DataChunk,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+)
+from OpenSSL import SSL
+
+from aribridge.transport.webrtc.dtls import DataDtls
+
+log = structlog.get_logger("aribridge.transport")
+
+WINDOW = 1024 * 1024
+"""Bytes that a peer may have under way to us (RFC 9260, advertised receiver window)."""
+RTO_INITIAL = 0.5
+RTO_MIN = 0.2  # RFC 9260 has 1 s: one lost lone packet would cost an interactive client that second
+_MESSAGES = {WEBRTC_STRING, WEBRTC_STRING_EMPTY, WEBRTC_BINARY, WEBRTC_BINARY_EMPTY}
+
+
+class Association(RTCSctpTransport):
+    """An SCTP association; ``on_channel`` gets each channel that the peer opens, ``on_lost`` the reason of its end.
+
+    ``frame`` bounds a message in bytes. A peer that sends larger ones, opens channels without end or breaks the
+    protocol ends its own association, and nothing of it is buffered beyond twice the window.
+    """
+
+    def __init__(
+        self,
+        dtls: DataDtls,
+        *,
+        frame: int,
+        channels: int,
+        on_channel: Callable[[RTCDataChannel], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        super().__init__(dtls)
+        self._rto = RTO_INITIAL
+        self._frame = frame
+        self._max_channels = channels
+        self._window = max(WINDOW, 2 * frame)
+        self._advertised_rwnd = self._window
+        self._on_lost = on_lost
+        self._over = False
+        self.on("datachannel", on_channel)
+
+    @property
+    def channels(self) -> int:
+        """Channels that are open, opening or not yet closed by both sides."""
+        return len(self._data_channels)
+
+    async def establish(self, remote_port: int, max_message_size: int) -> None:
+        """Begin the handshake; channels open when it is done."""
+        await self.start(RTCSctpCapabilities(maxMessageSize=max_message_size), remote_port)
+
+    async def stop(self) -> None:
+        """Abort the association, so that the other side knows at once, and forget what was not sent."""
+        self._over = True
+        await super().stop()
+        self._data_channel_queue.clear()
+        self._outbound_queue.clear()
+        self._sent_queue.clear()
+        self._inbound_streams.clear()
+
+    def _fail(self, reason: str) -> None:
+        if not self._over:
+            self._over = True
+            self._on_lost(reason)
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        if state == self.State.CLOSED:
+            self._fail("Close PC")  # first, or the channels would be told less than is known
+        super()._set_state(state)
+
+    # what arrives
+
+    async def _handle_data(self, data: bytes) -> None:
+        """Take a packet. aiortc trusts the peer with assertions, and what they raise would end its DTLS reader."""
+        if self._over:
+            return
+        try:
+            await super()._handle_data(data)
+        except Exception as exc:
+            log.warning("sctp.malformed", error=repr(exc))
+            self._fail("SCTP error")
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        if self._window - self._advertised_rwnd > 2 * self._window:
+            self._fail("Message too large")
+        if not self._over:
+            await super()._receive_data_chunk(chunk)
+
+    async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        if len(data) > self._frame:
+            self._fail("Message too large")
+        if not self._over:
+            await super()._receive(stream_id, pp_id, data)
+
+    async def _data_channel_receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        """Deliver a message; the first one on an unannounced stream is that of a channel negotiated in advance."""
+        if pp_id in _MESSAGES and stream_id not in self._data_channels:
+            self._open_negotiated(stream_id)
+        await super()._data_channel_receive(stream_id, pp_id, data)
+        if self.channels > 2 * self._max_channels:
+            self._fail("Too many channels")
+
+    def _open_negotiated(self, stream_id: int) -> None:
+        """The other side's ``negotiated: true``: there is no opening message, so that its label is unknown here."""
+        channel = RTCDataChannel(self, RTCDataChannelParameters(negotiated=True, id=stream_id))
+        self.emit("datachannel", channel)
+
+    # what is sent
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        """Send a packet, or lose it as a network does: DTLS may be gone while timers still run out."""
+        with suppress(ConnectionError, SSL.Error, stun.TransactionError):
+            await super()._send_chunk(chunk)
+
+    def _update_rto(self, R: float) -> None:  # noqa: N803 - RFC 9260's own name
+        super()._update_rto(R)
+        assert self._srtt is not None
+        assert self._rttvar is not None
+        self._rto = max(RTO_MIN, min(self._srtt + 4 * self._rttvar, SCTP_RTO_MAX))
+
+    def _t3_expired(self) -> None:
+        super()._t3_expired()
+        self._rto = min(2 * self._rto, SCTP_RTO_MAX)  # RFC 9260 section 6.3.3, rule E2, which aiortc leaves out
+
+    def _t3_start(self) -> None:
+        if not self._over:
+            super()._t3_start()
+
+    def _t3_restart(self) -> None:
+        if not self._over:
+            super()._t3_restart()
