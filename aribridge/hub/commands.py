@@ -5,6 +5,7 @@ Each stage takes a command and returns one, or raises a Problem; nothing flows b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from aribridge.ari import explain
 from aribridge.core.command import Answer, Command
 from aribridge.core.principal import Principal
 from aribridge.hub.targets import Target, Targets
+from aribridge.obs import metrics
 from aribridge.protocol import encode
 from aribridge.protocol.messages import Request
 from aribridge.protocol.problems import Problem
@@ -47,15 +49,29 @@ class CommandPath:
         self._most_seconds = most_seconds
 
     async def run(self, client: Client, principal: Principal, request: Request) -> Result:
-        """Carry out one request. Raises Problem for whatever keeps it from an answer of Asterisk's or a script's."""
+        """Carry out one request; whatever keeps it from an answer of Asterisk's or a script's is in the result."""
+        started, op = time.perf_counter(), ""
+        try:
+            command = self._read(request)
+            op = command.op
+            result = await self._carry_out(client, principal, command, self._seconds(request))
+        except Problem as problem:
+            result = Result(problem.status, error=problem)
+        source = result.error.source if result.error else "asterisk"
+        metrics.count_request(op, result.status, source, time.perf_counter() - started)
+        return result
+
+    def _read(self, request: Request) -> Command:
         _refuse_unbuilt(request)
         target = self._targets.pick(request.target)
-        command = target.link.check(_command(target, request))
+        return target.link.check(_command(target, request))
+
+    async def _carry_out(self, client: Client, principal: Principal, command: Command, seconds: float | None) -> Result:
         _allow(principal, command)
         decided = await self._ask_scripts(client, principal, command)
         if isinstance(decided, Reply):
             return Result(decided.status, decided.body)
-        return await self._send(decided, self._seconds(request))
+        return await self._send(decided, seconds)
 
     async def _ask_scripts(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
@@ -115,5 +131,10 @@ def _result(command: Command, answer: Answer, target: Target) -> Result:
 def _asterisk_error(command: Command, answer: Answer) -> Problem:
     """Asterisk's refusal keeps its status and body; cause and remedy are added where they are known."""
     detail = explain(command, answer) or f"Asterisk answered {answer.status}; its own words are in the body."
-    retry = "after" if answer.status == 503 else "never"
-    return Problem("asterisk_error", detail, status=answer.status, source="asterisk", retry=retry)
+    return Problem(
+        "asterisk_error",
+        detail,
+        status=answer.status,
+        source="asterisk",
+        retry="after" if answer.status == 503 else "never",
+    )

@@ -280,10 +280,7 @@ class Connection:
 
     async def _run(self, request: Request) -> Result:
         await self._introduced()
-        started = time.perf_counter()
-        result = await self._parts.commands.run(self, self.principal, request)
-        metrics.request_seconds.observe(time.perf_counter() - started)
-        return result
+        return await self._parts.commands.run(self, self.principal, request)
 
     async def _run_rest(self, rest: RestRequest) -> Result:
         return await self._run(to_request(rest))
@@ -300,16 +297,13 @@ class Connection:
     async def _result(self, work: Awaitable[Result]) -> Result:
         """Every request gets exactly one answer, whatever happens to it."""
         try:
-            result = await work
+            return await work
         except Problem as problem:
-            result = Result(problem.status, error=problem)
+            return Result(problem.status, error=problem)
         except Exception:
             log.exception("request.failed", connection=self.id)
-            problem = Problem("internal", "The gateway failed on this request.", outcome="unknown")
-            result = Result(500, error=problem)
-        source = result.error.source if result.error else "asterisk"
-        metrics.requests_total.labels(str(result.status), source).inc()
-        return result
+            failure = Problem("internal", "The gateway failed on this request.", outcome="unknown")
+            return Result(500, error=failure)
 
     # --- sending
 
@@ -330,9 +324,9 @@ class Connection:
             self._send_too_large(ident, message, len(text), most)
 
     def _send_too_large(self, ident: int | str | None, message: dict[str, Any], size: int, most: int) -> None:
-        outcome = "applied" if message.get("status", message.get("status_code", 500)) < 400 else "not_applied"
+        applied = message.get("status", message.get("status_code", 500)) < 400
         detail = f'The reply of {size} bytes is over {most}; list "parts" in the hello to get it in parts.'
-        problem = Problem("reply_too_large", detail, outcome=outcome)
+        problem = Problem("reply_too_large", detail, outcome="applied" if applied else "not_applied")
         if ident is not None:
             self._send(encode.error(ident, problem))
             return

@@ -22,7 +22,7 @@ class ScriptAsterisks:
     def operations(self, target: str | None) -> Collection[str]:
         """Ids of the operations that the connected Asterisk has; empty before it was ever reached."""
         catalogue = self._targets.pick(target).link.catalogue
-        return catalogue.ids() if catalogue is not None else ()
+        return [operation.id for operation in catalogue] if catalogue is not None else ()
 
     async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
         """Call an operation by id; return the decoded body. Raises Problem, for Asterisk's refusals too."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from aribridge.server.doors.websocket import subprotocols
 from aribridge.server.origins import Origins
 from aribridge.server.pages import security_headers
 from aribridge.server.problems import problems
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _JANUS = "janus-protocol"
 _MOST_BODY = 1_048_576
@@ -25,7 +24,7 @@ def application(routes: Sequence[web.AbstractRouteDef], origins: Origins, janus:
     return app
 
 
-def _janus_anywhere(janus: Handler) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _janus_anywhere(janus: Handler) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _JANUS in subprotocols(request):

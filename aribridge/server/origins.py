@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from aribridge.protocol.problems import Problem
 from aribridge.server.problems import problem_response
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger("aribridge.server")
 
@@ -41,7 +39,7 @@ class Origins:
             or (self._dev and _is_loopback(parts.hostname))
         )
 
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """Answer preflights, refuse foreign pages, and let allowed ones read what they get."""
 
         @web.middleware

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from aribridge.protocol.problems import Problem
 from aribridge.server.problems import page
@@ -20,9 +20,7 @@ _HEADERS = {
 
 
 @web.middleware
-async def security_headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What every answer tells the browser to forbid."""
     response = await handler(request)
     if not response.prepared:

@@ -22,14 +22,25 @@ class Receiver(Protocol):
 class Carrier(Protocol):
     """A message-oriented, ordered connection to one client."""
 
-    kind: Literal["websocket", "datachannel"]
-    peer: str
-    """Where the client is, for logs: an address, or the label of a channel and its peer."""
-    ordered: bool
-    reliable: bool
-    """What the protocol needs; a data channel may be neither."""
-    max_send: int
-    """Largest message in bytes that the other side takes (and we send): at most 65536."""
+    @property
+    def kind(self) -> Literal["websocket", "datachannel"]:
+        """What it is."""
+
+    @property
+    def peer(self) -> str:
+        """Where the client is, for logs: an address, or the label of a channel and its peer."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages arrive in the order of their sending; a data channel may do without."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether every message arrives; a data channel may give up on some."""
+
+    @property
+    def max_send(self) -> int:
+        """Largest message in bytes that the other side takes (and we send): at most 65536."""
 
     async def send(self, frame: str) -> None:
         """Send one text message; return when the carrier has room for more. Raises CarrierClosed."""

@@ -1,0 +1,251 @@
+"""What clients get wrong: each gets a clear answer, and nobody else is harmed."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+from real.client import connect, greeted
+from real.gateway import target
+
+
+@pytest.fixture(scope="module")
+async def bystander(gateway):
+    """A client that does everything right, all along."""
+    async with greeted(gateway.url, gateway.token()) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+async def nobody_is_harmed(bystander):
+    yield
+    reply = await bystander.request("GET", "/asterisk/info")
+    assert reply["status"] == 200
+
+
+async def test_what_is_no_message_ends_the_connection_with_a_reason(gateway):
+    for frame in ("nonsense", "[1]", "17", '{"type":"request","id":true}'):
+        async with greeted(gateway.url, gateway.token()) as client:
+            await client.send(frame)
+            goodbye = await client.goodbye()
+            assert (goodbye["slug"], goodbye["reconnect"], goodbye["closed"]) == ("bad_frame", "never", 4004)
+            assert goodbye["detail"]
+
+
+async def test_a_binary_frame_ends_the_connection(gateway):
+    async with greeted(gateway.url, gateway.token()) as client:
+        await client.socket.send_bytes(b"{}")
+        assert "binary" in (await client.goodbye())["detail"]
+
+
+async def test_a_frame_over_the_limit_ends_the_connection(gateway):
+    async with greeted(gateway.url, gateway.token()) as client:
+        await client.send({"type": "message", "id": 1, "data": "x" * 65536})
+        assert (await client.goodbye())["slug"] == "frame_too_large"
+
+
+async def test_a_frame_far_over_the_limit_is_not_even_read(gateway):
+    async with greeted(gateway.url, gateway.token()) as client:
+        await client.send("x" * 1_000_000)
+        await client.socket.receive(10)
+        assert client.socket.close_code == 1009
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code", "named"),
+    [
+        ({"type": "request", "pth": "/channels"}, 400, "bad_message", "pth"),
+        ({"type": "reqest"}, 400, "unknown_type", "request"),
+        ({"type": "request"}, 400, "bad_message", "method"),
+        ({"type": "request", "method": "GET", "path": "/channels", "op": "channels.list"}, 400, "bad_message", "both"),
+        ({"type": "request", "method": "GET", "path": "/chanels"}, 404, "unknown_operation", "channels"),
+        ({"type": "request", "method": "PATCH", "path": "/channels"}, 404, "unknown_operation", ""),
+        ({"type": "request", "op": "channels.orginate"}, 404, "unknown_operation", "channels.originate"),
+        ({"type": "request", "op": "channels.originate"}, 400, "missing_parameter", "endpoint"),
+        ({"type": "request", "op": "channels.list", "params": {"endpont": 1}}, 400, "bad_parameter", "endpont"),
+        (
+            {
+                "type": "request",
+                "op": "channels.originate",
+                "params": {"endpoint": "Local/600@default", "timeout": "x"},
+            },
+            400,
+            "bad_parameter",
+            "timeout",
+        ),
+        ({"type": "request", "op": "channels.list", "target": "pbx2"}, 404, "unknown_target", "pbx"),
+        ({"type": "request", "op": "channels.list", "key": "k"}, 501, "not_implemented", "key"),
+        ({"type": "request", "op": "channels.list", "own": {}}, 200, None, None),
+        ({"type": "request", "op": "channels.list", "own": {"on_loss": "keep"}}, 501, "not_implemented", "own"),
+        ({"type": "request", "op": "events.eventWebsocket"}, 501, "use_subscribe", "subscribe"),
+        ({"type": "subscribe", "sub": 1, "mode": "state"}, 501, "not_implemented", "state"),
+        ({"type": "subscribe", "sub": 1, "filter": {"chanel": ["x"]}}, 400, "bad_filter", "channel"),
+        ({"type": "unsubscribe", "sub": 99}, 404, "unknown_subscription", "99"),
+        ({"type": "message", "data": {}}, None, None, None),
+        ({"type": "hello"}, 400, "bad_message", "hello"),
+        ({"type": "auth", "token": "nonsense"}, 401, "unauthorized", ""),
+    ],
+)
+async def test_a_wrong_message_is_answered(gateway, message, status, code, named):
+    async with greeted(gateway.url, gateway.token()) as client:
+        reply = await client.ask(**message)
+        if code is None:
+            assert status in {None, reply["status"]}
+            return
+        error = reply["error"]
+        assert (reply["status"], error["code"], error["outcome"]) == (status, code, "not_applied")
+        assert named in error["detail"]
+        assert error["type"] == f"/problems/{code}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/channels/../asterisk/info",
+        "/channels/%2e%2e/asterisk/info",
+        "/channels//x",
+        "//channels",
+        "/channels?api_key=a:b",
+        "/channels#x",
+        "/channels/a\r\nX-Injected: 1",
+        "/channels/%0d%0a",
+        "/channels/",
+        "/channels/%00",
+    ],
+)
+async def test_a_path_that_is_none_of_aris_reaches_nobody(gateway, path):
+    async with greeted(gateway.url, gateway.token()) as client:
+        reply = await client.request("GET", path)
+        assert reply["status"] in {400, 404}
+        assert reply["error"]["source"] == "gateway"
+
+
+async def test_an_api_key_is_refused_and_not_logged(gateway):
+    async with greeted(gateway.url, gateway.token()) as client:
+        reply = await client.request("GET", "/channels", query={"api_key": "admin:planted-secret"})
+        assert (reply["status"], reply["error"]["code"]) == (400, "bad_parameter")
+        assert "planted-secret" not in reply["error"]["detail"]
+        rest = {
+            "type": "RESTRequest",
+            "request_id": "r",
+            "method": "GET",
+            "uri": "channels?api_key=admin:planted-secret",
+        }
+        await client.send(rest)
+        answer = await client.until(lambda seen: seen["type"] == "RESTResponse")
+        assert (answer["status_code"], answer["request_id"], answer["uri"]) == (200, "r", "channels")
+    assert "planted-secret" not in "\n".join(gateway.log)
+
+
+async def test_a_duplicate_id_in_flight_is_409(gateway):
+    async with greeted(gateway.url, gateway.token(), features=["batch"]) as client:
+        one = {"type": "request", "id": 5, "op": "asterisk.getInfo"}
+        await client.send([one, one])
+        first = await client.receive()
+        second = await client.receive()
+        codes = {message.get("error", {}).get("code") for message in (first, second)}
+        assert codes == {None, "duplicate_id"}
+
+
+async def test_a_hello_that_never_comes(gateways, asterisk22):
+    gateway = await gateways.start(target(asterisk22), limits={"hello_seconds": 0.3})
+    async with connect(gateway.url) as client:
+        early = await client.ask(type="request", op="channels.list")
+        assert early["error"]["code"] == "hello_required"
+        assert (await client.goodbye())["slug"] == "hello_timeout"
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", None])
+async def test_a_token_that_is_none_lets_nobody_in(gateway, token):
+    async with connect(gateway.url) as client:
+        reply = await client.ask(type="hello", token=token)
+        assert (reply["status"], reply["error"]["code"]) == (401, "unauthorized")
+
+
+async def test_expired_and_foreign_tokens_let_nobody_in(gateway, gateways, asterisk22):
+    other = await gateways.start(target(asterisk22))
+    for token in (gateway.token(minutes=-5), other.token()):
+        async with connect(gateway.url) as client:
+            reply = await client.ask(type="hello", token=token)
+            assert reply["error"]["code"] == "unauthorized"
+            assert (await client.goodbye())["reconnect"] == "reauth"
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            async with connect(gateway.url, bearer=token):
+                pass
+        async with aiohttp.ClientSession() as http:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+            async with http.post(f"{gateway.url}/v1/rtc", headers=headers, data="v=0") as response:
+                assert response.status == 401
+
+
+async def test_no_token_no_door(gateway):
+    async with aiohttp.ClientSession() as http:
+        for method, path in (("POST", "/v1/rtc"), ("DELETE", "/v1/rtc/x"), ("GET", "/v1/catalogue/pbx")):
+            async with http.request(method, gateway.url + path) as response:
+                assert response.status == 401, path
+                assert "Bearer" in response.headers["WWW-Authenticate"]
+
+
+async def test_a_token_without_ops_allows_nothing(gateway):
+    async with greeted(gateway.url, gateway.token(ops=None)) as client:
+        reply = await client.request("GET", "/channels")
+        assert (reply["status"], reply["error"]["code"]) == (403, "forbidden")
+        assert "channels.list" in reply["error"]["detail"]
+        assert (await client.ask(type="subscribe", sub=1))["error"]["code"] == "forbidden"
+
+
+async def test_a_token_that_expires_ends_the_connection_unless_renewed(gateway):
+    async with greeted(gateway.url, gateway.token(exp=time.time() + 2)) as client:
+        foreign = await client.ask(type="auth", token=gateway.token(sub="bob"))
+        assert foreign["error"]["code"] == "unauthorized"
+        assert (await client.ask(type="auth", token=gateway.token()))["body"]["expires_in"] > 500
+        assert (await client.ask(type="auth", token=gateway.token(exp=time.time() + 1)))["status"] == 200
+        assert (await client.goodbye())["slug"] == "token_expired"
+
+
+async def test_a_page_of_a_foreign_origin_is_refused_and_the_log_says_what_to_add(gateway):
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+        async with connect(gateway.url, origin="https://evil.example"):
+            pass
+    headers = {"Origin": "https://evil.example"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{gateway.url}/janus/info") as response:
+        assert response.status == 403
+        assert "Access-Control-Allow-Origin" not in response.headers
+    assert any("https://evil.example" in line and "server.origins" in line for line in gateway.log)
+
+
+async def test_sdp_garbage_and_wrong_types_are_refused(gateway):
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token()}"}) as http:
+        for content_type, body, status in (
+            ("application/sdp", "garbage", 400),
+            ("application/sdp", "", 400),
+            ("application/sdp", "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", 400),
+            ("application/json", "{", 400),
+            ("application/json", "{}", 400),
+            ("text/plain", "v=0", 415),
+            ("application/sdp", "x" * 100_000, 413),
+        ):
+            headers = {"Content-Type": content_type}
+            async with http.post(f"{gateway.url}/v1/rtc", data=body, headers=headers) as response:
+                assert response.status == status, (content_type, body[:20], await response.text())
+                assert (await response.json(content_type=None))["detail"]
+
+
+async def test_addresses_that_do_not_exist(gateway):
+    async with aiohttp.ClientSession() as http:
+        for method, path, status in (("GET", "/nowhere", 404), ("PUT", "/v1/rtc", 405), ("GET", "/v1/ws", 426)):
+            async with http.request(method, gateway.url + path) as response:
+                assert response.status == status
+                assert (await response.json(content_type=None))["detail"]
+        async with http.get(f"{gateway.url}/problems/forbidden") as response:
+            assert "How to mend it" in await response.text()
+
+
+async def test_more_in_flight_than_the_limit_is_429(gateways, asterisk22):
+    gateway = await gateways.start(target(asterisk22), limits={"inflight": 2})
+    async with greeted(gateway.url, gateway.token(), features=["batch"]) as client:
+        await client.send([{"type": "request", "id": n, "op": "asterisk.getInfo"} for n in range(3)])
+        async with asyncio.timeout(10):
+            replies = [await client.receive() for _ in range(3)]
+        codes = sorted(str(reply.get("error", {}).get("code")) for reply in replies)
+        assert codes == ["None", "None", "too_many_requests"]
