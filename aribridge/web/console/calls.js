@@ -1,0 +1,140 @@
+import { $, framed, h } from "./dom.js";
+import { LiveObjects } from "./objects.js";
+
+/** Live channels and bridges, and what is done to them most. */
+export function startCalls(bridge) {
+  const objects = new LiveObjects();
+  let selected = null;
+
+  const render = framed(() => {
+    const channels = objects.channels;
+    if (!channels.some(({ id }) => id === selected)) selected = null;
+    fill($("channels"), channels.map(({ channel }) => channelItem(channel, selected, select)), "No calls. Originate one above.");
+    fill($("bridges"), objects.bridges.map(({ bridge: it }) => bridgeItem(it)), "No bridges.");
+    fill($("channel-ids"), channels.map(({ id, channel }) => h("option", { value: id, label: channel.name })));
+    fill($("bridge-ids"), objects.bridges.map(({ id, bridge: it }) => h("option", { value: id, label: it.name })));
+    $("calls-count").textContent = String(channels.length);
+    $("bridges-count").textContent = String(objects.bridges.length);
+    $("selected").hidden = selected === null;
+    $("selected-name").textContent = selected === null ? "" : objects.channel(selected).name;
+  });
+
+  const select = (id) => {
+    selected = selected === id ? null : id;
+    render();
+  };
+
+  const load = async (target) => {
+    try {
+      const options = { target };
+      const [channels, bridges] = await Promise.all([
+        bridge.ari.channels.list({}, options),
+        bridge.ari.bridges.list({}, options),
+      ]);
+      objects.replace(target, channels, bridges);
+      render();
+    } catch (error) {
+      say(error.message, true);
+    }
+  };
+
+  const refresh = () => bridge.welcome.targets.forEach(({ name }) => load(name));
+  $("calls-refresh").addEventListener("click", refresh);
+  startOriginate(bridge);
+  startActions(bridge, () => ({ channelId: selected, target: objects.target(selected) }));
+  refresh();
+  render();
+
+  return {
+    event(target, event) {
+      objects.apply(target, event);
+      render();
+    },
+    gap(target, { next }) {
+      if (next === "live") load(target);
+    },
+  };
+}
+
+function startOriginate(bridge) {
+  const form = $("originate");
+  const { endpoint, to, extension } = form.elements;
+  to.addEventListener("change", () => (extension.closest("label").hidden = to.value !== "extension"));
+  form.addEventListener("submit", (submit) => {
+    submit.preventDefault();
+    const params = { endpoint: endpoint.value.trim() };
+    if (to.value === "extension") Object.assign(params, { extension: extension.value.trim(), context: "default", priority: 1 });
+    const target = $("target").value || undefined;
+    run(`Calling ${params.endpoint}`, () => bridge.ari.channels.originate(params, { target }));
+  });
+  bridge.ari.endpoints
+    .list()
+    .then((list) => fill($("endpoints"), list.map((it) => h("option", { value: `${it.technology}/${it.resource}`, label: it.state }))))
+    .catch(() => {}); // only a help for typing
+}
+
+function startActions({ ari }, current) {
+  const on = (words, operation, more = () => ({})) => {
+    const { channelId, target } = current();
+    run(words, () => ari.channels[operation]({ channelId, ...more() }, { target }));
+  };
+  $("answer").addEventListener("click", () => on("Answered", "answer"));
+  $("hangup").addEventListener("click", () => on("Hung up", "hangup"));
+  $("play").addEventListener("submit", (submit) => {
+    submit.preventDefault();
+    on("Playing", "play", () => ({ media: $("play").elements.media.value.trim() }));
+  });
+}
+
+async function run(words, command) {
+  try {
+    await command();
+    say(words);
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+function say(text, isBad = false) {
+  $("calls-message").textContent = text;
+  $("calls-message").classList.toggle("bad", isBad);
+}
+
+function fill(list, items, otherwise) {
+  list.replaceChildren(...items);
+  if (!items.length && otherwise) list.append(h("li", { className: "empty" }, otherwise));
+}
+
+const TONES = { Up: "good", Ring: "warn", Ringing: "warn", Busy: "bad" };
+
+function channelItem(channel, selected, select) {
+  const { id, name, state } = channel;
+  const button = h(
+    "button",
+    { type: "button", className: "item", title: id, attributes: { "aria-pressed": String(id === selected) } },
+    h("span", { className: `dot ${TONES[state] ?? ""}` }),
+    h("span", { className: "mono" }, name),
+    h("span", { className: "where" }, where(channel)),
+    h("span", { className: "state" }, state),
+  );
+  button.addEventListener("click", () => select(id));
+  return h("li", {}, button);
+}
+
+function where({ caller, connected, dialplan }) {
+  const parties = [caller?.number, connected?.number].filter(Boolean).join(" with ");
+  const place = dialplan?.app_name ? `${dialplan.app_name}(${dialplan.app_data ?? ""})` : dialplan?.exten;
+  return [parties, place].filter(Boolean).join(" · ");
+}
+
+function bridgeItem({ id, name, bridge_type: type, channels }) {
+  const parties = channels.length === 1 ? "1 channel" : `${channels.length} channels`;
+  return h(
+    "li",
+    { className: "item", title: id },
+    h("span", { className: `dot ${channels.length ? "good" : ""}` }),
+    h("span", { className: "mono" }, name || id),
+    h("span", { className: "where" }, type),
+    h("span", { className: "state" }, parties),
+  );
+}

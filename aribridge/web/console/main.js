@@ -1,0 +1,72 @@
+/** The console: signs in, then puts the panels on one connection. */
+
+import { connect } from "../aribridge.js";
+import { startCalls } from "./calls.js";
+import { $ } from "./dom.js";
+import { startEvents } from "./events.js";
+import { startKeys } from "./keys.js";
+import { startOperations } from "./operations.js";
+import { startStatus } from "./status.js";
+import { startSubscriptions } from "./subscriptions.js";
+import { startTheme } from "./theme.js";
+import { dropToken, keepToken, takeToken } from "./token.js";
+
+startTheme();
+startKeys();
+$("sign-in-form").addEventListener("submit", (submit) => {
+  submit.preventDefault();
+  signIn($("token").value.trim());
+});
+$("sign-out").addEventListener("click", () => {
+  dropToken();
+  location.reload();
+});
+
+const kept = takeToken();
+if (kept) await signIn(kept);
+else askForToken("");
+
+async function signIn(token) {
+  const button = $("sign-in-form").querySelector("button");
+  button.disabled = true;
+  try {
+    const bridge = await connect({ token });
+    keepToken(token);
+    open(bridge, token);
+  } catch (error) {
+    if (error.status === 401) dropToken();
+    askForToken(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function askForToken(reason) {
+  $("console").hidden = true;
+  $("sign-in").hidden = false;
+  $("sign-in-error").textContent = reason;
+  $("token").focus();
+}
+
+function open(bridge, token) {
+  $("sign-in").hidden = true;
+  $("console").hidden = false;
+  $("sign-out").hidden = false;
+  bridge.on("state", ({ state, reason }) => state === "closed" && askForToken(`Disconnected: ${reason}`));
+  const events = startEvents();
+  const calls = startCalls(bridge);
+  const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge)];
+  startOperations(bridge, token);
+  for (const { name } of bridge.welcome.targets) subscribe(bridge, name, listeners);
+}
+
+/** Hand everything that happens on a target to the panels. */
+async function subscribe(bridge, target, listeners) {
+  const tell = (what, ...values) => listeners.forEach((listener) => listener[what]?.(target, ...values));
+  try {
+    const onEvent = (event) => tell("event", event);
+    tell("subscribed", await bridge.subscribe({ target, onEvent, onGap: (gap) => tell("gap", gap) }));
+  } catch (error) {
+    tell("refused", error);
+  }
+}

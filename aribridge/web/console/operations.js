@@ -1,0 +1,100 @@
+import { $, h, pretty } from "./dom.js";
+import { field, readField } from "./fields.js";
+
+/** A form for any operation that the connected Asterisk describes. */
+export function startOperations(bridge, token) {
+  const names = bridge.welcome.targets.map(({ name }) => name);
+  $("target").replaceChildren(...names.map((name) => h("option", { value: name }, name)));
+  $("target-label").hidden = names.length < 2;
+  let operations = [];
+
+  const show = () => {
+    const operation = operations.find(({ id }) => id === $("operation-list").value);
+    if (operation) fillForm(operation);
+  };
+  const search = () => {
+    const found = matching(operations, $("operation-search").value);
+    $("operation-list").replaceChildren(...grouped(found));
+    $("operations-count").textContent = found.length === operations.length ? `${found.length}` : `${found.length} of ${operations.length}`;
+  };
+  const load = async () => {
+    try {
+      operations = await fetchCatalogue($("target").value, token);
+      search();
+    } catch (error) {
+      $("result").replaceChildren(h("p", { className: "error" }, error.message));
+    }
+  };
+
+  $("operation-search").addEventListener("input", search);
+  $("operation-search").addEventListener("keydown", (press) => press.key === "ArrowDown" && pickFirst(press, show));
+  $("operation-list").addEventListener("change", show);
+  $("target").addEventListener("change", load);
+  $("operation-form").addEventListener("submit", (submit) => {
+    submit.preventDefault();
+    run(bridge, operations.find(({ id }) => id === $("operation-form").dataset.operation));
+  });
+  load();
+}
+
+async function fetchCatalogue(target, token) {
+  const response = await fetch(`v1/catalogue/${encodeURIComponent(target)}`, { headers: { Authorization: `Bearer ${token}` } });
+  const body = await response.json();
+  if (!response.ok) throw new Error(`The list of operations is not there: ${body.detail}`);
+  return body.operations;
+}
+
+function matching(operations, wanted) {
+  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = ({ id, method, path, summary }) => `${id} ${method} ${path} ${summary}`.toLowerCase();
+  return operations.filter((operation) => words.every((word) => text(operation).includes(word)));
+}
+
+function grouped(operations) {
+  const groups = new Map();
+  for (const operation of operations) {
+    const resource = operation.id.split(".")[0];
+    if (!groups.has(resource)) groups.set(resource, h("optgroup", { label: resource }));
+    groups.get(resource).append(h("option", { value: operation.id, title: operation.summary }, operation.id));
+  }
+  return groups.values();
+}
+
+function pickFirst(press, show) {
+  press.preventDefault();
+  $("operation-list").focus();
+  $("operation-list").selectedIndex = 0;
+  show();
+}
+
+function fillForm({ id, method, path, summary, params }) {
+  const form = $("operation-form");
+  form.dataset.operation = id;
+  form.replaceChildren(
+    h("p", {}, h("span", { className: "mono method" }, method), " ", h("span", { className: "mono" }, path)),
+    h("p", { className: "hint" }, summary),
+    h("div", { className: "fields" }, ...[...params].sort((a, b) => b.required - a.required).map(field)),
+    h("div", {}, h("button", { className: "primary" }, `Run ${id}`)),
+  );
+  $("result").replaceChildren();
+}
+
+async function run(bridge, { id, params }) {
+  const started = performance.now();
+  const took = () => `${Math.round(performance.now() - started)} ms`;
+  try {
+    const values = params.map((param) => [param.name, readField(param)]).filter(([, value]) => value !== undefined);
+    const reply = await bridge.call(id, Object.fromEntries(values), { target: $("target").value });
+    show(`${reply.status}`, "good", took(), reply.body);
+  } catch (error) {
+    show(error.status ? `${error.status} ${error.code}` : error.message, "bad", took(), error.body, error.detail);
+  }
+}
+
+function show(status, tone, time, body, detail) {
+  const pill = h("span", { className: `pill ${tone}` }, status);
+  const parts = [h("div", {}, pill, " ", h("span", { className: "hint" }, time))];
+  if (detail) parts.push(h("p", {}, detail));
+  if (body !== undefined && body !== null) parts.push(h("pre", {}, pretty(body)));
+  $("result").replaceChildren(...parts);
+}
