@@ -36,6 +36,9 @@ class Gateway:
     `output` what it printed to standard output.
     """
 
+    asterisk: PrivateAsterisk
+    """The Asterisk whose calls a module's gateway gets."""
+
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.port, self.admin_port = free_port(), free_port()
@@ -211,7 +214,9 @@ async def dialplan_gateway(
     """A gateway that gets the calls of the dialplan (`Stasis(aribridge)`) and lets the test pages in."""
     gateways = Gateways(folders.mktemp("gateway"))
     section = target(asterisk, app=asterisk.app)
-    yield await gateways.start(section, server={"origins": [pages.origin], "console": True})
+    gateway = await gateways.start(section, server={"origins": [pages.origin], "console": True})
+    gateway.asterisk = asterisk
+    yield gateway
     await gateways.stop()
 
 
