@@ -134,12 +134,12 @@ export interface Gap {
 export interface Welcome {
   connection: string;
   server: string;
-  user: { sub: string; tenant: string; roles: string[]; endpoints: string[] };
+  user: { sub: string; tenant: string | null; roles: string[]; endpoints: string[] };
   targets: { name: string; app: string; asterisk: string; up: boolean }[];
   /** Seconds until the token expires. */
   expires_in: number | null;
   ping: { every: number; timeout: number };
-  limits: { frame: number; inflight: number; rate?: number };
+  limits: { frame: number; inflight: number; subscriptions: number };
 }
 
 /** What went wrong with a command, or with the connection. */
