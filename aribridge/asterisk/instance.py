@@ -108,8 +108,8 @@ class PrivateAsterisk:
             raise StartError(f"{error.filename} is missing; setpriv is in the package util-linux") from error
 
     async def _ready(self) -> None:
-        auth = aiohttp.BasicAuth(self.user, self.password)
-        async with aiohttp.ClientSession(auth=auth, timeout=aiohttp.ClientTimeout(total=5)) as http:
+        headers = {"Authorization": aiohttp.encode_basic_auth(self.user, self.password)}
+        async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=5)) as http:
             while not await self._answers(http):
                 if self.pid is None:
                     raise self._failed("ended at once")

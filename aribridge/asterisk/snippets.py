@@ -1,0 +1,138 @@
+"""What an admin pastes into an existing Asterisk so that the gateway can work with it, and how to undo it.
+
+Sources: Asterisk's documentation of http.conf, ari.conf, modules.conf and the Stasis application; which
+modules ARI needs was tried on 16.28 and 22.10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# ARI needs it since outbound WebSockets came: 20.15, 21.10, 22.5 and everything newer.
+WEBSOCKET_CLIENT_SINCE = ((20, 15), (21, 10), (22, 5))
+MODULES = (
+    "res_http_websocket.so",
+    "res_stasis.so",
+    "res_stasis_answer.so",
+    "res_stasis_device_state.so",
+    "res_stasis_playback.so",
+    "res_stasis_recording.so",
+    "res_stasis_snoop.so",
+    "res_ari.so",
+    "res_ari_model.so",
+    "res_ari_applications.so",
+    "res_ari_asterisk.so",
+    "res_ari_bridges.so",
+    "res_ari_channels.so",
+    "res_ari_device_states.so",
+    "res_ari_endpoints.so",
+    "res_ari_events.so",
+    "res_ari_playbacks.so",
+    "res_ari_recordings.so",
+    "res_ari_sounds.so",
+    "app_stasis.so",
+)
+
+HTTP = """\
+; Where the file has a [general] section, put these lines into that one: Asterisk ignores a second.
+[general]
+enabled = yes
+; Only the gateway needs to reach it. If it is switched on already, leave address and port as they are.
+bindaddr = {host}
+bindport = {port}
+; The default, 100, counts every connection and every WebSocket; the gateway keeps a pool of them.
+sessionlimit = 500
+"""
+
+ARI = """\
+; Where the file has a [general] section, put its two lines into that one.
+[general]
+enabled = yes
+; Milliseconds that a write to an event socket may block before Asterisk drops it. The default, 100, is too short for
+; a busy moment of any client.
+websocket_write_timeout = 5000
+
+[{user}]
+type = user
+read_only = no
+password = {password}
+password_format = plain
+"""
+
+EXTENSIONS = """\
+; Calls come to the gateway by `Goto(aribridge,${{EXTEN}},1)` or `include => aribridge`.
+[aribridge]
+exten => _[+*0-9]!,1,Stasis({app})
+ same => n,GotoIf($["${{STASISSTATUS}}" = "FAILED"]?nobody)
+ same => n,Hangup()
+; FAILED: no gateway is connected. Put here what your callers should get then: a Dial(), a queue, a voicemail.
+ same => n(nobody),Congestion(5)
+ same => n,Hangup(34)
+"""
+
+MODULES_NOTE = """\
+; Only where the file says `autoload = no`: put what is missing into its [modules] section (Asterisk ignores a second)
+; and restart Asterisk when no call is up.
+"""
+
+# `module reload` of a core part has had these names since Asterisk 12.
+RELOAD = ("module reload http", "module reload res_ari.so", "dialplan reload")
+UNDO = """\
+1. Take out again what you pasted: the section [{user}] of ari.conf, [aribridge] of extensions.conf with the lines that
+   lead there, and the lines of http.conf and [general] of ari.conf if they were different before.
+2. Run the same commands again: {reload}.
+Calls that are up are not touched by either.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`text` to paste into `file`, which is in Asterisk's configuration folder (usually /etc/asterisk)."""
+
+    file: str
+    text: str
+
+
+def snippets(
+    version: tuple[int, ...] | None,
+    app: str,
+    password: str,
+    *,
+    user: str = "aribridge",
+    host: str = "127.0.0.1",
+    port: int = 8088,
+) -> list[Snippet]:
+    """What to paste into an Asterisk of that version; None if it is not known.
+
+    `app` is the Stasis application, `user` and `password` are the gateway's at ARI, `host` and `port` the address of
+    Asterisk's HTTP server that the gateway will reach.
+    """
+    return [
+        Snippet("http.conf", HTTP.format(host=host, port=port)),
+        Snippet("ari.conf", ARI.format(user=user, password=password)),
+        Snippet("extensions.conf", EXTENSIONS.format(app=app)),
+        Snippet("modules.conf", MODULES_NOTE + "".join(f"load = {module}\n" for module in modules(version))),
+    ]
+
+
+def modules(version: tuple[int, ...] | None) -> tuple[str, ...]:
+    """The modules that ARI and Stasis() consist of; for an unknown version, what the newest ones need."""
+    if version is None or needs_websocket_client(version):
+        return "res_websocket_client.so", *MODULES
+    return MODULES
+
+
+def needs_websocket_client(version: tuple[int, ...]) -> bool:
+    """Whether ARI of that version depends on res_websocket_client."""
+    since = {first[0]: first for first in WEBSOCKET_CLIENT_SINCE}
+    return version >= since.get(version[0], WEBSOCKET_CLIENT_SINCE[-1])
+
+
+def reload_commands() -> tuple[str, ...]:
+    """The console commands that make a running Asterisk read it, without a restart; calls go on."""
+    return RELOAD
+
+
+def undo(user: str = "aribridge") -> str:
+    """How to take it all back."""
+    return UNDO.format(user=user, reload=", ".join(f"`{command}`" for command in RELOAD))

@@ -1,0 +1,136 @@
+"""What an admin pastes into a running Asterisk that knew nothing of the gateway makes it serve the gateway."""
+
+import asyncio
+import json
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from real.wait import until
+
+from aribridge.asterisk import process
+from aribridge.asterisk.configuration import Settings, free_port, write
+from aribridge.asterisk.install import Release, install
+from aribridge.asterisk.installation import Installation
+from aribridge.asterisk.snippets import Snippet, modules, reload_commands, snippets, undo
+
+PASTED = ("http.conf", "ari.conf", "extensions.conf")
+BARE_MODULES = """[modules]
+autoload = no
+load = pbx_config.so
+load = res_timing_timerfd.so
+load = app_echo.so
+"""
+
+
+class SomeonesPbx:
+    """A running Asterisk that was not configured for ARI: its console, and the folder of its configuration."""
+
+    def __init__(self, installation: Installation, folder: Path) -> None:
+        self.etc = folder / "etc"
+        self.version = installation.version
+        self._folder = folder
+        self.program = (*installation.command, "-C", str(self.etc / "asterisk.conf"))
+
+    async def cli(self, command: str) -> str:
+        return await process.run((*self.program, "-rx", command), self._folder, 15)
+
+    def paste(self, *pasted: Snippet) -> None:
+        for snippet in pasted:
+            with (self.etc / snippet.file).open("a") as file:
+                file.write(snippet.text)
+
+
+@asynccontextmanager
+async def someones_pbx(release: Release, before: dict[str, str]) -> AsyncIterator[SomeonesPbx]:
+    installation = await asyncio.to_thread(install, release)
+    with tempfile.TemporaryDirectory(prefix="aribridge-") as folder:
+        pbx = SomeonesPbx(installation, Path(folder))
+        write(Path(folder), installation, Settings())
+        for name in ("pjsip.conf", *PASTED):
+            (pbx.etc / name).write_text("")
+        for name, text in before.items():
+            (pbx.etc / name).write_text(text)
+        running = await process.spawn((*pbx.program, "-f"), Path(folder), Path(folder) / "output")
+        try:
+            await until(lambda: booted(pbx), within=30)
+            yield pbx
+        finally:
+            await process.end(running, process.signal.SIGKILL)
+
+
+async def booted(pbx: SomeonesPbx) -> bool:
+    return "fully booted" in await pbx.cli("core waitfullybooted")
+
+
+async def a_call_enters_stasis(port: int, app: str, user: str, password: str) -> None:
+    headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
+    ari = f"http://127.0.0.1:{port}/ari"
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession(headers=headers) as http,
+        http.ws_connect(f"{ari}/events", params={"app": app}) as events,
+    ):
+        query = {"endpoint": "Local/4711@aribridge", "app": "elsewhere"}
+        async with http.post(f"{ari}/channels", params=query) as response:
+            assert response.status == 200, await response.text()
+        event = json.loads((await events.receive()).data)
+        assert (event["type"], event["application"]) == ("StasisStart", app)
+        assert event["channel"]["dialplan"]["exten"] == "4711"
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_pasted_into_a_running_asterisk_and_reloaded(release: Release) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    async with someones_pbx(release, before={}) as pbx:
+        pbx.paste(*(s for s in snippets(pbx.version, "shop", "s3cret", port=port) if s.file in PASTED))
+        for command in reload_commands():
+            await pbx.cli(command)
+        await a_call_enters_stasis(port, "shop", "aribridge", "s3cret")
+        for name in PASTED:
+            (pbx.etc / name).write_text("")
+        for command in reload_commands():
+            await pbx.cli(command)
+        with pytest.raises(aiohttp.ClientError):
+            await a_call_enters_stasis(port, "shop", "aribridge", "s3cret")
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_with_a_list_of_modules_the_pasted_ones_are_all_it_needs(release: Release) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    version = install(release).version
+    pasted = {s.file: s.text for s in snippets(version, "shop", "s3cret", user="gate", port=port)}
+    pasted["modules.conf"] = BARE_MODULES + pasted["modules.conf"]
+    async with someones_pbx(release, before=pasted) as pbx:
+        await a_call_enters_stasis(port, "shop", "gate", "s3cret")
+        shown = await pbx.cli("module show")
+        assert [name for name in modules(version) if name not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("version", "needed"),
+    [
+        ((16, 28), False),
+        ((18, 26, 4), False),
+        ((20, 14), False),
+        ((20, 15), True),
+        ((21, 9), False),
+        ((21, 10, 1), True),
+        ((22, 4, 1), False),
+        ((22, 10, 1), True),
+        ((23, 0), True),
+        (None, True),
+    ],
+)
+def test_the_websocket_client_module_is_named_where_ari_needs_it(version: tuple[int, ...] | None, needed: bool) -> None:
+    assert ("res_websocket_client.so" in modules(version)) is needed
+
+
+def test_undo_names_the_user_and_the_commands() -> None:
+    text = undo("gate")
+    assert "[gate]" in text
+    assert all(command in text for command in reload_commands())
