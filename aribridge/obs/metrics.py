@@ -1,0 +1,71 @@
+"""What the gateway counts, for Prometheus.
+
+Each label takes few values, whatever peers and scripts send.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from aribridge import __version__
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+OTHER = "other"
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+
+class BoundedCounter(Counter):
+    """A counter whose last label comes from outside: its first 200 values are kept, every further one is ``other``.
+
+    Asterisk 22 has 45 event types, but a script may make up any number of its own.
+    """
+
+    MOST = 200
+
+    def labels(self, *labelvalues: Any, **labelkwargs: Any) -> Self:
+        """As in the base class, by position alone."""
+        *own, last = labelvalues
+        child = (*own, str(last))
+        if len(self._metrics) >= self.MOST and child not in self._metrics:
+            child = (*own, OTHER)
+        return super().labels(*child, **labelkwargs)
+
+
+connections = Gauge("aribridge_connections", "Clients connected now.", ["carrier"], registry=REGISTRY)
+requests_total = Counter(
+    "aribridge_requests_total",
+    "Requests answered, by status and by who answered: gateway, script or asterisk.",
+    ["status", "source"],
+    registry=REGISTRY,
+)
+request_seconds = Histogram(
+    "aribridge_request_seconds",
+    "Time from a command's arrival to its reply.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    registry=REGISTRY,
+)
+events_total = BoundedCounter(
+    "aribridge_events_total", "Events that Asterisk sent.", ["target", "type"], registry=REGISTRY
+)
+link_up = Gauge("aribridge_link_up", "1 while the link to an Asterisk is up.", ["target"], registry=REGISTRY)
+gaps_total = Counter(
+    "aribridge_gaps_total", "Gaps told to subscriptions, by reason.", ["target", "reason"], registry=REGISTRY
+)
+goodbyes_total = Counter("aribridge_goodbyes_total", "Connections ended by us, by code.", ["code"], registry=REGISTRY)
+webrtc_peers = Gauge("aribridge_webrtc_peers", "Peer connections now.", registry=REGISTRY)
+build_info = Info("aribridge_build", "The version that runs.", registry=REGISTRY)
+build_info.info({"version": __version__})
+
+
+def render() -> bytes:
+    """All metrics in Prometheus's text format, to be sent as ``CONTENT_TYPE``."""
+    return generate_latest(REGISTRY)
