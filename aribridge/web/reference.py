@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
 from aribridge.protocol.goodbyes import GOODBYES
@@ -33,7 +34,7 @@ def _goodbyes() -> str:
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return "".join(f"| {' | '.join(escape(cell, quote=False) for cell in cells)} |\n" for cells in lines)
 
 
 _TABLES = {"problems": _problems, "goodbyes": _goodbyes}
