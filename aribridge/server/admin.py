@@ -10,13 +10,15 @@ from aiohttp import web
 from aribridge import __version__
 from aribridge.hub import Targets
 from aribridge.obs import metrics
+from aribridge.transport.webrtc import RtcEngine
 
 
 class Admin:
     """GET /healthz /readyz /metrics /version; ``draining`` tells that the gateway is going away."""
 
-    def __init__(self, targets: Targets, draining: Callable[[], bool]) -> None:
+    def __init__(self, targets: Targets, rtc: RtcEngine, draining: Callable[[], bool]) -> None:
         self._targets = targets
+        self._rtc = rtc
         self._draining = draining
 
     def application(self) -> web.Application:
@@ -45,6 +47,9 @@ class Admin:
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        metrics.webrtc_peers.set(self._rtc.peers)
+        for target in self._targets:
+            metrics.link_up.labels(target.name).set(target.link.up)
         return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _version(self, _: web.Request) -> web.Response:

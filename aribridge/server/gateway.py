@@ -52,7 +52,7 @@ class Gateway:
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
-        self._admin = Admin(self.targets, lambda: self._draining).application()
+        self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""

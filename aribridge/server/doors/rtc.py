@@ -6,7 +6,8 @@ connection is made. PATCH adds candidates, DELETE hangs up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -44,12 +45,31 @@ class _Session:
         if channel.label != LABEL:
             log.info("rtc.channel_refused", label=channel.label[:64], remedy=f"label the channel {LABEL}")
             return None
-        return self._door.hub.accept(channel, self.principal)
+        return _Watched(self._door.hub.accept(channel, self.principal), self._unused)
+
+    def _unused(self) -> None:
+        """The last word on the protocol's channel was said: the peer has no further use."""
+        if self.peer is not None and not any(channel.label == LABEL for channel in self.peer.channels.values()):
+            self._door.end(self.peer)
 
     def closed(self, reason: str) -> None:
         """Forget the peer."""
         log.info("rtc.closed", sub=self.principal.sub, reason=reason)
         self._door.forget(self)
+
+
+class _Watched:
+    """A receiver, and who wants to know of its end."""
+
+    def __init__(self, receiver: Receiver, ended: Callable[[], None]) -> None:
+        self.received = receiver.received
+        self._receiver = receiver
+        self._ended = ended
+
+    def closed(self, reason: str) -> None:
+        """Pass it on, then tell."""
+        self._receiver.closed(reason)
+        self._ended()
 
 
 class RtcDoor:
@@ -63,6 +83,7 @@ class RtcDoor:
         self._engine = engine
         self._links = list(_links(ice_servers))
         self._sessions: dict[str, _Session] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """The door's addresses."""
@@ -76,6 +97,12 @@ class RtcDoor:
         """The session's peer is gone."""
         if session.peer is not None:
             self._sessions.pop(session.peer.id, None)
+
+    def end(self, peer: Peer) -> None:
+        """Close a peer, in a task of its own."""
+        task = asyncio.create_task(peer.close("Close PC"))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _offer(self, request: web.Request) -> web.Response:
         principal = bearer(request, self._authenticator)
