@@ -37,7 +37,7 @@ class RtcEngine:
         self._default_host, self._default_port = default_address
         self._peers: dict[str, Peer] = {}
         self._sockets: dict[str, Sequence[UdpPort]] = {}
-        self._ports: UdpPorts
+        self._ports: UdpPorts = SharedPort([], 0)
         self._public: list[str] = []
         self._servers: dict[str, Any] = {}
         self._identity: Identity
@@ -136,7 +136,7 @@ def _server_arguments(ice_servers: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for entry in ice_servers
         ]
         return connection_kwargs(servers)
-    except (KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise ValueError(
             f"webrtc.ice_servers has an entry that is not usable ({exc}); one looks like "
             '{urls = ["turn:turn.example.org:3478"], username = "…", credential = "…"}.'

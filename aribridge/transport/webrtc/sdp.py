@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from aribridge.protocol.problems import Problem
 
@@ -145,8 +146,7 @@ def _sections(text: str) -> tuple[Attributes, tuple[Media, ...]]:
     starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
     if len(starts) > MAX_MEDIA:
         raise _bad(f"The SDP has {len(starts)} m-lines; at most {MAX_MEDIA} are taken.")
-    ends = [*starts[1:], len(lines)]
-    media = tuple(_media(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    media = tuple(_media(lines[start:end]) for start, end in pairwise([*starts, len(lines)]))
     return tuple(_attributes(lines[: starts[0]] if starts else lines)), media
 
 

@@ -1,0 +1,346 @@
+"""Clients that break rules, vanish or never arrive; handlers that raise; strangers on the UDP port."""
+
+import asyncio
+import gc
+import os
+import socket
+import time
+from struct import pack
+
+import psutil
+import pytest
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    WEBRTC_BINARY,
+    WEBRTC_DCEP,
+    WEBRTC_STRING,
+    DataChunk,
+    tsn_plus_one,
+)
+from real.wait import until
+from webrtc_parts import Client, EchoEvents, Events, Recorder, connected, engine, without_candidates
+
+from aribridge.protocol.problems import Problem
+from aribridge.transport.webrtc import Peer
+from aribridge.transport.webrtc.ice import IceAgent
+from aribridge.transport.webrtc.sctp import WINDOW, Association
+
+
+async def echoes(client: Client, channel) -> bool:
+    channel.send("still here")
+    return await client.next("one") == "still here"
+
+
+class TestDeadlines:
+    async def test_a_peer_that_never_connects_is_dropped(self):
+        """Pitfall 6: stock aiortc polls for ever."""
+        client, events = Client(), Events()
+        client.create("one")
+        async with engine(connect_seconds=0.4) as rtc:
+            offer = without_candidates(await client.offer())
+            began = time.monotonic()
+            await rtc.answer(offer, events)
+            assert await events.reason() == "ICE failed"
+            assert 0.3 < time.monotonic() - began < 2
+            await until(lambda: rtc.peers == 0)
+        assert events.connections == 0
+        await client.pc.close()
+
+    async def test_a_peer_without_a_data_channel_is_dropped(self):
+        client, events = Client(), Events()
+        client.create("never seen", negotiated=True, id=5)
+        async with engine(connect_seconds=0.6) as rtc:
+            peer = await rtc.answer(await client.offer(), events)
+            await client.take_answer(peer.sdp)
+            assert await events.reason() == "No data channel"
+            assert events.connections == 1
+        await client.pc.close()
+
+    async def test_an_offer_of_ours_that_nobody_answers_is_dropped(self):
+        events = Events()
+        async with engine(connect_seconds=0.2) as rtc:
+            await rtc.offer(events, label="one")
+            assert await events.reason() == "No answer"
+            assert events.channels == []
+
+    async def test_a_certificate_that_is_not_the_announced_one_is_refused(self):
+        client, events = Client(), Events()
+        client.create("one")
+        async with engine() as rtc:
+            offer = await client.offer()
+            wrong = offer.replace("sha-256 ", "sha-256 00:").replace("sha-384 ", "x ").replace("sha-512 ", "y ")
+            peer = await rtc.answer(wrong, events)
+            await client.take_answer(peer.sdp)
+            assert await events.reason() == "DTLS error"
+            assert events.connections == 0
+        await client.pc.close()
+
+    async def test_silence_is_noticed_after_the_consent_time(self):
+        """Pitfall 5: stock aiortc takes half a minute."""
+        events = Events()
+        async with engine(consent_seconds=1.0) as rtc, connected(rtc, events) as (client, _, _):
+            await asyncio.sleep(1.2)  # consent is renewed while the client is there
+            assert events.reasons == []
+            client.vanish()
+            began = time.monotonic()
+            assert await events.reason() == "ICE failed"
+            assert time.monotonic() - began < 1.5
+            assert events.receivers[0].closed_with == ["ICE failed"]
+            await until(lambda: rtc.peers == 0)
+
+
+class TestHandlers:
+    """Pitfall 2: with stock aiortc, a handler that raises ends the connection."""
+
+    async def test_a_raising_receiver(self):
+        class Faulty(EchoEvents):
+            def channel(self, channel):
+                receiver = super().channel(channel)
+                take = receiver.received
+
+                def received(frame):
+                    if frame == "poison":
+                        raise RuntimeError("this is on purpose")
+                    take(frame)
+
+                receiver.received = received
+                return receiver
+
+        async with engine() as rtc, connected(rtc, Faulty()) as (client, _, [channel]):
+            channel.send("poison")
+            assert await echoes(client, channel)
+
+    async def test_raising_events(self):
+        class Faulty(EchoEvents):
+            def connected(self):
+                raise RuntimeError("this is on purpose")
+
+            def closed(self, reason):
+                super().closed(reason)
+                raise RuntimeError("this is on purpose")
+
+            def channel(self, channel):
+                if channel.label == "poison":
+                    raise RuntimeError("this is on purpose")
+                return super().channel(channel)
+
+        events = Faulty()
+        async with engine() as rtc, connected(rtc, events) as (client, _, [channel]):
+            poison = client.create("poison")
+            await until(lambda: poison.readyState == "closed")
+            assert await echoes(client, channel)
+            await client.pc.close()
+            await until(lambda: rtc.peers == 0)
+            assert len(events.reasons) == 1
+
+
+class TestLimits:
+    async def test_the_number_of_peers(self):
+        async with engine(peers=1) as rtc, connected(rtc, Events()) as (client, _, _):
+            with pytest.raises(Problem) as caught:
+                await rtc.answer(client.pc.localDescription.sdp, Events())
+            assert caught.value.code == "too_many_requests"
+            with pytest.raises(Problem):
+                await rtc.offer(Events(), label=None)
+            await client.pc.close()
+            await until(lambda: rtc.peers == 0)
+            peer = await rtc.offer(Events(), label=None)
+            await peer.close("Close PC")
+
+    async def test_the_number_of_channels(self):
+        events = EchoEvents()
+        async with engine(channels=3) as rtc, connected(rtc, events, "one", "two") as (client, peer, [one, two]):
+            third, fourth = client.create("three"), client.create("four")
+            await until(lambda: fourth.readyState == "closed")
+            assert [one.readyState, two.readyState, third.readyState] == ["open"] * 3
+            assert await echoes(client, one)
+            with pytest.raises(Problem) as caught:
+                peer.open_channel("five")
+            assert caught.value.code == "too_many_requests"
+            two.close()
+            await until(lambda: len(peer.channels) == 2)
+            await client.open(client.create("six"))
+
+    async def test_a_flood_of_channels_ends_the_peer(self):
+        events = Events()
+        async with engine(channels=2) as rtc, connected(rtc, events) as (client, _, _):
+            client.pc.sctp._receive_reconfig_param = ignoring  # a client that never lets a channel go
+            for number in range(10):
+                client.create(f"flood-{number}")
+            assert await events.reason() == "Too many channels"
+
+    async def test_a_message_over_the_limit_ends_the_peer(self):
+        events = Events()
+        async with engine(frame=10_000) as rtc, connected(rtc, events) as (client, peer, [channel]):
+            assert "a=max-message-size:10000\r\n" in peer.sdp
+            channel.send("x" * 10_000)
+            assert len(await events.receivers[0].next()) == 10_000
+            with pytest.raises(ValueError, match="10000"):
+                channel.send("x" * 10_001)
+            client.pc.sctp._remote_max_message_size = 0  # a client that does not care
+            channel.send("x" * 10_001)
+            assert await events.reason() == "Message too large"
+            assert events.receivers[0].frames.empty()
+
+    async def test_a_message_without_end_is_cut(self):
+        events = Events()
+        async with engine() as rtc, connected(rtc, events) as (client, peer, [channel]):
+            faulty = asyncio.ensure_future(endless_message(client, channel.id))
+            assert await events.reason() == "Message too large"
+            kept = sum(len(c.user_data) for s in peer._sctp._inbound_streams.values() for c in s.reassembly)
+            assert kept <= 2 * WINDOW + 1200
+            await until(lambda: rtc.peers == 0)
+            assert not peer._sctp._inbound_streams
+            faulty.cancel()
+
+
+async def ignoring(_param) -> None:
+    """A client that takes no notice of stream resets."""
+
+
+async def endless_message(client: Client, stream: int) -> None:
+    """Fragments of one message, of which none is the last."""
+    sctp = client.pc.sctp
+    for number in range(5000):
+        chunk = DataChunk(flags=0 if number else SCTP_DATA_FIRST_FRAG)
+        chunk.tsn, chunk.stream_id, chunk.protocol = sctp._local_tsn, stream, WEBRTC_BINARY
+        chunk.user_data = bytes(1100)
+        sctp._local_tsn = tsn_plus_one(sctp._local_tsn)
+        await sctp._send_chunk(chunk)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data"),
+    [
+        (WEBRTC_STRING, b"\xff\xfe not UTF-8"),
+        (WEBRTC_DCEP, pack("!BBHLHH", 3, 0, 0, 0, 3, 0) + b"one"),  # opens a channel that is open
+        (WEBRTC_DCEP, pack("!BBHLHH", 3, 0, 0, 0, 2, 0) + b"\xff\xfe"),
+    ],
+    ids=["text", "open twice", "label"],
+)
+async def test_a_broken_message_harms_its_sender_alone(protocol, data):
+    events, others = Events(), EchoEvents()
+    async with (
+        engine() as rtc,
+        connected(rtc, others) as (bystander, _, [channel]),
+        connected(rtc, events) as (client, _, [theirs]),
+    ):
+        await client.pc.sctp._send(theirs.id, protocol, data)
+        assert await events.reason() == "SCTP error"
+        assert await echoes(bystander, channel)
+
+
+async def test_a_lost_packet_costs_less_than_the_second_of_stock_sctp():
+    """Pitfall 12."""
+    events = Events()
+    async with engine() as rtc, connected(rtc, events) as (client, _, _):
+        channel = await events.opened()
+        [port] = rtc._ports._bound
+        send, lost = port.send, []
+
+        def faulty_send(data, address):
+            if data[0] >= 20 and not lost:
+                lost.append(data)
+            else:
+                send(data, address)
+
+        for _ in range(4):  # a few round trips, so that the retransmission time is measured
+            await channel.send("warm")
+            await client.next("one")
+        port.send = faulty_send
+        began = time.monotonic()
+        await channel.send("late")
+        assert await client.next("one") == "late"
+        assert lost
+        assert time.monotonic() - began < 0.9
+
+
+class TestStrangers:
+    """Pitfall 1: with stock aiortc, one empty datagram from anyone kills a peer."""
+
+    GARBAGE = (
+        b"",
+        b"\x00",
+        b"\x16\xfe\xfd" + bytes(60),
+        bytes(20),
+        b"\x80" * 40,
+        os.urandom(100),
+        pack("!HHI12s", 1, 8, 0x2112A442, b"t" * 12) + pack("!HH4s", 0x24, 2, b"\x00\x00\x00\x00"),
+        pack("!HHI12s", 1, 12, 0x2112A442, b"t" * 12) + pack("!HH8s", 6, 8, b"none:any"),
+        pack("!HHI12s", 0x101, 0, 0x2112A442, b"t" * 12),
+    )
+
+    async def test_garbage_from_anywhere(self):
+        async with engine() as rtc, connected(rtc, EchoEvents()) as (client, _, [channel]):
+            [port] = rtc._ports._bound
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                for data in self.GARBAGE:
+                    stranger.sendto(data, ("127.0.0.1", port.port))
+            pair = client.pc.sctp.transport.transport._connection._nominated[1]
+            for data in self.GARBAGE:
+                await pair.protocol.send_data(data, pair.remote_addr)
+            assert await echoes(client, channel)
+
+    async def test_an_address_is_taken_over_by_proof_alone(self):
+        """Someone with a peer of their own may forge the source of a check, not the answer to ours."""
+        async with (
+            engine() as rtc,
+            connected(rtc, EchoEvents()) as (client, _, [channel]),
+            connected(rtc, Events()) as (_, other, _),
+        ):
+            [port] = rtc._ports._bound
+            address = client.pc.sctp.transport.transport._connection._nominated[1].protocol.local_candidate
+            share = other._ice._protocols[0]
+            port.learn((address.host, address.port), share, proven=False)
+            assert await echoes(client, channel)
+            port.learn((address.host, address.port), share, proven=True)
+            assert port._by_address[address.host, address.port] is share
+
+
+async def test_an_unreachable_stun_server_delays_but_does_not_prevent():
+    """Pitfall 8: and none is asked unless one is configured."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        url = f"stun:127.0.0.1:{silent.getsockname()[1]}"
+        async with engine(ice_servers=[{"urls": [url]}]) as rtc:
+            began = time.monotonic()
+            async with connected(rtc, EchoEvents()) as (client, _, [channel]):
+                assert time.monotonic() - began < 4
+                assert await echoes(client, channel)
+    async with engine() as rtc:
+        began = time.monotonic()
+        await (await rtc.offer(Events(), label=None)).close("Close PC")
+        assert time.monotonic() - began < 0.5
+
+
+async def test_cycles_leave_nothing_behind():
+    """Pitfall 13, with clients that close, that are closed, and that never connect."""
+    process = psutil.Process()
+    async with engine() as rtc:
+
+        async def cycle(number: int) -> None:
+            events = EchoEvents()
+            if number % 5 == 4:
+                peer = await rtc.offer(events, label="never")
+            else:
+                async with connected(rtc, events) as (client, peer, [channel]):
+                    assert await echoes(client, channel)
+                    if number % 2:
+                        await client.pc.close()
+                        await until(lambda: events.reasons, every=0.005)
+            await peer.close("Close PC")
+
+        for number in range(10):
+            await cycle(number)
+        gc.collect()
+        tasks, sockets, memory = len(asyncio.all_tasks()), len(process.net_connections()), process.memory_info().rss
+        for number in range(40):
+            await cycle(number)
+        await until(lambda: len(asyncio.all_tasks()) <= tasks)
+        gc.collect()
+        grown = (process.memory_info().rss - memory) / 40 / 1024
+        assert rtc.peers == 0
+        assert len(process.net_connections()) <= sockets
+        assert [o for o in gc.get_objects() if isinstance(o, Peer | Association | IceAgent | Recorder)] == []
+        assert grown < 20, f"{grown:.1f} KB per cycle"
