@@ -1,0 +1,41 @@
+"""What scripts wait for: calls of ARI."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import structlog
+
+from aribridge.protocol.problems import Problem
+from aribridge.script.host import Asterisks
+
+log = structlog.get_logger("aribridge.script")
+
+
+class Calls:
+    """Carries out the calls that scripts make and wait for."""
+
+    def __init__(self, asterisks: Asterisks) -> None:
+        self._asterisks = asterisks
+
+    async def answer(self, operation: str, *arguments: Any) -> tuple[bool, Any]:
+        """True and the result, or False and the fields of the error that the script gets."""
+        try:
+            if operation == "call":
+                return True, await self._call(*arguments)
+            return True, await self._asterisks.request(*arguments)
+        except Problem as problem:
+            return False, problem.to_error()
+        except Exception:
+            # A fault of the gateway must not leave the script waiting; it is told as one.
+            log.exception("script.call_failed", operation=operation)
+            return False, Problem("internal", "the gateway failed to carry out the call", outcome="unknown").to_error()
+
+    async def _call(self, target: str | None, op: str, params: dict[str, Any]) -> Any:
+        known = self._asterisks.operations(target)
+        if known and op not in known:
+            nearest = difflib.get_close_matches(op, known, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise Problem("unsupported", f"this Asterisk has no operation {op}{hint}")
+        return await self._asterisks.call(target, op, params)

@@ -1,0 +1,121 @@
+"""The scripts of the gateway, asked in the order of the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aribridge.core.command import Command
+from aribridge.core.settings import ScriptSettings
+from aribridge.protocol.problems import Outcome, Problem
+from aribridge.script.calls import Calls
+from aribridge.script.errors import ScriptFailure
+from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
+from aribridge.script.script import Script
+from aribridge.script.stock import script_path
+from aribridge.script.verdicts import command_verdict, event_verdict
+
+
+class ScriptHost:
+    """The Lua scripts in the path of commands, events and messages.
+
+    A hook is asked of every script that defines it, in order; each script sees what the one before it returned.
+    """
+
+    def __init__(self, settings: ScriptSettings, asterisks: Asterisks) -> None:
+        calls = Calls(asterisks)
+        self._scripts = [Script(script_path(file), settings, calls) for file in settings.files]
+        self._by_hook: dict[str, list[Script]] = {}
+
+    def load(self) -> None:
+        """Load every script; once, before anything else.
+
+        Raises ScriptLoadError for a missing file, a syntax error, an error at top level.
+        """
+        for script in self._scripts:
+            script.load()
+            for hook in script.hooks:
+                self._by_hook.setdefault(hook, []).append(script)
+
+    def has(self, hook: str) -> bool:
+        """Whether any script defines the hook; asking a hook that none defines is cheap, but this is cheaper."""
+        return hook in self._by_hook
+
+    async def on_command(self, client: Client, command: Command) -> Command | SystemCommand | Reply:
+        """What the scripts make of a client's command; the very same object when they change nothing.
+
+        Raises Problem: ``denied`` when one refuses it, ``script_error`` when one fails.
+        """
+        system = False
+        for script in self._defining("on_command"):
+            verdict = await self._ask_command(script, client, command)
+            if isinstance(verdict, Reply):
+                return verdict
+            if isinstance(verdict, SystemCommand):
+                system, verdict = True, verdict.command
+            command = verdict
+        return SystemCommand(command) if system else command
+
+    def on_event(self, target: str, event: dict[str, Any]) -> dict[str, Any] | None:
+        """What the scripts make of an event; None when one drops it. A script that fails changes nothing."""
+        for script in self._defining("on_event"):
+            try:
+                verdict = event_verdict(script.run_at_once("on_event", event, target), event)
+            except ScriptFailure as failure:
+                script.report("on_event", failure)
+                continue
+            if verdict is None:
+                return None
+            event = verdict
+        return event
+
+    async def on_message(self, client: Client, data: Any) -> Any:
+        """The answer of the first script that has one, None when none has; JSON.
+
+        Raises Problem: ``no_handler`` when no script takes messages, ``script_error`` when one fails.
+        """
+        if not self.has("on_message"):
+            raise Problem("no_handler", "no script of this gateway defines on_message")
+        for script in self._defining("on_message"):
+            try:
+                value = await script.run("on_message", *script.introduce(client), data)
+            except ScriptFailure as failure:
+                raise _problem(script, "on_message", failure, "unknown") from None
+            if value != "nothing":
+                return value[1]
+        return None
+
+    async def on_connect(self, client: Client) -> None:
+        """Tell the scripts of a new connection."""
+        await self._tell("on_connect", client)
+
+    async def on_disconnect(self, client: Client, reason: str) -> None:
+        """Tell the scripts that a connection is gone."""
+        await self._tell("on_disconnect", client, reason)
+
+    async def close(self) -> None:
+        """End timers and running hooks; return when all have ended."""
+        for script in self._scripts:
+            await script.close()
+
+    def _defining(self, hook: str) -> list[Script]:
+        return self._by_hook.get(hook, [])
+
+    async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
+        fields = {"op": command.op, "params": command.params, "target": command.target}
+        try:
+            return command_verdict(await script.run("on_command", *script.introduce(client), fields), command)
+        except ScriptFailure as failure:
+            raise _problem(script, "on_command", failure, "not_applied") from None
+
+    async def _tell(self, hook: str, client: Client, *more: str) -> None:
+        for script in self._defining(hook):
+            try:
+                await script.run(hook, *script.introduce(client), *more)
+            except ScriptFailure as failure:
+                script.report(hook, failure)
+
+
+def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome) -> Problem:
+    """The failure as the client sees it."""
+    script.report(hook, failure)
+    return Problem("script_error", str(failure), source="script", outcome=outcome)

@@ -1,0 +1,37 @@
+"""How scripts fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ScriptLoadError(Exception):
+    """A script cannot be used; the text says where and why: ``main.lua:12: '=' expected near 'x'``."""
+
+
+class ScriptFailure(Exception):
+    """One run of a hook ended in an error or in an overrun.
+
+    ``where`` is ``file:line`` as far as known, ``text`` what happened; ``ran_out`` names the setting that an overrun
+    exceeded and is empty for an error; ``trace`` is Lua's stack, for the log alone.
+    """
+
+    def __init__(self, text: str, *, where: str | None = None, trace: str | None = None, ran_out: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.where = where
+        self.trace = trace
+        self.ran_out = ran_out
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}" if self.where else self.text
+
+    @classmethod
+    def from_lua(cls, report: dict[str, Any]) -> ScriptFailure:
+        """The failure that lua/host/runner.lua reports."""
+        return cls(
+            report["text"],
+            where=report.get("where"),
+            trace=report.get("trace"),
+            ran_out=report.get("ran_out", ""),
+        )

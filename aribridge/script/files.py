@@ -1,0 +1,44 @@
+"""The files of scripts: main files and the modules they require."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from aribridge.protocol.problems import Problem
+from aribridge.script.errors import ScriptLoadError
+from aribridge.script.stock import lua_folder
+
+_MODULE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_LARGEST = 1 << 20
+
+
+def read_source(path: Path) -> str:
+    """The text of a Lua file. Raises ScriptLoadError."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ScriptLoadError(f"{path}: larger than 1 MiB, which no script needs to be")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise ScriptLoadError(f"{path}: {error.strerror}; scripts.files names the scripts to load") from None
+    except UnicodeDecodeError:
+        raise ScriptLoadError(f"{path}: not a UTF-8 text file") from None
+
+
+def find_module(name: str, folder: Path) -> tuple[bool, dict[str, str]]:
+    """The source of a required module, beside the script or in the gateway's lua/lib: (found, answer to Lua)."""
+    try:
+        file = _module_file(name, folder)
+        return True, {"source": read_source(file), "name": f"{name.replace('.', '/')}.lua"}
+    except ScriptLoadError as error:
+        return False, Problem("script_error", str(error), source="script").to_error()
+
+
+def _module_file(name: str, folder: Path) -> Path:
+    if not _MODULE_NAME.fullmatch(name):
+        raise ScriptLoadError(f"module '{name}': names of modules are words with dots between them")
+    relative = f"{name.replace('.', '/')}.lua"
+    for place in (folder, lua_folder() / "lib"):
+        if (place / relative).is_file():
+            return place / relative
+    raise ScriptLoadError(f"module '{name}': no file {relative} in {folder}, and none among the gateway's own modules")

@@ -1,0 +1,55 @@
+"""What scripts need from the gateway, and what they answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aribridge.core.command import Command
+from aribridge.core.principal import Principal
+
+
+class Client(Protocol):
+    """A connection as scripts see it; the same hashable object for the connection's whole life."""
+
+    id: str
+    kind: str
+    """What carries it: ``websocket`` or ``datachannel``."""
+    principal: Principal
+
+    def send_message(self, data: Any) -> None:
+        """Send JSON data to the client as a message of a script's; never waits, never raises."""
+
+
+class Asterisks(Protocol):
+    """ARI for scripts. No policy applies: scripts are the administrator's own."""
+
+    def operations(self, target: str | None) -> Collection[str]:
+        """The operation ids that the target's Asterisk describes; empty before its first connect.
+
+        None is the only target there is. Raises Problem (``target_required``, ``unknown_target``).
+        """
+
+    async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
+        """Carry out an operation by its id; the decoded JSON body, None when there was none. Raises Problem."""
+
+    async def request(
+        self, target: str | None, method: str, path: str, query: Mapping[str, Any] | None, body: Any
+    ) -> Any:
+        """Carry out a request by method and path; as ``call`` otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A script's own answer to a command (``bridge.reply``): an HTTP status and a JSON body."""
+
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCommand:
+    """A command that passes whatever the client's own rights are (``bridge.as_system``); to be audited."""
+
+    command: Command

@@ -1,0 +1,109 @@
+"""One script: its file, its interpreter, the runs of its hooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from aribridge.core.settings import ScriptSettings
+from aribridge.script.calls import Calls
+from aribridge.script.clients import Clients
+from aribridge.script.errors import ScriptFailure, ScriptLoadError
+from aribridge.script.files import find_module, read_source
+from aribridge.script.host import Client
+from aribridge.script.outbox import Outbox
+from aribridge.script.runs import Runs
+from aribridge.script.runtime import Runtime, Step
+from aribridge.script.timers import Timers
+from aribridge.script.values import ValueNotJsonError
+
+log = structlog.get_logger("aribridge.script")
+
+
+class Script:
+    """A Lua script in an interpreter of its own.
+
+    Of its own, so that globals, memory, CPU time and whatever it spoils are its affair alone, and so that dropping the
+    interpreter drops all of it.
+    """
+
+    def __init__(self, path: Path, settings: ScriptSettings, calls: Calls) -> None:
+        self.name = path.name
+        self.hooks: frozenset[str] = frozenset()
+        self._path = path
+        self._clients = Clients()
+        self._timers = Timers(self._run_timer)
+        self._runtime = Runtime(
+            memory_bytes=settings.memory_mb << 20,
+            budget_seconds=settings.budget_ms / 1000,
+            outbox=Outbox(str(path), self._clients, self._timers).handle,
+        )
+        self._runs = Runs(self._runtime, calls, settings.hook_seconds)
+
+    def load(self) -> None:
+        """Run the main chunk and find the hooks. Raises ScriptLoadError."""
+        source = read_source(self._path)
+        try:
+            step = self._runtime.start("load", source, self.name)
+            while step.state == "wait":
+                _require, module = step.value
+                step = self._runtime.resume(step.number, *find_module(module, self._path.parent))
+        except ScriptFailure as failure:
+            raise ScriptLoadError(str(self._located(failure))) from None
+        self.hooks = frozenset(step.value)
+
+    def introduce(self, client: Client) -> tuple[str, dict[str, Any] | None]:
+        """The client as the first two arguments of a hook."""
+        return client.id, self._clients.describe(client)
+
+    def run_at_once(self, hook: str, *arguments: Any) -> Any:
+        """Run a hook that cannot wait; its result. Raises ScriptFailure."""
+        return self._start(hook, arguments).value
+
+    async def run(self, hook: str, *arguments: Any) -> Any:
+        """Run a hook to its end; its result. Raises ScriptFailure."""
+        step = self._start(hook, arguments)
+        return step.value if step.state == "done" else await self._runs.finish(step.number, step.value)
+
+    def report(self, hook: str, failure: ScriptFailure) -> None:
+        """Log a failure of this script, and make sure that its text says where."""
+        log.error(
+            "script.error",
+            script=str(self._path),
+            hook=hook,
+            where=self._located(failure).where,
+            error=failure.text,
+            ran_out=failure.ran_out,
+            trace=failure.trace,
+        )
+
+    async def close(self) -> None:
+        """End timers and running hooks."""
+        await self._timers.close()
+        await self._runs.close()
+
+    def _located(self, failure: ScriptFailure) -> ScriptFailure:
+        # A syntax error says where in its text; a failure without a line of Lua gets at least the file.
+        if not failure.where and not failure.text.startswith(f"{self.name}:"):
+            failure.where = self.name
+        return failure
+
+    def _start(self, hook: str, arguments: tuple[Any, ...]) -> Step:
+        for client_id in self._clients.take_gone():
+            self._runtime.forget(client_id)
+        try:
+            return self._runtime.start(hook, *arguments)
+        except ValueNotJsonError as error:
+            self._clients.tell_again()
+            raise ScriptFailure(f"{hook} was not called: {error}") from None
+        except ScriptFailure:
+            self._clients.tell_again()
+            raise
+
+    async def _run_timer(self, number: int) -> None:
+        try:
+            await self.run("timer", number)
+        except ScriptFailure as failure:
+            self.report("timer", failure)

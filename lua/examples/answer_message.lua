@@ -1,0 +1,14 @@
+-- Answers a message of its own making: {"type": "message", "data": {"ask": "calls"}} gets the number of calls that are up.
+
+local ari = require "ari"
+local bridge = require "bridge"
+
+function on_message(conn, data)
+  if type(data) ~= "table" or data.ask ~= "calls" then return nil end
+  local ok, channels = pcall(ari.channels.list)
+  if not ok then
+    bridge.log("warning", "cannot count calls", { code = channels.code, detail = channels.detail })
+    return { error = tostring(channels) }
+  end
+  return { calls = #channels }
+end

@@ -1,0 +1,81 @@
+-- Bounds the CPU time between two waits. Every coroutine carries a count hook that looks at the clock; when time is up it
+-- raises, and then raises again at each further instruction, so that no pcall can go on.
+
+local host = ...
+
+local clock, sethook, getinfo, error = os.clock, debug.sethook, debug.getinfo, error
+local raw_create, raw_resume, raw_yield, raw_close = coroutine.create, coroutine.resume, coroutine.yield, coroutine.close
+local sub = string.sub
+
+-- Instructions between two looks at the clock. Not more, since a single one may take long (two large strings joined).
+local INSTRUCTIONS = 200
+local WAIT = {} -- what a wait for the gateway yields; scripts never see it
+
+local deadline = 0
+
+-- "file:line" of the innermost frame that is a script's, counted from `level` of the caller; nil when there is none.
+-- Chunks of scripts are named "@file", the gateway's own "=aribridge".
+function host.where(level)
+  level = level + 1
+  local info = getinfo(level, "Sl")
+  while info do
+    if sub(info.source, 1, 1) == "@" and info.currentline > 0 then return info.short_src .. ":" .. info.currentline end
+    level = level + 1
+    info = getinfo(level, "Sl")
+  end
+  return nil
+end
+
+local function check()
+  if clock() < deadline then return end
+  host.overrun = host.overrun or { where = host.where(2) }
+  sethook(check, "", 1)
+  error("out of time", 0)
+end
+host.check_budget = check
+
+-- Starts the budget of one entry into the script.
+function host.begin()
+  host.overrun = nil
+  deadline = clock() + host.budget_seconds
+end
+
+function host.create(fn)
+  local co = raw_create(fn)
+  sethook(co, check, "", INSTRUCTIONS)
+  return co
+end
+
+-- A wait inside a coroutine of the script's own goes out through all of them, and the answer the same way back.
+local function forward(co, ok, first, ...)
+  if ok and first == WAIT then return forward(co, raw_resume(co, raw_yield(WAIT))) end
+  return ok, first, ...
+end
+
+local function resume(co, ...)
+  return forward(co, raw_resume(co, ...))
+end
+
+local function unwrap(co, ok, ...)
+  if ok then return ... end
+  raw_close(co)
+  error((...), 0)
+end
+
+local function wrap(fn)
+  local co = host.create(fn)
+  return function(...) return unwrap(co, resume(co, ...)) end
+end
+
+-- What scripts get as `coroutine`.
+host.coroutine = {
+  create = host.create,
+  resume = resume,
+  wrap = wrap,
+  yield = raw_yield,
+  status = coroutine.status,
+  running = coroutine.running,
+  isyieldable = coroutine.isyieldable,
+  close = raw_close,
+}
+host.WAIT = WAIT

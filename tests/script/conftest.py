@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from script_parts import RecordingAsterisks, ScriptClient, load_host
+
+from aribridge.script import ScriptHost
+
+
+@pytest.fixture
+async def asterisks() -> RecordingAsterisks:
+    return RecordingAsterisks()
+
+
+@pytest.fixture
+def client() -> ScriptClient:
+    return ScriptClient()
+
+
+@pytest.fixture
+async def load(tmp_path: Path, asterisks: RecordingAsterisks) -> Any:
+    """Load scripts from their sources; all are closed afterwards."""
+    hosts: list[ScriptHost] = []
+
+    def load(*sources: str, **settings: Any) -> ScriptHost:
+        files = [tmp_path / f"s{number}.lua" for number in range(1, len(sources) + 1)]
+        for file, source in zip(files, sources, strict=True):
+            file.write_text(source)
+        hosts.append(load_host(asterisks, *files, **settings))
+        return hosts[-1]
+
+    yield load
+    for host in hosts:
+        await host.close()
+
+
+Load = Callable[..., ScriptHost]

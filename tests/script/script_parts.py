@@ -1,0 +1,79 @@
+"""Parts for the tests of scripts: an ARI in memory behind the package's port, and clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aribridge.core.command import Command
+from aribridge.core.principal import Principal
+from aribridge.core.settings import ScriptSettings
+from aribridge.protocol.problems import Problem
+from aribridge.script import ScriptHost
+
+OPERATIONS = ("channels.list", "channels.get", "channels.originate", "channels.hangup", "asterisk.getInfo")
+
+
+class RecordingAsterisks:
+    """ARI as scripts see it: records calls, answers from a table, waits where it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers: dict[str, Any] = {}
+        self.known: tuple[str, ...] = OPERATIONS
+        self.called = asyncio.Event()
+        self.held: asyncio.Event | None = None
+
+    async def reached(self, count: int) -> None:
+        """Wait until there were that many calls."""
+        while len(self.calls) < count:
+            self.called.clear()
+            await self.called.wait()
+
+    def operations(self, target: str | None) -> tuple[str, ...]:
+        if target == "nowhere":
+            raise Problem("unknown_target", "no Asterisk is called nowhere")
+        return self.known
+
+    async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
+        self.calls.append((target, op, params))
+        return await self._answer(op)
+
+    async def request(self, target: str | None, method: str, path: str, query: Any, body: Any) -> Any:
+        self.calls.append((target, method, path, query, body))
+        return await self._answer(f"{method} {path}")
+
+    async def _answer(self, key: str) -> Any:
+        self.called.set()
+        if self.held:
+            await self.held.wait()
+        await asyncio.sleep(0)
+        answer = self.answers.get(key)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class ScriptClient:
+    """A connection that keeps what scripts send to it."""
+
+    def __init__(self, client_id: str = "c_1", *roles: str) -> None:
+        self.id = client_id
+        self.kind = "websocket"
+        self.principal = Principal("alice", tenant="acme", roles=roles, endpoints=("PJSIP/200",))
+        self.sent: list[Any] = []
+
+    def send_message(self, data: Any) -> None:
+        self.sent.append(data)
+
+
+def load_host(asterisks: RecordingAsterisks, *files: Path | str, **settings: Any) -> ScriptHost:
+    host = ScriptHost(ScriptSettings(files=[str(file) for file in files], **settings), asterisks)
+    host.load()
+    return host
+
+
+def command(op: str = "channels.list", **params: Any) -> Command:
+    return Command("pbx", op, params)
