@@ -78,7 +78,7 @@ class Feed:
             log.exception("event.failed", target=self._stream.target)
             return
         if event is not None:
-            metrics.count_event(self._stream.target, event.labels.type)
+            metrics.events_total.labels(self._stream.target, event.labels.type).inc()
             self._stream.append(event)
 
     def _read(self, text: str) -> StreamEvent | None:

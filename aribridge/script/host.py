@@ -13,10 +13,17 @@ from aribridge.core.principal import Principal
 class Client(Protocol):
     """A connection as scripts see it; the same hashable object for the connection's whole life."""
 
-    id: str
-    kind: str
-    """What carries it: ``websocket`` or ``datachannel``."""
-    principal: Principal
+    @property
+    def id(self) -> str:
+        """Fresh for each connection."""
+
+    @property
+    def kind(self) -> str:
+        """What carries it: ``websocket`` or ``datachannel``."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who it is, by the newest token."""
 
     def send_message(self, data: Any) -> None:
         """Send JSON data to the client as a message of a script's; never waits, never raises."""

@@ -5,7 +5,7 @@ import time
 
 import aiohttp
 import pytest
-from real.client import connect, greeted
+from real.wsclient import connect, greeted
 from real.gateway import target
 
 
