@@ -76,6 +76,11 @@ class Settings:
     )
     entity: str = field(default_factory=random_entity)
 
+    @property
+    def rtp_end(self) -> int:
+        """The last of the RTP ports."""
+        return self.rtp_start + RTP_PORTS - 1
+
     def values(self) -> dict[str, str | int]:
         """The templates' variables that come from here."""
         return {
@@ -85,7 +90,7 @@ class Settings:
             "http_port": self.http_port,
             "sip_port": self.sip_port,
             "rtp_start": self.rtp_start,
-            "rtp_end": self.rtp_start + RTP_PORTS - 1,
+            "rtp_end": self.rtp_end,
             "entity": self.entity,
             **{f"password_{name}": password for name, password in self.phones.items()},
         }

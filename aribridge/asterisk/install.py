@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aribridge.asterisk.apt import PrivateApt, package_versions, unpack
-from aribridge.asterisk.installation import Installation, InstallError, read_version
+from aribridge.asterisk.installation import Installation, InstallError, find_system, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,11 @@ def install(
         except (InstallError, OSError) as error:
             raise InstallError(f"Asterisk {release} could not be installed: {error}. {ELSEWHERE}") from error
     return _load(release, folder)
+
+
+def system_or_private(progress: Callable[[str], None] = lambda _: None) -> Installation:
+    """What an instance of our own starts from: the machine's `asterisk` program if it has one, else the private 22."""
+    return find_system() or install("22", progress=progress)
 
 
 def cache_folder() -> Path:

@@ -36,8 +36,8 @@ class Installation:
 
 
 def find_system() -> Installation | None:
-    """The machine's own `asterisk` binary (on PATH or in /usr/sbin), to start an instance of our own from; or None."""
-    binary = shutil.which("asterisk") or shutil.which("asterisk", path="/usr/sbin:/usr/local/sbin")
+    """The machine's own `asterisk` binary on PATH, to start an instance of our own from; or None."""
+    binary = shutil.which("asterisk")
     if binary is None:
         return None
     prefix = Path(binary).parent.parent

@@ -76,6 +76,11 @@ class PrivateAsterisk:
                 raise self._failed(f"is not ready after {START_DEADLINE:.0f} s") from None
             raise
 
+    async def wait(self) -> None:
+        """Return once the process has ended, by `stop()` or by itself; at once if it does not run."""
+        if self._process is not None:
+            await self._process.wait()
+
     async def stop(self) -> None:
         """End it, by force if need be; afterwards nothing of it runs."""
         await self._end(signal.SIGTERM)

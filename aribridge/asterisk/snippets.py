@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# ARI needs it since outbound WebSockets came: 20.15, 21.10, 22.5 and everything newer.
+# ARI depends on these since it has outbound WebSockets. Without the second the first does not merely decline to load:
+# Asterisk refuses to start.
+WEBSOCKET_CLIENT = ("res_websocket_client.so", "res_sorcery_config.so")
 WEBSOCKET_CLIENT_SINCE = ((20, 15), (21, 10), (22, 5))
 MODULES = (
     "res_http_websocket.so",
@@ -118,7 +120,7 @@ def snippets(
 def modules(version: tuple[int, ...] | None) -> tuple[str, ...]:
     """The modules that ARI and Stasis() consist of; for an unknown version, what the newest ones need."""
     if version is None or needs_websocket_client(version):
-        return "res_websocket_client.so", *MODULES
+        return *WEBSOCKET_CLIENT, *MODULES
     return MODULES
 
 
