@@ -37,6 +37,11 @@ class JanusDoor:
         """How many sessions there are."""
         return len(self._sessions)
 
+    @property
+    def connections(self) -> int:
+        """How many WebSockets there are."""
+        return len(self._connections)
+
     def routes(self) -> list[web.RouteDef]:
         """The HTTP routes under ``/janus``."""
         return HttpDoor(self._desk).routes()

@@ -17,7 +17,6 @@ class LongPoll:
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._turn = 0
-        self._notice: str | None = None
         self._left = False
 
     def join(self, session: Session) -> None:
@@ -28,8 +27,11 @@ class LongPoll:
         self._changed.set()
 
     def leave(self, session: Session, notice: str | None = None) -> None:
-        """The session ended or was claimed elsewhere: the poll that waits is answered."""
-        self._left, self._notice = True, notice
+        """The session ended or was claimed elsewhere: the poll that waits is answered.
+
+        There is no timeout to tell of, as a poll that waits is a sign of life.
+        """
+        self._left = True
         self._changed.set()
 
     async def take(self, session: Session, most: int, seconds: float, gone: Callable[[], bool]) -> list[str]:
@@ -47,8 +49,6 @@ class LongPoll:
                     await self._changed.wait()
         except TimeoutError:
             pass
-        if self._left:
-            return [self._notice or KEEPALIVE]
-        if turn != self._turn or gone():
+        if self._left or turn != self._turn or gone():
             return [KEEPALIVE]
         return [session.events.take() for _ in range(min(most, len(session.events)))] or [KEEPALIVE]

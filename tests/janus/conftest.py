@@ -1,0 +1,25 @@
+"""Fixtures of the Janus door's tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from janus_rig import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from janus_rig import RawClient, Rig
+
+
+@pytest.fixture
+async def rig(tmp_path) -> AsyncIterator[Rig]:
+    async with serving(tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def alice(rig: Rig) -> AsyncIterator[RawClient]:
+    async with rig.client() as client:
+        yield client
