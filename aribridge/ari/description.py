@@ -76,7 +76,8 @@ def _read_file(path: str, content: bytes) -> Iterator[Operation]:
 
 def _decode(content: bytes) -> _Document:
     try:
-        return msgspec.json.decode(content, type=_Document)
+        # Not strict: some numbers are written as strings.
+        return msgspec.json.decode(content, type=_Document, strict=False)
     except msgspec.MsgspecError as error:
         raise ValueError(f"not a Swagger 1.1 document: {error}") from error
 
