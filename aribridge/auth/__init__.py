@@ -1,7 +1,7 @@
 """Tokens and principals."""
 
 from aribridge.auth.authenticator import Authenticator
-from aribridge.auth.keys import KeyFault
+from aribridge.auth.keys import KeyFault, read_signing_key
 from aribridge.auth.tokens import mint
 
-__all__ = ["Authenticator", "KeyFault", "mint"]
+__all__ = ["Authenticator", "KeyFault", "mint", "read_signing_key"]

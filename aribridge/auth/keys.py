@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from aribridge.core.settings import JwtSettings
 
@@ -17,6 +17,8 @@ SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash.
 RSA_BITS = 2048  # RFC 7518, section 3.3.
 
 KeyMaterial = bytes | RSAPublicKey | Ed25519PublicKey | Ed448PublicKey
+
+SigningKey = bytes | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
 
 class KeyFault(Exception):
@@ -69,3 +71,19 @@ def _public_key(algorithm: str, content: bytes) -> RSAPublicKey | Ed25519PublicK
             raise KeyFault(f"has {key.key_size} bits; RS256 needs {RSA_BITS} or more")
         return key
     raise KeyFault(f"is a public key of another kind than {algorithm} needs")
+
+
+def read_signing_key(path: str) -> tuple[str, SigningKey]:
+    """Algorithm and key to sign with: a private key in PEM, else the secret of HS256. Raises KeyFault, OSError."""
+    content = read_secret(path)
+    if b"PRIVATE KEY-----" not in content:
+        return "HS256", _secret(content)
+    try:
+        key = load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyFault("is not a private key in PEM without a passphrase") from None
+    if isinstance(key, RSAPrivateKey):
+        return "RS256", key
+    if isinstance(key, Ed25519PrivateKey | Ed448PrivateKey):
+        return "EdDSA", key
+    raise KeyFault("is a private key of a kind that no algorithm here uses")

@@ -8,11 +8,8 @@ from typing import Annotated, Any
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from aribridge.auth.keys import Key
+from aribridge.auth.keys import Key, SigningKey
 from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
 
@@ -52,7 +49,7 @@ def read_token(keys: Sequence[Key], leeway: float, token: str) -> Principal:
 
 
 def mint(
-    key: bytes | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey,
+    key: SigningKey,
     sub: str,
     *,
     seconds: float,

@@ -1,0 +1,35 @@
+"""The command line.
+
+Exit codes: 0 fine, 1 a fault in what was configured or asked about, 2 wrong usage, 3 the gateway could not start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from aribridge import __version__
+
+COMMANDS = ("run", "init", "check", "token", "asterisk")
+
+
+class LazyGroup(click.Group):
+    """Finds each command in the module of its name, when it is needed: `aribridge --help` stays quick."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names, in the order of their first use."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of the name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"aribridge.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aribridge")
+def main() -> None:
+    """Connect browsers to Asterisk: ARI over WebRTC data channels and WebSockets, with Lua in the path."""

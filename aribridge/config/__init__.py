@@ -1,6 +1,7 @@
 """Reads, checks and writes the configuration."""
 
 from aribridge.config.addresses import host_and_port, is_loopback, port_range
+from aribridge.config.checks import url_fault
 from aribridge.config.example import write_example
 from aribridge.config.load import find, load
 from aribridge.config.problems import ConfigError, ConfigProblem
@@ -13,5 +14,6 @@ __all__ = [
     "is_loopback",
     "load",
     "port_range",
+    "url_fault",
     "write_example",
 ]

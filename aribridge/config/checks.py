@@ -86,7 +86,8 @@ def _ports(text: str) -> str | None:
     return None
 
 
-def _url(text: str) -> str | None:
+def url_fault(text: str) -> str | None:
+    """What is wrong with the base URL of an ARI."""
     example = 'expected a URL such as "http://127.0.0.1:8088/ari"'
     try:
         parts = urlsplit(text)
@@ -124,7 +125,7 @@ def _address(text: str) -> str | None:
 BY_UNIT: dict[str, Callable[[str], str | None]] = {
     "host:port": _listen,
     "port or first-last": _ports,
-    "URL": _url,
+    "URL": url_fault,
     "scheme://host[:port]": _origin,
     "IP address": _address,
 }

@@ -1,0 +1,113 @@
+"""`aribridge init`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+from aribridge.cli.options import Failure
+from aribridge.cli.probe import ask_version
+from aribridge.cli.secrets import write_secret
+
+CONFIG, PASSWORD, KEY = "aribridge.toml", "asterisk.password", "signing.key"
+PORTS = {"http": 8088, "https": 8089}
+WIDTH = 78
+
+
+@click.command()
+@click.option(
+    "--asterisk",
+    "url",
+    default="http://127.0.0.1:8088/ari",
+    show_default=True,
+    help="Base URL of its ARI. If you give it, Asterisk is asked for its version, without credentials.",
+)
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write.")
+@click.pass_context
+def init(context: click.Context, url: str, folder: Path) -> None:
+    """Write a configuration for your Asterisk, and print what to paste into it; touches none of its files."""
+    given = context.get_parameter_source("url") is not click.core.ParameterSource.DEFAULT
+    _refuse_existing(folder)
+    text = _configuration(url)
+    folder.mkdir(parents=True, exist_ok=True)
+    password = write_secret(folder / PASSWORD)
+    write_secret(folder / KEY)
+    (folder / CONFIG).write_text(text)
+    click.echo("\n".join(_instructions(url, folder, password, ask=given)))
+
+
+def _refuse_existing(folder: Path) -> None:
+    if existing := [str(folder / name) for name in (CONFIG, PASSWORD, KEY) if (folder / name).exists()]:
+        raise Failure(
+            f"{', '.join(existing)} exists already, and nothing was changed. Choose another --folder, or move it away."
+        )
+
+
+def _configuration(url: str) -> str:
+    """The text of aribridge.toml; ends the command if the URL cannot be one of an ARI."""
+    from aribridge.config import url_fault, write_example
+    from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
+
+    if fault := url_fault(url):
+        raise Failure(f"--asterisk: {fault}")
+    settings = Settings()
+    settings.asterisk = [AsteriskSettings(url=url, password_file=PASSWORD)]
+    settings.auth.jwt = [JwtSettings(key_file=KEY)]
+    return write_example(settings)
+
+
+def _instructions(url: str, folder: Path, password: str, *, ask: bool) -> Iterator[str]:
+    from aribridge.asterisk.snippets import reload_commands, snippets, undo
+
+    parts = urlsplit(url)
+    version = ask_version(url) if ask else None
+    yield from _written(folder)
+    yield _heading("1. Paste into Asterisk's configuration (usually /etc/asterisk)")
+    yield _about(version, url, asked=ask)
+    port = parts.port or PORTS[parts.scheme]
+    for snippet in snippets(version, "aribridge", password, host=_bind_address(parts), port=port):
+        yield f"\n--- {snippet.file} ---\n{snippet.text.rstrip()}"
+    yield _heading("2. Let Asterisk read it; calls go on")
+    yield "\n".join(f"asterisk -rx '{command}'" for command in reload_commands())
+    yield _heading("3. Start the gateway")
+    yield from _next_steps(folder)
+    yield _heading("To undo it")
+    yield undo().rstrip()
+    yield f"3. Remove {', '.join(str(folder / name) for name in (CONFIG, PASSWORD, KEY))}."
+
+
+def _written(folder: Path) -> Iterator[str]:
+    yield f"Written: {folder / CONFIG}    every setting with its default and unit, Asterisk's section filled in"
+    yield f"         {folder / PASSWORD} the password of the ARI user below (mode 0600)"
+    yield f"         {folder / KEY}       the key that signs tokens (mode 0600)"
+
+
+def _next_steps(folder: Path) -> Iterator[str]:
+    option = "" if folder == Path() else f" -c {folder / CONFIG}"
+    yield f"aribridge check{option}"
+    yield f"aribridge token issue{option} --sub me --ops '*'    # for a first try; your application makes its own"
+    yield f"aribridge run{option}"
+
+
+def _about(version: tuple[int, ...] | None, url: str, *, asked: bool) -> str:
+    if version:
+        return f"Asterisk at {url} says that it is version {'.'.join(map(str, version))}; this is for it."
+    why = f"No Asterisk answered at {url}" if asked else "Asterisk was not asked for its version (--asterisk URL does)"
+    return f"{why}; this is for the newest. Older ones lack res_websocket_client.so: leave it out there."
+
+
+def _heading(text: str) -> str:
+    return f"\n{text}\n{'-' * min(len(text), WIDTH)}"
+
+
+def _bind_address(parts: SplitResult) -> str:
+    """What Asterisk's HTTP server is to listen on, so that the gateway reaches it by the URL."""
+    host = parts.hostname or ""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return "127.0.0.1" if host == "localhost" else "0.0.0.0"  # noqa: S104 (another machine has to reach it)

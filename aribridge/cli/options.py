@@ -1,0 +1,63 @@
+"""What several commands share: where the configuration is, and how a command ends that cannot go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from aribridge.core.settings import Settings
+
+
+class Failure(click.ClickException):
+    """Ends the command with a text on standard error."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the text as it is: it says itself what it is about."""
+        click.echo(self.message, err=True, file=file)
+
+
+class StartFailure(Failure):
+    """The gateway, or the Asterisk that it brings, could not start."""
+
+    exit_code = 3
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -c and --set, as the parameters ``config`` and ``assignments``."""
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set one key, such as server.listen=127.0.0.1:8288; goes over file and environment.",
+    )(command)
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Configuration file.  [default: ./aribridge.toml, else /etc/aribridge/aribridge.toml]",
+    )(command)
+
+
+def load_settings(config: Path | None, assignments: tuple[str, ...], *, complete: bool = True) -> Settings:
+    """Read the configuration, or end the command with all that is wrong with it."""
+    from aribridge.config import ConfigError, find, load
+
+    try:
+        return load(config or find(), os.environ, _pairs(assignments), complete=complete)
+    except ConfigError as error:
+        raise Failure(str(error)) from None
+
+
+def _pairs(assignments: tuple[str, ...]) -> dict[str, str]:
+    pairs = dict(assignment.partition("=")[::2] for assignment in assignments if "=" in assignment)
+    if len(pairs) < len(assignments):
+        raise click.UsageError("--set takes KEY=VALUE, each key once, such as --set server.listen=127.0.0.1:8288")
+    return pairs

@@ -1,0 +1,133 @@
+"""`aribridge token`: tokens made and explained by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aribridge.cli.options import Failure, config_options, load_settings
+
+if TYPE_CHECKING:
+    from aribridge.core.settings import JwtSettings, Settings
+
+INPUT_BYTES = 65536
+
+
+@click.group()
+def token() -> None:
+    """Make a token, or look into one."""
+
+
+@token.command()
+@click.option("--sub", default="developer", show_default=True, help="Who it is for.")
+@click.option("--role", "roles", multiple=True, help="A role; give it several times for several.")
+@click.option("--tenant", help="The tenant.")
+@click.option("--endpoint", "endpoints", multiple=True, metavar="TECH/NAME", help="A phone of theirs.")
+@click.option(
+    "--ops", multiple=True, metavar="GLOB", help="ARI operations allowed, such as 'channels.*'; none without."
+)
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True, help="Validity.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Secret (HS256) or private key in PEM.  [default: the first HS256 key of the configuration, else the key of "
+    "the development run in this folder]",
+)
+@config_options
+def issue(
+    *, minutes: float, key_file: Path | None, config: Path | None, assignments: tuple[str, ...], **grants: Any
+) -> None:
+    """Print a token, alone on the last line; what it grants goes to standard error."""
+    from aribridge.auth import KeyFault, mint, read_signing_key
+
+    settings = load_settings(config, assignments, complete=False)
+    section = _section(settings, key_file)
+    try:
+        algorithm, key = read_signing_key(section.key_file)
+    except (KeyFault, OSError) as error:
+        raise Failure(f"{section.key_file}: {getattr(error, 'strerror', None) or error}") from None
+    trusted = next((known for known in settings.auth.jwt if known.algorithm == algorithm), section)
+    minted = mint(
+        key,
+        algorithm=algorithm,
+        seconds=minutes * 60,
+        audience=trusted.audience or None,
+        issuer=trusted.issuer or None,
+        **grants,
+    )
+    allowed = ", ".join(grants["ops"]) or "nothing (add --ops)"
+    click.echo(
+        f"{algorithm} by {section.key_file}, for {grants['sub']}, {minutes:g} minutes, allows {allowed}", err=True
+    )
+    click.echo(minted)
+
+
+@token.command()
+@config_options
+def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
+    """Read a token from standard input; print what it says, and whether this gateway would let it in."""
+    from aribridge.auth import Authenticator
+    from aribridge.protocol.problems import Problem
+
+    settings = load_settings(config, assignments, complete=False)
+    settings.auth.jwt += _dev_sections()
+    text = sys.stdin.read(INPUT_BYTES).strip()
+    click.echo(_contents(text))
+    try:
+        principal = Authenticator(settings.auth).janus(None, text)
+    except Problem as problem:
+        raise Failure(f"not valid: {problem.detail}") from None
+    click.echo(f"valid, allows {', '.join(principal.ops) or 'nothing'}")
+
+
+def _section(settings: Settings, key_file: Path | None) -> JwtSettings:
+    """The key to sign with."""
+    from aribridge.core.settings import JwtSettings
+
+    if key_file:
+        return JwtSettings(key_file=str(key_file))
+    sections = [known for known in settings.auth.jwt if known.algorithm == "HS256"] + _dev_sections()
+    if not sections:
+        raise Failure(
+            "There is no key to sign with: `aribridge run --dev` makes one in this folder, `aribridge init` one for "
+            "production, and --key-file names any other."
+        )
+    return sections[0]
+
+
+def _dev_sections() -> list[JwtSettings]:
+    from aribridge.cli.dev import KEY
+    from aribridge.core.settings import JwtSettings
+
+    return [JwtSettings(key_file=str(KEY))] if KEY.exists() else []
+
+
+def _contents(text: str) -> str:
+    """Header and claims of a JSON Web Token, or the fields of a signed Janus token; nothing is verified."""
+    import jwt
+
+    if ":" in text:
+        expiry, *fields = text.partition(":")[0].split(",")
+        return json.dumps({"expiry": expiry, "remaining": _remaining(expiry), "fields": fields}, indent=2)
+    try:
+        parts = jwt.decode_complete(text, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise Failure("not valid: this is neither a JSON Web Token nor a signed Janus token") from None
+    shown = {
+        "header": parts["header"],
+        "claims": parts["payload"],
+        "remaining": _remaining(parts["payload"].get("exp")),
+    }
+    return json.dumps(shown, indent=2)
+
+
+def _remaining(expiry: Any) -> str:
+    try:
+        return f"{float(expiry) - time.time():.0f} seconds"
+    except (TypeError, ValueError):
+        return "unknown"
