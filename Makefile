@@ -22,8 +22,8 @@ check: .venv/.dev ## Lint, check the formatting, the types and the direction of 
 	$(BIN)/lint-imports
 
 bench: .venv/.dev ## Measure the gateway against a real Asterisk on this machine
-	@scripts/test-setup asterisk
-	@exec $(BIN)/python -m bench
+	@scripts/test-setup
+	@PYTHONPATH=tests exec $(BIN)/python -m bench
 
 .venv/.run: pyproject.toml
 	@scripts/venv .

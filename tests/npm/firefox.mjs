@@ -15,10 +15,14 @@ try {
   const page = await browser.newPage();
   page.on("console", (message) => console.error(message.text()));
   page.on("pageerror", (error) => console.error(error.stack));
-  page.setDefaultTimeout(Number(seconds) * 1000);
   await page.goto(url);
   await page.waitForFunction("window.outcome !== undefined");
-  console.log(JSON.stringify(await page.evaluate("window.outcome")));
+  const deadline = (ms) =>
+    Promise.race([
+      window.outcome,
+      new Promise((_, late) => setTimeout(() => late(new Error(`no outcome within ${ms} ms`)), ms)),
+    ]);
+  console.log(JSON.stringify(await page.evaluate(deadline, Number(seconds) * 1000)));
 } finally {
   await browser.close();
 }

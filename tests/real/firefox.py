@@ -12,7 +12,7 @@ from real.machine import NPM, family, kill, npm_modules, program
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-DEADLINE = 60.0
+DEADLINE = 40.0
 CLOSING = 15.0
 
 

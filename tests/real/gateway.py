@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from aribridge.asterisk.instance import PrivateAsterisk
 
+COMMAND = (sys.executable, "-m", "aribridge", "run")
 START_DEADLINE = 30.0
 STOP_DEADLINE = 15.0
 
@@ -76,7 +77,7 @@ class Gateway:
         """Start it and wait for /readyz, or without `ready` (its Asterisk is down) for /healthz, to answer 200."""
         with self._log.open("ab") as log, self._output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "aribridge", "run", "-c", str(self.config)),
+                *(*COMMAND, "-c", str(self.config)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -176,7 +177,7 @@ def target(asterisk: PrivateAsterisk, *, app: str | None = None, **settings: Any
     Without `app` it is a fresh application, so that gateways on one Asterisk don't take each other's; the dialplan
     sends calls to `asterisk.app`.
     """
-    own = {"name": "pbx", "url": asterisk.ari_url, "user": asterisk.user, "password": asterisk.password}
+    own = {"name": "pbx", "url": asterisk.ari_url, "user": asterisk.user, "password_file": str(asterisk.password_file)}
     return own | {"app": app or f"test-{secrets.token_hex(4)}"} | settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -42,9 +43,9 @@ class Pages:
         return web.FileResponse(file, headers={"Cache-Control": "no-store"})
 
 
-@pytest.fixture(scope="session")
-async def pages() -> AsyncIterator[Pages]:
-    """A web server for test pages, on an origin of its own."""
+@asynccontextmanager
+async def serve_pages() -> AsyncIterator[Pages]:
+    """Serve the pages until the end of the block."""
     pages = Pages()
     application = web.Application()
     application.router.add_get("/favicon.ico", pages.no_icon)
@@ -53,5 +54,14 @@ async def pages() -> AsyncIterator[Pages]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     pages.origin = f"http://localhost:{runner.addresses[0][1]}"
-    yield pages
-    await runner.cleanup()
+    try:
+        yield pages
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(scope="session")
+async def pages() -> AsyncIterator[Pages]:
+    """A web server for test pages, on an origin of its own."""
+    async with serve_pages() as pages:
+        yield pages

@@ -1,14 +1,15 @@
 // The native doors with nothing but the browser's own API.
 import { Client } from "./client.js";
 
-// POST /v1/rtc with an SDP offer; resolves once the channel is open. window.client speaks on it.
-window.rtcOpen = async (gateway, token) => {
+// POST /v1/rtc with an SDP offer, at once or with all candidates in it; resolves once the channel is open.
+window.rtcOpen = async (gateway, token, gathered = false) => {
   const peer = (window.peer = new RTCPeerConnection());
   const channel = (window.channel = peer.createDataChannel("aribridge.v1"));
   const opened = new Promise((resolve) => (channel.onopen = resolve));
   window.client = new Client((text) => channel.send(text));
   channel.onmessage = ({ data }) => window.client.receive(data);
   await peer.setLocalDescription();
+  if (gathered) await new Promise((done) => (peer.onicecandidate = ({ candidate }) => candidate ?? done()));
   const response = await fetch(`${gateway}/v1/rtc`, {
     method: "POST",
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp" },
@@ -36,7 +37,8 @@ window.wsOpen = async (gateway) => {
 
 // A whole small call, for a browser that is told an address only: `plain.html#<JSON of {gateway, token}>`.
 async function wholeCall({ gateway, token }) {
-  await window.rtcOpen(gateway, token);
+  // Firefox sends no check from its addresses to 127.0.0.1, but answers one from there: the gateway must know them.
+  await window.rtcOpen(gateway, token, true);
   const info = await window.client.request("GET", "/asterisk/info");
   await window.client.subscribe(1);
   const made = await window.client.request("POST", "/channels", { endpoint: "Local/600@default" });

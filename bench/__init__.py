@@ -1,0 +1,1 @@
+"""Measurements of the gateway against a real Asterisk on this machine."""
