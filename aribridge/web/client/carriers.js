@@ -19,7 +19,6 @@ export async function openDataChannel(base, token, iceServers, hooks) {
   const close = () => {
     channel.onmessage = channel.onclose = peer.oniceconnectionstatechange = null;
     peer.close();
-    if (location) fetch(location, { method: "DELETE", headers: authorization, keepalive: true }).catch(() => {});
   };
   try {
     // The offer goes out without candidates: the gateway learns our address from our first check. That saves the time
@@ -35,6 +34,8 @@ export async function openDataChannel(base, token, iceServers, hooks) {
     await opened(channel, hooks.signal, "The data channel did not open: UDP to the gateway may be blocked.");
   } catch (error) {
     close();
+    // A peer that was connected hears of the end by itself; this one might wait for a while.
+    if (location) fetch(location, { method: "DELETE", headers: authorization, keepalive: true }).catch(() => {});
     throw error instanceof AriError ? error : failure("unreachable", `No data channel: ${error.message}`, { retry: "after" });
   }
   watchPeer(peer, channel, hooks.lost);

@@ -15,7 +15,7 @@ export function failure(code, detail, more) {
 
 /** The error that a reply carries, or null: the gateway's, or Asterisk's own with its body. */
 export function errorOf({ status, body, error }) {
-  if (status < 400 && !error) return null;
+  if (!error && !(status >= 400)) return null;
   return new AriError({ code: "asterisk_error", source: "asterisk", status, detail: body?.message, ...error }, body);
 }
 

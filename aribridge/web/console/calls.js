@@ -16,7 +16,9 @@ export function startCalls(bridge) {
     $("calls-count").textContent = String(channels.length);
     $("bridges-count").textContent = String(objects.bridges.length);
     $("selected").hidden = selected === null;
-    $("selected-name").textContent = selected === null ? "" : objects.channel(selected).name;
+    const channel = objects.channel(selected);
+    $("selected-name").textContent = channel?.name ?? "";
+    $("answer").disabled = channel?.state === "Up";
   });
 
   const select = (id) => {
