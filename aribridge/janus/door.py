@@ -26,6 +26,7 @@ class JanusDoor:
     def __init__(
         self, settings: JanusSettings, auth: Auth, rtc: Rtc, plugins: Mapping[str, PluginFactory], info: ServerInfo
     ) -> None:
+        self._settings = settings
         self._tasks = Tasks()
         self._sessions = Sessions(settings, self._tasks)
         self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks)
@@ -48,6 +49,8 @@ class JanusDoor:
 
     async def websocket(self, request: web.Request) -> web.StreamResponse:
         """Serve a WebSocket whose client offered the subprotocol ``janus-protocol``, whatever the path."""
+        if len(self._connections) >= self._settings.sessions:
+            return web.Response(status=503, text="Too many connections (janus.sessions); try again later.")
         connection = Connection(request, self._desk)
         self._connections.add(connection)
         try:
@@ -64,7 +67,6 @@ class JanusDoor:
         if self._watchdog is not None:
             self._watchdog.cancel()
             await asyncio.gather(self._watchdog, return_exceptions=True)
-        for session in self._sessions:
-            self._sessions.end(session, "the gateway stops")
+        self._sessions.close()
         await asyncio.gather(*(connection.close() for connection in self._connections))
         await self._tasks.finish()

@@ -35,7 +35,11 @@ async def run(request: Request, handle: Handle, reply: Callable[[Mapping[str, An
     except asyncio.CancelledError:
         reply(request.error(_gone()))
         raise
-    reply(done.reply)
+    try:
+        reply(done.reply)
+    except (TypeError, ValueError):
+        log.exception("reply.not_json", request=request.name, handle=handle.id, plugin=handle.package)
+        reply(request.error(_failed(request, handle)))
     if done.then is not None:
         await done.then()
 
@@ -55,12 +59,16 @@ async def _perform(request: Request, handle: Handle) -> Done:
         return Done(request.error(JanusError(Code.MESSAGE_FAILED, reason)))
     except Exception:
         log.exception("request.failed", request=request.name, handle=handle.id, plugin=handle.package)
-        reason = f"{handle.package} failed on this {request.name}; the gateway's log says where."
-        return Done(request.error(JanusError(Code.MESSAGE_FAILED, reason)))
+        return Done(request.error(_failed(request, handle)))
 
 
 def _gone() -> JanusError:
     return JanusError(Code.NO_HANDLE, "The handle was detached before this request was carried out.")
+
+
+def _failed(request: Request, handle: Handle) -> JanusError:
+    reason = f"{handle.package} failed on this {request.name}; the gateway's log says where."
+    return JanusError(Code.MESSAGE_FAILED, reason)
 
 
 def _refused(request: Request, handle: Handle, problem: Problem) -> Done:

@@ -6,8 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.tasks import Tasks
+
+log = structlog.get_logger("aribridge.janus")
 
 MAX_WAITING = 64
 
@@ -44,6 +48,12 @@ class Lane:
     async def _run(self) -> None:
         try:
             while self._jobs:
-                await self._jobs.popleft()()
+                await self._guarded(self._jobs.popleft())
         finally:
             self._task = None
+
+    async def _guarded(self, job: Job) -> None:
+        try:
+            await job()
+        except Exception:
+            log.exception("request.failed")

@@ -100,6 +100,7 @@ class Sessions:
         self._settings = settings
         self._tasks = tasks
         self._sessions: dict[int, Session] = {}
+        self._closed = False
         limits = [seconds for seconds in (settings.session_seconds, settings.reclaim_seconds) if seconds > 0]
         self._interval = min(2.0, *(seconds / 4 for seconds in limits))
 
@@ -111,6 +112,8 @@ class Sessions:
 
     def create(self, principal: Principal, wanted: int) -> Session:
         """Make a session, with the id that the client wants or, for 0, a random one. JanusError 468, 472."""
+        if self._closed:
+            raise JanusError(Code.NOT_ACCEPTING, "The gateway is stopping; connect again in a moment.")
         if len(self._sessions) >= self._settings.sessions:
             raise JanusError(
                 Code.NOT_ACCEPTING, f"All {self._settings.sessions} sessions (janus.sessions) are in use; try later."
@@ -150,6 +153,12 @@ class Sessions:
             session.source.leave(session, encode(notice) if notice else None)
         for handle in list(session.handles.values()):
             self._tasks.spawn(handle.release())
+
+    def close(self) -> None:
+        """End all sessions, and make no more."""
+        self._closed = True
+        for session in self:
+            self.end(session, "the gateway stops")
 
     async def watch(self) -> None:
         """End sessions that time out, until cancelled."""

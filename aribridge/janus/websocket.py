@@ -21,6 +21,8 @@ SUBPROTOCOL = "janus-protocol"
 HEARTBEAT_SECONDS = 20.0
 SEND_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
+IDLE_SECONDS = 60.0
+"""How long a connection may stay that has no session: nobody has authenticated on it, or nobody needs it."""
 IN_FLIGHT = 64
 """Requests of one connection that may wait for their reply to be sent; until then no more is read."""
 
@@ -44,6 +46,7 @@ class Connection:
         self._sessions: set[Session] = set()
         self._something = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._idle: asyncio.Timeout
 
     @property
     def source(self) -> Source:
@@ -54,12 +57,12 @@ class Connection:
         """Run until the client leaves, then leave its sessions to whoever claims them."""
         await self._ws.prepare(self._request)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.timeout(IDLE_SECONDS) as self._idle, asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write())
                 await self._read()
                 writer.cancel()
         except* (ConnectionError, TimeoutError) as lost:
-            log.info("websocket.lost", error=repr(lost.exceptions[0]))
+            log.info("websocket.lost", peer=self._request.remote, error=repr(lost.exceptions[0]))
         finally:
             for session in list(self._sessions):
                 self._desk.sessions.lose(session)
@@ -77,6 +80,7 @@ class Connection:
     def join(self, session: Session) -> None:
         """A session is read here from now on."""
         self._sessions.add(session)
+        self._idle.reschedule(None)
 
     def wake(self, session: Session) -> None:
         """A session has events."""
@@ -87,6 +91,8 @@ class Connection:
         """A session is no longer read here."""
         self._sessions.discard(session)
         self._ready.pop(session, None)
+        if not self._sessions:
+            self._idle.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
         if notice is not None:
             self._notices.append(notice)
             self._something.set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from janus_rig import RawClient, signed_token, token
+from janus_rig import RawClient, serving, signed_token, token
 from real.wait import until
 
 if TYPE_CHECKING:
@@ -226,6 +226,48 @@ async def test_a_session_is_its_subjects_own(rig: Rig, alice: RawClient) -> None
             assert (await other.ask("message", **handle, body={}))["error"]["code"] == 458
     async with rig.client() as also_alice:
         assert (await also_alice.ask("keepalive", session_id=handle["session_id"]))["janus"] == "ack"
+
+
+async def test_a_connection_without_a_session_is_not_kept(rig: Rig, monkeypatch) -> None:
+    monkeypatch.setattr("aribridge.janus.websocket.IDLE_SECONDS", 0.2)
+    async with rig.client() as idle, rig.client() as busy:
+        session = await busy.create()
+        assert (await asyncio.wait_for(idle.ws.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await busy.ask("destroy", session_id=session))["janus"] == "success"
+        assert (await asyncio.wait_for(busy.ws.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_connections_are_bounded(tmp_path) -> None:
+    async with serving(tmp_path, sessions=1) as rig, rig.client():
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with rig.client():
+                pass
+        assert refused.value.status == 503
+
+
+async def test_a_reply_that_cannot_be_written_costs_one_request(alice: RawClient, rig: Rig) -> None:
+    handle = await alice.attach(await alice.create())
+    broken, fine = {"wait": True, "data": None}, {"kind": "sync"}
+    await alice.send("message", **handle, body=broken)
+    await until(lambda: rig.probe_of(handle).begun)
+    rig.probe_of(handle).begun[0]["data"] = {"not JSON": object()}
+    rig.probe_of(handle).go_on.set()
+    assert (await alice.ask("message", **handle, body=fine))["janus"] == "success"
+
+
+async def test_data_that_is_not_json_is_462(alice: RawClient, rig: Rig) -> None:
+    handle = await alice.attach(await alice.create())
+    transaction = await alice.send("message", **handle, body={"wait": True, "kind": "sync", "data": {}})
+    await until(lambda: rig.probe_of(handle).begun)
+    rig.probe_of(handle).begun[0]["data"] = {"not JSON": object()}
+    rig.probe_of(handle).go_on.set()
+    reply = await alice.next()
+    assert (reply["transaction"], reply["error"]["code"]) == (transaction, 462)
+
+
+async def test_a_stopping_door_makes_no_sessions(rig: Rig) -> None:
+    await rig.door.stop()
+    assert (await rig.post(janus="create"))["error"]["code"] == 472
 
 
 async def test_stop_says_goodbye(rig: Rig, alice: RawClient) -> None:
