@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -142,13 +143,20 @@ class Client:
 
 @asynccontextmanager
 async def engine(frame: int = 65536, **settings: Any) -> AsyncIterator[RtcEngine]:
-    """A started engine on a free port of loopback."""
+    """A started engine on a free port of loopback; no task or callback of it may fail unseen."""
+    failures: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, failure: failures.append(failure))
     running = RtcEngine(WebRtcSettings(**settings), frame=frame, default_address=("127.0.0.1", 0))
     await running.start()
     try:
         yield running
     finally:
         await running.stop()
+        await asyncio.sleep(0)
+        gc.collect()
+        loop.set_exception_handler(None)
+    assert failures == []
 
 
 @asynccontextmanager
