@@ -18,7 +18,7 @@ from aribridge.script.errors import ScriptFailure
 from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError, decode, decode_rest, encode
 
-_HOST_FILES = ("values", "budget", "sandbox", "runner", "hooks", "modules")
+_HOST_FILES = ("values", "budget", "patterns", "sandbox", "runner", "hooks", "modules")
 _BUILT_IN_MODULES = ("bridge", "ari")
 
 _ROOM = 1 << 20

@@ -9,6 +9,7 @@ local sub = string.sub
 
 -- Instructions between two looks at the clock. Not more, since a single one may take long (two large strings joined).
 local INSTRUCTIONS = 200
+local MAX_LEVELS = 1000
 local WAIT = {} -- what a wait for the gateway yields; scripts never see it
 
 local deadline = 0
@@ -26,13 +27,34 @@ function host.where(level)
   return nil
 end
 
-local function check()
-  if clock() < deadline then return end
-  host.overrun = host.overrun or { where = host.where(2) }
+local check
+
+-- Ends the run: from here on, each instruction raises.
+local function stop(ran_out)
+  host.overrun = host.overrun or { ran_out = ran_out, where = host.where(3) }
   sethook(check, "", 1)
-  error("out of time", 0)
+  error("the run is over", 0)
+end
+
+function check()
+  if host.overrun or clock() >= deadline then stop("time") end
+  -- Each error that a pcall catches costs a walk over the whole stack.
+  if getinfo(MAX_LEVELS, "") then error("calls are nested deeper than " .. MAX_LEVELS .. " levels", 0) end
 end
 host.check_budget = check
+
+-- After a protected call: an overrun is not for the script to survive.
+local function settled(ok, ...)
+  if ok then return true, ... end
+  if host.overrun then stop() end
+  if (...) == "not enough memory" then stop("memory") end
+  return false, ...
+end
+
+local raw_pcall = pcall
+function host.pcall(...)
+  return settled(raw_pcall(...))
+end
 
 -- Starts the budget of one entry into the script.
 function host.begin()
@@ -49,7 +71,7 @@ end
 -- A wait inside a coroutine of the script's own goes out through all of them, and the answer the same way back.
 local function forward(co, ok, first, ...)
   if ok and first == WAIT then return forward(co, raw_resume(co, raw_yield(WAIT))) end
-  return ok, first, ...
+  return settled(ok, first, ...)
 end
 
 local function resume(co, ...)

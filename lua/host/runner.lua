@@ -16,6 +16,11 @@ local sub, gsub, utf8_len, rawget, getmetatable = string.sub, string.gsub, utf8.
 local MAX_OUTBOX = 1000
 local MAX_TEXT = 2000
 
+local OVERRUN = {
+  time = "took more CPU time than scripts.budget_ms allows",
+  memory = "took more memory than scripts.memory_mb allows, or too much of it at once",
+}
+
 host.entries = {}
 
 local staged = {} -- of the entry that begins: values, their tokens, and where each value's tokens begin
@@ -91,12 +96,13 @@ local function text_of(value)
     value = rawget(value, "detail") or rawget(value, "message") or "an error value without a message"
   end
   local ok, text = pcall(tostring, value)
-  return ok and text or "an error value that cannot be shown"
+  if not ok then return "an error value that cannot be shown" end
+  return (gsub(text, "^aribridge:%d+: ", "")) -- a place in the gateway's own Lua helps nobody
 end
 
 local function describe(problem)
   if problem == "not enough memory" then -- there was no room for at_error
-    return { text = "took more memory than scripts.memory_mb allows, or too much of it at once", ran_out = "memory" }
+    return { text = OVERRUN.memory, ran_out = "memory" }
   end
   if type(problem) ~= "table" then problem = { value = problem } end
   local text = clean(text_of(problem.value))
@@ -150,8 +156,8 @@ local function advance(number, run, ...)
   local ok, outcome = raw_resume(run.co, ...)
   if host.overrun then
     raw_close(run.co)
-    local text = "took more CPU time than scripts.budget_ms allows"
-    return failed(run.name, { text = text, where = host.overrun.where, ran_out = "time" })
+    local overrun = host.overrun
+    return failed(run.name, { text = OVERRUN[overrun.ran_out], where = overrun.where, ran_out = overrun.ran_out })
   end
   if not ok then return failed(run.name, describe(outcome)) end
   if status(run.co) == "dead" then

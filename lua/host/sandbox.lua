@@ -3,7 +3,7 @@
 
 local host = ...
 
-local type, rawlen, rawget, error, pcall, select = type, rawlen, rawget, error, pcall, select
+local type, rawlen, rawget, error, select = type, rawlen, rawget, error, select
 local raw_setmetatable, raw_getmetatable = setmetatable, debug.getmetatable
 local check = host.check_budget
 
@@ -24,10 +24,10 @@ local function guarded(fn)
 end
 
 local string_library = copy(string, { "char" })
-for _, name in ipairs { "byte", "find", "format", "gmatch", "gsub", "len", "lower", "match", "pack", "packsize", "reverse",
-  "sub", "unpack", "upper" } do
+for _, name in ipairs { "byte", "format", "len", "lower", "pack", "packsize", "reverse", "sub", "unpack", "upper" } do
   string_library[name] = guarded(string[name])
 end
+for name, fn in next, host.patterns do string_library[name] = guarded(fn) end
 
 local rep = string.rep
 function string_library.rep(text, n, separator)
@@ -82,7 +82,7 @@ end
 
 -- The handler runs after the stack is unwound: in place, it would run with the clock switched off.
 local function checked_xpcall(fn, handler, ...)
-  return handled(handler, pcall(fn, ...))
+  return handled(handler, host.pcall(fn, ...))
 end
 
 local function print_to_log(...)
@@ -96,10 +96,11 @@ raw_getmetatable("").__index = string_library
 raw_getmetatable("").__metatable = "string"
 
 local env = copy(_G, {
-  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset",
+  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget", "rawlen", "rawset",
   "select", "tonumber", "tostring", "type", "_VERSION",
 })
 env.setmetatable = checked_setmetatable
+env.pcall = host.pcall
 env.xpcall = checked_xpcall
 env.print = print_to_log
 env.string = string_library

@@ -1,0 +1,235 @@
+"""Hostile and careless scripts harm nobody but themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from script_parts import RecordingAsterisks, ScriptClient, command
+from structlog.testing import capture_logs
+
+from aribridge.protocol.problems import Problem
+
+TIME = "took more CPU time"
+MEMORY = "took more memory"
+EITHER = "took more"
+
+ATTACKS = {
+    "loop": ("while true do end", TIME),
+    "loop in pcall": ("while true do pcall(function() while true do end end) end", TIME),
+    "loop of pcalls": ("while true do pcall(error) end", TIME),
+    "nested pcalls": ("local function f() pcall(f) f() end f()", EITHER),
+    "loop in a coroutine": ("coroutine.wrap(function() while true do end end)()", TIME),
+    "coroutines without end": (
+        "while true do local c = coroutine.create(function() while true do end end) coroutine.resume(c) end",
+        TIME,
+    ),
+    "nested coroutines": ("local function f() coroutine.wrap(f)() while true do end end f()", "took more|overflow"),
+    "xpcall handler": ("xpcall(error, function() while true do end end)", TIME),
+    "xpcall handler of an overrun": (
+        "while true do xpcall(function() while true do end end, function() while true do end end) end",
+        TIME,
+    ),
+    "__close": (
+        "local x <close> = setmetatable({}, {__close = function() while true do end end}) while true do end",
+        TIME,
+    ),
+    "__tostring": ("error(setmetatable({}, {__tostring = function() while true do end end}))", TIME),
+    "__index": ("local t = setmetatable({}, {__index = function() while true do end end}) return t.x", TIME),
+    "__pairs of the returned": ("return setmetatable({}, {__pairs = function() while true do end end})", None),
+    "recursion": ("local function f() return 1 + f() end return f()", "took more|nested deeper"),
+    "string.rep": ("return ('x'):rep(1e9)", MEMORY),
+    "string.rep of nothing": ("return (''):rep(1e15)", None),
+    "strings joined": ("local s = ('x'):rep(6e6) while true do local t = s .. 'y' end", EITHER),
+    "strings doubled": ("local s = 'x' while true do s = s .. s end", EITHER),
+    "a table that grows": ("local t = {} while true do t[#t + 1] = {} end", EITHER),
+    "a table that grows in pcall": ("local t = {} while true do pcall(function() t[#t + 1] = {} end) end", EITHER),
+    "table.concat": ("local t = {} for i = 1, 300 do t[i] = ('x'):rep(1e5) end return table.concat(t)", EITHER),
+    "table.insert": (
+        "local t = {} for i = 1, 200000 do t[i] = i end while true do table.insert(t, 1, 0) end",
+        EITHER,
+    ),
+    "table.move": ("table.move({}, 1, 1e15 // 1 | 0, 2)", "at most a million"),
+    "table.move by steps": ("while true do table.move({}, 1, 999999, 2) end", EITHER),
+    "__len": ("table.insert(setmetatable({}, {__len = function() return 1 << 40 end}), 1, 1)", "__len"),
+    "__len in unpack": ("table.concat(setmetatable({}, {__len = function() return 1 << 40 end}))", "__len"),
+    "sort": ("local t = {} for i = 1, 1e5 do t[i] = -i end while true do table.sort(t) end", EITHER),
+    "sort with a bad order": (
+        "local t = {} for i = 1, 1e5 do t[i] = i end table.sort(t, function() return true end)",
+        "invalid order function|took more",
+    ),
+    "a pattern that backtracks": ("return (('a'):rep(30)):find(('a?'):rep(30) .. ('a'):rep(30) .. 'b')", TIME),
+    "a pattern of stars": ("return (('a'):rep(2000)):match('.-.-.-.-b')", TIME),
+    "a short pattern of stars": ("return (('a'):rep(35)):match(('.-'):rep(12) .. 'b')", TIME),
+    "a pattern over a long text": ("return (('a'):rep(200000)):match('.-b')", TIME),
+    "gsub without end": ("return (('a'):rep(1e6)):gsub('a', function() return 'bb' end)", EITHER),
+    "gmatch": ("for _ in (('a'):rep(1e6)):gmatch('a-b') do end", TIME),
+    "upper": ("local s = ('x'):rep(6e6) while true do s:upper() end", EITHER),
+    "format": ("return ('%99999999d'):format(1)", "invalid conversion"),
+    "waiting in a tight loop": ("while true do coroutine.yield() end", "coroutine.yield outside"),
+    "a huge result": ("local t = {} for i = 1, 190000 do t[i] = i end return {t, t}", "too large|took more"),
+    "log lines without end": ("while true do require('bridge').log('x') end", "log lines, messages and timers"),
+    "log lines without end in pcall": ("while true do pcall(require('bridge').log, 'x') end", EITHER),
+    "timers without end": ("while true do require('bridge').after(1, function() end) end", "timers"),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_an_attack_ends_alone(load: Any, client: ScriptClient, name: str) -> None:
+    source, error = ATTACKS[name]
+    host = load(f"function on_message(c, d)\nif d == 'ping' then return 'pong' end\n{source}\nend")
+    assert await host.on_message(client, "ping") == "pong"
+    began = time.process_time()
+    with capture_logs() as logs:
+        if error:
+            with pytest.raises(Problem, match=error) as problem:
+                await host.on_message(client, "attack")
+            assert problem.value.code == "script_error"
+            assert problem.value.detail.startswith("s1.lua:")
+            assert [line["event"] for line in logs if line["event"] != "script.log"] == ["script.error"]
+        else:
+            await host.on_message(client, "attack")
+    # The budget is 50 ms; single operations on what memory allows come on top, and this machine is slow.
+    assert time.process_time() - began < 0.5
+    assert await host.on_message(client, "ping") == "pong"
+
+
+async def test_all_attacks_at_once_beside_a_script_that_works(load: Any, client: ScriptClient) -> None:
+    attacks = [f"function on_message(c, d) {source} end" for source, error in ATTACKS.values() if error]
+    good = load("function on_command(conn, cmd) cmd.params.ok = true return cmd end")
+    for attack in attacks:
+        host = load(attack, "function on_message() return 1 end")
+        with pytest.raises(Problem):
+            await host.on_message(client, "attack")
+        assert (await good.on_command(client, command())).params == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "io",
+        "debug",
+        "package",
+        "load",
+        "loadstring",
+        "loadfile",
+        "dofile",
+        "collectgarbage",
+        "python",
+        "warn",
+        "jit",
+        "os.execute",
+        "os.exit",
+        "os.getenv",
+        "os.remove",
+        "os.tmpname",
+        "os.setlocale",
+        "string.dump",
+        "_ENV.debug",
+        "_G.debug",
+        "_G.io",
+    ],
+)
+async def test_what_could_reach_outside_is_not_there(load: Any, client: ScriptClient, name: str) -> None:
+    host = load(f"function on_message() return {{ there = {name} ~= nil }} end")
+    assert await host.on_message(client, 1) == {"there": False}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "getmetatable('').__index.rep = nil",
+        "setmetatable({}, {__gc = function() end})",
+        "setmetatable(require('bridge').null, {})",
+        "setmetatable(require('bridge').array{}, {})",
+        "setmetatable(require('ari'), {})",
+        "getmetatable(conn).__index = nil",
+        "require('bridge').null.x = 1",
+        "require('../secret')",
+        "require('/etc/passwd')",
+        "require('host.runner')",
+        "require('..')",
+    ],
+)
+async def test_what_must_not_be_touched_raises(load: Any, client: ScriptClient, source: str) -> None:
+    host = load(f"function on_message(conn) {source} end")
+    with pytest.raises(Problem) as problem:
+        await host.on_message(client, 1)
+    assert problem.value.code == "script_error"
+
+
+async def test_scripts_share_no_globals(load: Any, client: ScriptClient) -> None:
+    spoil = "x = 1 string.rep = nil table.insert = nil require('bridge').log = nil function on_event(e) return e end"
+    host = load(spoil, "function on_message() return {x == nil, string.rep ~= nil, require('bridge').log ~= nil} end")
+    assert await host.on_message(client, 1) == [True, True, True]
+
+
+async def test_memory_is_given_back_after_an_overrun(load: Any, client: ScriptClient) -> None:
+    host = load("function on_message(c, d) local t = {} for i = 1, d do t[i] = ('x'):rep(1000) .. i end return #t end")
+    for _ in range(5):
+        with pytest.raises(Problem, match=EITHER):
+            await host.on_message(client, 40000)
+    assert await host.on_message(client, 5000) == 5000
+
+
+async def failure(host: Any, client: ScriptClient) -> str | None:
+    try:
+        await host.on_message(client, 1)
+    except Problem as problem:
+        return problem.detail
+    return None
+
+
+async def test_a_script_that_hoards_is_told_so_and_harms_nobody(load: Any, client: ScriptClient) -> None:
+    hoard = """
+        hoard = {}
+        function on_message(c, d) for i = 1, 1000 do hoard[#hoard + 1] = ('x'):rep(1000) .. #hoard end end
+        function on_event(e) return e end"""
+    host = load(hoard, memory_mb=4)
+    failures = [await failure(host, client) for _ in range(8)]
+    assert failures[0] is None
+    assert "keeps all the memory" in failures[-1]
+    event = {"type": "X"}
+    assert host.on_event("pbx", event) is event
+
+
+async def test_the_wall_limit_ends_a_hook_that_waits(
+    load: Any, client: ScriptClient, asterisks: RecordingAsterisks
+) -> None:
+    source = "function on_message(c)\n  pcall(\n    require('ari').channels.list)\n  return 1\nend"
+    host = load("local ari = require 'ari'\n" + source, hook_seconds=0.05)
+    asterisks.held = asyncio.Event()
+    with capture_logs() as logs, pytest.raises(Problem) as problem:
+        await host.on_message(client, 1)
+    assert "took longer than scripts.hook_seconds allows (0.05 s)" in problem.value.detail
+    assert logs[0]["ran_out"] == "hook_seconds"
+    assert logs[0]["where"].startswith("s1.lua:")
+
+
+async def test_the_wall_limit_ends_a_hook_that_asks_for_ever(load: Any, client: ScriptClient) -> None:
+    source = "local ari = require 'ari' function on_message(c) while true do pcall(ari.channels.list) end end"
+    host = load(source, hook_seconds=0.1)
+    with pytest.raises(Problem, match="hook_seconds"):
+        await host.on_message(client, 1)
+
+
+async def test_closing_ends_hooks_and_timers(load: Any, client: ScriptClient, asterisks: RecordingAsterisks) -> None:
+    host = load("""
+        local ari, bridge = require "ari", require "bridge"
+        function on_message(c, d)
+          bridge.after(1, function() ari.channels.list() end)
+          bridge.after(3600000, function() end)
+          ari.channels.list()
+        end""")
+    asterisks.held = asyncio.Event()
+    task = asyncio.create_task(host.on_message(client, 1))
+    await asterisks.reached(2)
+    before = asyncio.all_tasks()
+    await host.close()
+    with pytest.raises(Problem, match="the gateway stops"):
+        await task
+    assert len(asyncio.all_tasks()) == len(before) - 2
+    with pytest.raises(Problem, match="the gateway stops"):
+        await host.on_message(client, 1)
