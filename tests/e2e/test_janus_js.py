@@ -22,7 +22,9 @@ async def open_ari_channel(janus: PageClient) -> None:
 
 
 @pytest.mark.parametrize("carrier", ["websocket", "long poll"])
-async def test_a_call_over_the_data_channel(janus: PageClient, any_gateway: Gateway, carrier: str) -> None:
+async def test_a_call_over_the_data_channel(
+    janus: PageClient, any_gateway: Gateway, carrier: str, page_errors: PageErrors
+) -> None:
     server = any_gateway.ws_url if carrier == "websocket" else f"{any_gateway.url}/janus"
     await janus.call("createSession", server, any_gateway.token())
     await open_ari_channel(janus)
@@ -40,6 +42,8 @@ async def test_a_call_over_the_data_channel(janus: PageClient, any_gateway: Gate
     story = await janus.story(channel, until="ChannelDestroyed")
     assert [event for event in story if event in STORY] == STORY
 
+    # So does Chromium tell that the other side closed the peer connection.
+    page_errors.expect(r"Got error on data channel")
     await janus.call("destroySession")
     await until(lambda: peers(any_gateway, 0), what="the peer is released")
 
