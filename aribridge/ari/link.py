@@ -130,8 +130,9 @@ class Link:
         catalogue = await connect.fetch_catalogue(http, self._settings)
         socket = await connect.open_socket(http, self._settings)
         try:
-            if self._settings.events == "all":
-                await connect.subscribe_to_everything(http, self._settings)
+            for source in connect.sources(identity) if self._settings.events == "all" else ():
+                await connect.subscribe(http, self._settings, source)
+            await connect.confirm(http, self._settings)
             self._come_up(identity, catalogue)
             await self._read(socket)
         finally:

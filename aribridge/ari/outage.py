@@ -65,6 +65,14 @@ def not_an_ari(settings: AsteriskSettings, fault: str) -> Outage:
     )
 
 
+def unregistered(settings: AsteriskSettings, status: int) -> Outage:
+    """The event socket is open, yet Asterisk does not list its application."""
+    return Outage(
+        f"Asterisk at {settings.url} answers {status} for the application {settings.app} although its event socket is "
+        "open: the end of an earlier connection may have taken it away, the next attempt tells.",
+    )
+
+
 def socket_ended(settings: AsteriskSettings, code: int | None, cause: BaseException | None) -> Outage:
     """The event socket closed or died, after having worked."""
     at = f"Asterisk at {settings.url}"

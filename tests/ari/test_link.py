@@ -69,7 +69,8 @@ async def test_events_of_calls_outside_the_application_come_too(linked: tuple[Li
     link, sink = linked
     await call(link, "channels.originate", endpoint="Local/600@default", channelId="out-1", extension="601")
     await sink.wait_for(of_channel("out-1", "ChannelCreated"))
-    await sink.wait_for(lambda told: told["type"] == "DeviceStateChanged")
+    if link.version.startswith("16"):
+        await sink.wait_for_type("DeviceStateChanged")
     await call(link, "bridges.createWithId", bridgeId="out-b", type="mixing")
     await call(link, "bridges.destroy", bridgeId="out-b")
     await sink.wait_for_type("BridgeDestroyed")
@@ -189,6 +190,32 @@ async def test_subscriptions_are_there_after_every_reconnect(asterisk: PrivateAs
             await sink.wait_for(of_channel(channel, "ChannelDestroyed"))
 
 
+async def test_connections_that_end_while_calls_end_do_not_lock_asterisk_up(asterisk: PrivateAsterisk) -> None:
+    """22.10.1 locks up after two or three of these if device states are subscribed to."""
+    async with FaultyProxy(asterisk.ari_url) as proxy:
+        for cut in (False, True) * 5:
+            async with running_link(settings_of(asterisk, url=proxy.url, timeout=5)) as (link, sink):
+                channels = [f"lock-{number}" for number in range(4)]
+                for channel in channels:
+                    await call(link, "channels.originate", endpoint="Local/600@default", channelId=channel)
+                for channel in channels:
+                    await sink.wait_for(of_channel(channel, "StasisStart"))
+                await asyncio.gather(*(call(link, "channels.hangup", channelId=channel) for channel in channels))
+                if cut:
+                    proxy.cut()
+                    await sink.wait_for_type("lost")
+    async with running_link(settings_of(asterisk, timeout=5)) as (link, _):
+        assert (await call(link, "applications.list")).status == 200
+        await until_no_channels(link)
+
+
+async def until_no_channels(link: Link) -> None:
+    async def none_left() -> bool:
+        return (await call(link, "channels.list")).body == b"[]"
+
+    await until(none_left, what="no channels")
+
+
 async def test_an_application_taken_by_another_is_not_fought_for(asterisk: PrivateAsterisk) -> None:
     settings = settings_of(asterisk, app="contested")
     headers = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
@@ -288,7 +315,7 @@ async def test_a_read_only_user_gets_no_subscriptions_and_the_log_says_so(asteri
                 answer = await call(link, "channels.answer", channelId="x")
                 assert answer.status == 403
         refused = [log for log in logs if log["event"] == "link.subscription_refused"]
-        assert [log["source"] for log in refused] == ["channel:", "bridge:", "endpoint:", "deviceState:"]
+        assert [log["source"] for log in refused] == ["channel:", "bridge:", "endpoint:"]
         assert "read_only=no" in refused[0]["remedy"]
     finally:
         ari_conf.write_text(written)
