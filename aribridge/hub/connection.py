@@ -156,8 +156,8 @@ class Connection:
     # --- who
 
     def _hello(self, hello: Hello) -> None:
-        if hello.token is not None:
-            self._authenticate(hello)
+        if hello.token is not None and not self._authenticate(hello.id, hello.token):
+            return
         if self._principal is None:
             raise Problem("unauthorized", "hello: a token is needed here.")
         self._protocol.greet(hello)
@@ -168,20 +168,20 @@ class Connection:
             self._subscriptions.tell_gap(wish)
         self._liveness.greeted()
 
-    def _authenticate(self, hello: Hello) -> None:
+    def _authenticate(self, ident: int | str, token: str) -> bool:
+        """Let the client in by its token, or say why not and end the connection."""
         try:
-            principal = self._parts.authenticate(hello.token or "")
-            self._same_subject(principal)
+            principal = self._verified(token)
         except Problem as problem:
-            self._send(encode.error(hello.id, problem))
+            self._send(encode.error(ident, problem))
             self.goodbye("unauthorized", problem.detail)
-            raise
-        first = self._principal is None
-        self._principal = principal
-        if first:
+            return False
+        stranger, self._principal = self._principal is None, principal
+        if stranger:
             self._admitted(principal)
         else:
             self._liveness.expire_at(principal.expires)
+        return True
 
     def _admitted(self, principal: Principal) -> None:
         log.info("connection.open", connection=self.id, carrier=self.kind, peer=self._carrier.peer, sub=principal.sub)
@@ -194,18 +194,18 @@ class Connection:
         await self._parts.scripts.on_disconnect(self, reason)
 
     def _auth(self, auth: Auth) -> None:
-        principal = self._parts.authenticate(auth.token)
-        self._same_subject(principal)
         if self._principal is None:
             raise Problem("hello_required", "auth renews a token; the first one comes in the hello.")
-        self._principal = principal
-        self._liveness.expire_at(principal.expires)
-        self._send(encode.reply(auth.id, 200, {"expires_in": _expires_in(principal)}))
+        self._principal = self._verified(auth.token)
+        self._liveness.expire_at(self._principal.expires)
+        self._send(encode.reply(auth.id, 200, {"expires_in": _expires_in(self._principal)}))
 
-    def _same_subject(self, principal: Principal) -> None:
-        before = self._principal
+    def _verified(self, token: str) -> Principal:
+        """The principal of a token, which must be this connection's own subject if it has one. Raises Problem."""
+        principal, before = self._parts.authenticate(token), self._principal
         if before is not None and (before.sub, before.tenant) != (principal.sub, principal.tenant):
             raise Problem("unauthorized", "The token is of another subject than this connection's.")
+        return principal
 
     def _welcome(self, hello: Hello, principal: Principal, subs: list[dict[str, Any]]) -> dict[str, Any]:
         limits = self._parts.limits

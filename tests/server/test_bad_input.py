@@ -5,8 +5,8 @@ import time
 
 import aiohttp
 import pytest
-from real.wsclient import connect, greeted
 from real.gateway import target
+from real.wsclient import connect, greeted
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,8 @@ async def test_a_token_without_ops_allows_nothing(gateway):
         assert (await client.ask(type="subscribe", sub=1))["error"]["code"] == "forbidden"
 
 
-async def test_a_token_that_expires_ends_the_connection_unless_renewed(gateway):
+async def test_a_token_that_expires_ends_the_connection_unless_renewed(gateways, asterisk22):
+    gateway = await gateways.start(target(asterisk22), auth={"leeway": 0.0})
     async with greeted(gateway.url, gateway.token(exp=time.time() + 2)) as client:
         foreign = await client.ask(type="auth", token=gateway.token(sub="bob"))
         assert foreign["error"]["code"] == "unauthorized"

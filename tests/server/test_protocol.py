@@ -27,7 +27,7 @@ async def test_welcome_says_who_and_what(any_gateway):
         assert (pbx["name"], pbx["up"]) == ("pbx", True)
         assert pbx["asterisk"].split(".")[0] in {"16", "22"}
         assert welcome["limits"]["frame"] == 65536
-        assert 500 < welcome["expires_in"] <= 600
+        assert 500 < welcome["expires_in"] <= 610  # the leeway for clocks included
         ok, refused = welcome["subs"]
         assert (ok["status"], ok["body"]["sub"]) == (200, 1)
         assert (refused["status"], refused["error"]["code"]) == (501, "not_implemented")
@@ -93,7 +93,7 @@ async def test_asterisks_refusal_keeps_its_status_and_gains_a_remedy(client):
     assert reply["error"]["source"] == "asterisk"
     bad = await client.ask(type="request", op="channels.originate", params={"endpoint": "PJSIP/nobody"})
     assert bad["status"] >= 400
-    assert "PJSIP/nobody" in bad["error"]["detail"]
+    assert "not registered" in bad["error"]["detail"]
 
 
 async def test_the_gateways_own_app_is_its_own(client):
@@ -151,6 +151,6 @@ async def test_the_catalogue_is_the_connected_asterisks(any_gateway):
             catalogue = await response.json()
         async with http.get(f"{any_gateway.url}/v1/catalogue/pbx2") as response:
             assert response.status == 404
-    ids = {operation["op"] for operation in catalogue["operations"]}
+    ids = {operation["id"] for operation in catalogue["operations"]}
     assert "channels.originate" in ids
     assert ("channels.progress" in ids) is catalogue["version"].startswith("22")
