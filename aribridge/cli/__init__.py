@@ -11,11 +11,17 @@ import click
 
 from aribridge import __version__
 
-COMMANDS = ("run", "init", "check", "token", "asterisk")
+COMMANDS = {
+    "run": "Run the gateway until Ctrl-C or SIGTERM.",
+    "init": "Write a configuration for your Asterisk, and print what to paste into it.",
+    "check": "Check the configuration, its files and scripts.",
+    "token": "Make a token, or look into one.",
+    "asterisk": "A private Asterisk, for development and tests.",
+}
 
 
 class LazyGroup(click.Group):
-    """Finds each command in the module of its name, when it is needed: `aribridge --help` stays quick."""
+    """Finds each command in the module of its name, when it is called: `aribridge --help` imports none of them."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names, in the order of their first use."""
@@ -27,6 +33,11 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"aribridge.cli.{cmd_name}"), cmd_name)
         return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(".aribridge")
 KEY = FOLDER / "dev.key"
-RELEASE: Literal["22"] = "22"
 TOKEN_SECONDS = 12 * 3600
 
 
@@ -46,16 +45,16 @@ def console_link(settings: Settings) -> str:
 
 def installation() -> Installation:
     """The machine's own Asterisk program, to start a private instance of, else one that is downloaded once."""
-    from aribridge.asterisk.install import install
-    from aribridge.asterisk.installation import InstallError, find_system
+    from aribridge.asterisk.install import system_or_private
+    from aribridge.asterisk.installation import InstallError
 
     try:
-        if system := find_system():
-            click.echo(f"Found {system.command[0]}: a private instance of it is started, with ports of its own.")
-            return system
-        return install(RELEASE, progress=click.echo)
+        found = system_or_private(click.echo)
     except InstallError as error:
         raise StartFailure(str(error)) from None
+    if found.release == "system":
+        click.echo(f"Found {found.command[0]}: a private instance of it is started, with folders and ports of its own.")
+    return found
 
 
 @asynccontextmanager

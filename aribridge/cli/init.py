@@ -43,7 +43,7 @@ def init(context: click.Context, url: str, folder: Path) -> None:
 def _refuse_existing(folder: Path) -> None:
     if existing := [str(folder / name) for name in (CONFIG, PASSWORD, KEY) if (folder / name).exists()]:
         raise Failure(
-            f"{', '.join(existing)} exists already, and nothing was changed. Choose another --folder, or move it away."
+            f"Already there: {', '.join(existing)}. Nothing was changed. Choose another --folder, or move that away."
         )
 
 
@@ -77,7 +77,7 @@ def _instructions(url: str, folder: Path, password: str, *, ask: bool) -> Iterat
     yield from _next_steps(folder)
     yield _heading("To undo it")
     yield undo().rstrip()
-    yield f"3. Remove {', '.join(str(folder / name) for name in (CONFIG, PASSWORD, KEY))}."
+    yield f"The gateway's own files are {', '.join(str(folder / name) for name in (CONFIG, PASSWORD, KEY))}."
 
 
 def _written(folder: Path) -> Iterator[str]:

@@ -29,9 +29,8 @@ def taken_ports(settings: Settings) -> list[str]:
 def describe(port: int, protocol: Protocol, key: str) -> str:
     """Say that a port is taken, by whom, and which key moves it."""
     by = holder(port, protocol) or "another program"
-    return (
-        f"{protocol.upper()} port {port} is taken by {by}. Stop that, or set {key} to another port (see docs: --set)."
-    )
+    value = "PORT" if key == "webrtc.udp" else "127.0.0.1:PORT"
+    return f"{protocol.upper()} port {port} is taken by {by}. Stop that, or choose another one: --set {key}={value}."
 
 
 def holder(port: int, protocol: Protocol) -> str | None:

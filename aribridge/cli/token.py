@@ -13,6 +13,7 @@ import click
 from aribridge.cli.options import Failure, config_options, load_settings
 
 if TYPE_CHECKING:
+    from aribridge.auth.keys import SigningKey
     from aribridge.core.settings import JwtSettings, Settings
 
 INPUT_BYTES = 65536
@@ -43,28 +44,17 @@ def issue(
     *, minutes: float, key_file: Path | None, config: Path | None, assignments: tuple[str, ...], **grants: Any
 ) -> None:
     """Print a token, alone on the last line; what it grants goes to standard error."""
-    from aribridge.auth import KeyFault, mint, read_signing_key
+    from aribridge.auth import KeyFault, read_signing_key
 
     settings = load_settings(config, assignments, complete=False)
-    section = _section(settings, key_file)
+    file = str(key_file) if key_file else _default_key(settings)
     try:
-        algorithm, key = read_signing_key(section.key_file)
+        algorithm, key = read_signing_key(file)
     except (KeyFault, OSError) as error:
-        raise Failure(f"{section.key_file}: {getattr(error, 'strerror', None) or error}") from None
-    trusted = next((known for known in settings.auth.jwt if known.algorithm == algorithm), section)
-    minted = mint(
-        key,
-        algorithm=algorithm,
-        seconds=minutes * 60,
-        audience=trusted.audience or None,
-        issuer=trusted.issuer or None,
-        **grants,
-    )
+        raise Failure(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     allowed = ", ".join(grants["ops"]) or "nothing (add --ops)"
-    click.echo(
-        f"{algorithm} by {section.key_file}, for {grants['sub']}, {minutes:g} minutes, allows {allowed}", err=True
-    )
-    click.echo(minted)
+    click.echo(f"{algorithm} by {file}, for {grants['sub']}, {minutes:g} minutes, allows {allowed}", err=True)
+    click.echo(_minted(settings, algorithm, key, seconds=minutes * 60, **grants))
 
 
 @token.command()
@@ -85,19 +75,23 @@ def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     click.echo(f"valid, allows {', '.join(principal.ops) or 'nothing'}")
 
 
-def _section(settings: Settings, key_file: Path | None) -> JwtSettings:
-    """The key to sign with."""
-    from aribridge.core.settings import JwtSettings
-
-    if key_file:
-        return JwtSettings(key_file=str(key_file))
+def _default_key(settings: Settings) -> str:
     sections = [known for known in settings.auth.jwt if known.algorithm == "HS256"] + _dev_sections()
     if not sections:
         raise Failure(
             "There is no key to sign with: `aribridge run --dev` makes one in this folder, `aribridge init` one for "
             "production, and --key-file names any other."
         )
-    return sections[0]
+    return sections[0].key_file
+
+
+def _minted(settings: Settings, algorithm: str, key: SigningKey, **grants: Any) -> str:
+    """A token for the audience and from the issuer that the configuration asks of tokens of this algorithm."""
+    from aribridge.auth import mint
+
+    sections = [known for known in settings.auth.jwt if known.algorithm == algorithm]
+    audience, issuer = (sections[0].audience, sections[0].issuer) if sections else ("", "")
+    return mint(key, algorithm=algorithm, audience=audience or None, issuer=issuer or None, **grants)
 
 
 def _dev_sections() -> list[JwtSettings]:

@@ -34,7 +34,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
 
     def report(key: KeyPath, text: str) -> None:
         dotted = ".".join(step for step in key if isinstance(step, str))
-        problems.append(ConfigProblem(document.where(key) or str(path or ""), dotted, text))
+        problems.append(ConfigProblem(document.where(key) or str(path or "no configuration file"), dotted, text))
 
     settings = bind(document.tree, report)
     resolve_paths(settings, (path.parent if path else Path()).absolute())

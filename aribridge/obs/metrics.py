@@ -14,7 +14,6 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.gc_collector import GCCollector

@@ -1,0 +1,262 @@
+"""`aribridge init`, `check` and `token`, as a user calls them."""
+
+import json
+import stat
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from aribridge import __version__
+from aribridge.auth.janus import sign
+from aribridge.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def aribridge(*arguments: str, stdin: str = "", **environment: str) -> Result:
+    result = CliRunner().invoke(main, arguments, input=stdin, env=environment)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def last_line(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()[-1]
+
+
+def test_help_needs_nothing_heavy():
+    code = (
+        "import sys, aribridge.cli; aribridge.cli.main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for name in ("run", "init", "check", "token", "asterisk"):
+        assert f"\n  {name} " in shown
+    for heavy in ("aiohttp", "aiortc", "lupa", "cryptography", "structlog", "msgspec", "uvloop"):
+        assert f"'{heavy}'" not in shown
+
+
+def test_version():
+    assert aribridge("--version").output == f"aribridge, version {__version__}\n"
+
+
+# --- init
+
+
+def test_init_writes_what_check_finds_fine(folder):
+    told = aribridge("init")
+    assert told.exit_code == 0
+    for name in ("asterisk.password", "signing.key"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert (folder / "asterisk.password").read_text().strip() in told.output
+    assert (folder / "signing.key").read_text().strip() not in told.output
+    for said in ("http.conf", "ari.conf", "extensions.conf", "Stasis(aribridge)", "module reload", "undo", "check"):
+        assert said in told.output
+    text = (folder / "aribridge.toml").read_text()
+    assert '\nurl = "http://127.0.0.1:8088/ari"\n' in text
+    assert "#listen = " in text
+    assert last_line(aribridge("check")) == "ok"
+    assert last_line(aribridge("token", "issue", "--ops", "*")).count(".") == 2
+
+
+@pytest.mark.parametrize("name", ["aribridge.toml", "asterisk.password", "signing.key"])
+def test_init_overwrites_nothing(folder, name):
+    (folder / name).write_text("mine")
+    told = aribridge("init")
+    assert told.exit_code == 1
+    assert name in told.output
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == "mine"
+
+
+def test_init_in_another_folder(folder):
+    told = aribridge("init", "--folder", "etc/aribridge", "--asterisk", "https://192.0.2.9:8089/ari")
+    assert told.exit_code == 0
+    assert "bindaddr = 192.0.2.9" in told.output
+    assert "aribridge run -c etc/aribridge/aribridge.toml" in told.output
+    assert last_line(aribridge("check", "-c", "etc/aribridge/aribridge.toml")) == "ok"
+
+
+def test_init_refuses_what_is_no_ari(folder):
+    told = aribridge("init", "--asterisk", "http://pbx:8088")
+    assert told.exit_code == 1
+    assert "/ari" in told.output
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def http_server():
+    """Something that answers every request as the HTTP server of an Asterisk, or of something else, would."""
+
+    class Handler(BaseHTTPRequestHandler):
+        server_name = "Asterisk/16.28.0~dfsg-0+deb11u4"
+
+        def do_GET(self):
+            self.send_response_only(401)
+            self.send_header("Server", self.server_name)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server, Handler
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("header", "said", "has_newest_module"),
+    [
+        ("Asterisk/16.28.0~dfsg-0+deb11u4", "version 16.28.0", False),
+        ("Asterisk/certified-18.9-cert1", "version 18.9", False),
+        ("Asterisk/22.10.1", "version 22.10.1", True),
+        ("nginx", "No Asterisk answered", True),
+    ],
+)
+def test_init_asks_the_asterisk_that_is_named(folder, http_server, header, said, has_newest_module):
+    server, handler = http_server
+    handler.server_name = header
+    told = aribridge("init", "--asterisk", f"http://127.0.0.1:{server.server_port}/ari")
+    assert said in told.output
+    assert ("load = res_websocket_client.so" in told.output) is has_newest_module
+
+
+# --- check
+
+
+def test_check_tells_everything_at_once(folder):
+    (folder / "aribridge.toml").write_text("[server]\nlisten = 1\n[lgo]\n")
+    told = aribridge("check")
+    assert told.exit_code == 1
+    assert [line.split(": ")[1] for line in told.stderr.splitlines()] == ["server.listen", "lgo", "asterisk", "auth"]
+    assert told.stdout == ""
+
+
+def test_check_reads_the_scripts(folder):
+    aribridge("init")
+    (folder / "bad.lua").write_text("x = = 1\n")
+    told = aribridge("check", "--set", "scripts.files.0=bad.lua")
+    assert told.exit_code == 1
+    assert "bad.lua:1:" in told.stderr
+
+
+def test_check_sees_the_environment(folder):
+    aribridge("init")
+    told = aribridge("check", ARIBRIDGE_SERVER__LISTEN="nowhere")
+    assert told.exit_code == 1
+    assert told.stderr.startswith("$ARIBRIDGE_SERVER__LISTEN: server.listen: expected host:port")
+
+
+# --- token
+
+
+@pytest.fixture
+def dev_key(folder) -> str:
+    """The key of a development run in this folder."""
+    (folder / ".aribridge").mkdir()
+    (folder / ".aribridge" / "dev.key").write_text("d" * 40 + "\n")
+    return "d" * 40
+
+
+def test_issue_finds_the_key_of_the_development_run(dev_key):
+    told = aribridge(
+        "token", "issue", "--sub", "alice", "--role", "agent", "--role", "boss", "--tenant", "acme",
+        "--endpoint", "PJSIP/200", "--ops", "channels.*", "--ops", "bridges.list", "--minutes", "5",
+    )  # fmt: skip
+    claims = jwt.decode(last_line(told), dev_key, algorithms=["HS256"])
+    assert claims.pop("exp") - claims.pop("iat") == 300
+    assert claims == {
+        "sub": "alice", "roles": ["agent", "boss"], "tenant": "acme", "endpoints": ["PJSIP/200"],
+        "ops": ["channels.*", "bridges.list"],
+    }  # fmt: skip
+
+
+def test_issue_says_when_a_token_allows_nothing(dev_key):
+    told = aribridge("token", "issue")
+    assert "nothing (add --ops)" in told.stderr
+    assert jwt.decode(last_line(told), dev_key, algorithms=["HS256"])["ops"] == []
+
+
+def test_issue_prefers_the_key_of_the_configuration(folder, dev_key):
+    aribridge("init")
+    with (folder / "aribridge.toml").open("a") as file:
+        file.write('[[auth.jwt]]\nkey_file = "signing.key"\n')
+    text = (folder / "aribridge.toml").read_text()
+    (folder / "aribridge.toml").write_text(
+        text.replace('#audience = ""', 'audience = "a"').replace('#issuer = ""', 'issuer = "i"')
+    )
+    minted = last_line(aribridge("token", "issue"))
+    key = (folder / "signing.key").read_text().strip()
+    assert jwt.decode(minted, key, algorithms=["HS256"], audience="a", issuer="i")["sub"] == "developer"
+    assert last_line(aribridge("token", "inspect", stdin=minted)) == "valid, allows nothing"
+
+
+def test_issue_signs_with_a_private_key(folder, dev_key):
+    key = ed25519.Ed25519PrivateKey.generate()
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    minted = last_line(aribridge("token", "issue", "--key-file", "key.pem"))
+    assert jwt.decode(minted, key.public_key(), algorithms=["EdDSA"])["sub"] == "developer"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 1, "no key to sign with"),
+        (["--key-file", "gone"], 1, "gone: No such file"),
+        (["--key-file", "short"], 1, "shorter than 32 bytes"),
+        (["--key-file", "broken.pem"], 1, "not a private key"),
+        (["--minutes", "0"], 2, "--minutes"),
+    ],
+)
+def test_issue_without_a_usable_key(folder, arguments, code, said):
+    (folder / "short").write_text("short")
+    (folder / "broken.pem").write_text("-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n")
+    told = aribridge("token", "issue", *arguments)
+    assert told.exit_code == code
+    assert said in told.stderr
+    assert told.stdout == ""
+
+
+def test_inspect_shows_and_judges(dev_key):
+    minted = last_line(aribridge("token", "issue", "--sub", "alice", "--ops", "channels.*"))
+    told = aribridge("token", "inspect", stdin=f"{minted}\n")
+    assert last_line(told) == "valid, allows channels.*"
+    assert json.loads(told.stdout.rpartition("\n}\n")[0] + "\n}")["claims"]["sub"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: jwt.encode({"sub": "a", "exp": int(time.time()) - 99}, "d" * 40), "has expired"),
+        (lambda: jwt.encode({"sub": "a", "exp": int(time.time()) + 99}, "e" * 40), "not signed by a key"),
+        (lambda: jwt.encode({"sub": "a"}, "d" * 40), "lacks the exp claim"),
+        (lambda: jwt.encode({"sub": "a"}, None, algorithm="none"), "algorithm"),
+        (lambda: sign(b"x", f"{int(time.time()) + 99},janus,janus.plugin.echotest"), "takes no signed Janus tokens"),
+        (lambda: "garbage", "neither"),
+        (lambda: "", "neither"),
+    ],
+)
+def test_inspect_says_why_not(dev_key, make, said):
+    text = make()
+    told = aribridge("token", "inspect", stdin=text)
+    assert told.exit_code == 1
+    assert "not valid" in told.stderr
+    assert said in told.stderr
+    assert len(text) < 10 or text not in told.output
