@@ -42,6 +42,7 @@ class Pages:
             web.get("/", self._index),
             web.get("/aribridge.js", self._client),
             web.get("/problems/{code}", page),
+            web.static("/client", self._web / "client"),
             web.static("/console", self._web / "console"),
         ]
 
