@@ -26,7 +26,10 @@ def refuse(operation: Operation, params: Mapping[str, Any], app: str) -> None:
     if operation.id == "events.eventWebsocket":
         raise Problem("use_subscribe", "The gateway holds the event socket for everyone: send a subscribe message.")
     if operation.returns == "binary":
-        raise Problem("binary_body", f"{operation.id} answers with a file: GET /v1/recordings/<target>/<name> instead.")
+        raise Problem(
+            "binary_body",
+            f"{operation.id} answers with a file, which this version does not hand on (GET /v1/recordings/<target>/<name> will).",
+        )
     if operation.id in _CHANGES_APP and params.get("applicationName") == app:
         raise Problem(
             "gateway_owns_app",

@@ -204,14 +204,7 @@ _TABLE = (
         406,
         "The answer is not JSON",
         "The operation answers with a file, which does not fit in a JSON reply.",
-        "Fetch GET /v1/recordings/<target>/<name> instead.",
-    ),
-    ProblemKind(
-        "not_acceptable",
-        406,
-        "Binary frames are not understood here",
-        "The protocol is JSON text.",
-        "Send text frames.",
+        "Read the file on the Asterisk host; GET /v1/recordings/<target>/<name> comes with a later version.",
     ),
     ProblemKind(
         "too_many_requests",
