@@ -60,7 +60,7 @@ def report_any(path: KeyPath, text: str | None, report: Report) -> None:
 
 
 def _resolved(name: str, base: Path) -> str:
-    return name if not name or name.startswith(STOCK) else str(base / Path(name).expanduser())
+    return name if not name or name.startswith(STOCK) else str(base / os.path.expanduser(name))
 
 
 def _section(settings: Settings, path: KeyPath) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,8 +62,8 @@ def _check_inline_passwords(path: Path | None, settings: Settings, document: Doc
 
 def _state_folder(env: Mapping[str, str]) -> str:
     """Where the XDG base directory specification puts what a program remembers."""
-    home = Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return str(home / "aribridge")
+    home = env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return str(Path(home, "aribridge"))
 
 
 def _place(problem: ConfigProblem) -> tuple[int, str, str]:

@@ -1,6 +1,7 @@
 """`aribridge init`, `check` and `token`, as a user calls them."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -16,8 +17,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from aribridge import __version__
+from aribridge.auth import Authenticator
 from aribridge.auth.janus import sign
-from aribridge.cli import main
+from aribridge.cli import COMMANDS, dev, main
+from aribridge.cli.options import Failure
+from aribridge.core.settings import Settings
 
 
 @pytest.fixture
@@ -50,6 +54,64 @@ def test_help_needs_nothing_heavy():
 
 def test_version():
     assert aribridge("--version").output == f"aribridge, version {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_of_each_command_what_its_own_help_says(name):
+    said = aribridge(name, "--help")
+    assert said.exit_code == 0
+    assert re.findall(r"\w+", COMMANDS[name])[:3] == re.findall(r"\w+", said.output.split("\n\n")[1])[:3]
+
+
+# --- run, as far as it goes without running
+
+
+def test_faults_of_the_configuration_end_a_run_with_1(folder):
+    (folder / "aribridge.toml").write_text("[lgo]\n")
+    ended = aribridge("run")
+    assert ended.exit_code == 1
+    assert ended.stderr.splitlines()[0] == "aribridge.toml:1: lgo: unknown key. Did you mean log?"
+
+
+def test_a_run_without_a_configuration_says_how_to_get_one(folder):
+    ended = aribridge("run")
+    assert ended.exit_code == 1
+    assert "no configuration file: asterisk: " in ended.stderr
+    assert "aribridge init" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--set", "x"], ["--set", "a=1", "--set", "a=2"], ["--nonsense"]])
+def test_wrong_usage_ends_a_run_with_2(folder, arguments):
+    assert aribridge("run", *arguments).exit_code == 2
+
+
+# --- what a development run brings
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("listen", "0.0.0.0:1"), ("admin", "[::]:1"), ("listen", "192.0.2.1:1"), ("admin", "pbx:1")]
+)
+def test_a_development_run_refuses_to_be_seen(folder, key, value):
+    settings = Settings()
+    setattr(settings.server, key, value)
+    with pytest.raises(Failure, match=f"server.{key}: "):
+        dev.prepare(settings)
+    assert not list(folder.iterdir())
+
+
+def test_a_development_run_makes_a_key_and_keeps_it(folder):
+    for _ in range(2):
+        settings = Settings()
+        dev.prepare(settings)
+        assert settings.server.console
+        link = dev.console_link(settings)
+        minted = link.removeprefix("http://127.0.0.1:8188/#token=")
+        assert Authenticator(settings.auth).bearer(minted).may("channels.originate")
+    assert stat.S_IMODE(dev.KEY.stat().st_mode) == 0o600
+    assert stat.S_IMODE(dev.FOLDER.stat().st_mode) == 0o700
+    first = dev.KEY.read_text()
+    dev.prepare(Settings())
+    assert dev.KEY.read_text() == first
 
 
 # --- init

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -93,38 +92,27 @@ def test_the_log_goes_to_standard_error_as_json_where_no_terminal_is(folder):
 
 
 def test_a_development_run_prints_a_link_that_signs_in(folder):
+    (folder / ".aribridge").mkdir()
+    (folder / ".aribridge" / "dev.key").write_text("of an earlier run, which browsers may still have tokens of")
+    (folder / ".aribridge" / "dev.key").chmod(0o600)
     with running(folder, "--dev") as process:
         output = (folder / "out").read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE) == 0
     key = folder / ".aribridge" / "dev.key"
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
     token = re.search(r"http://127\.0\.0\.1:\d+/#token=(\S+)", output)[1]
     developer = Authenticator(AuthSettings(jwt=[JwtSettings(key_file=str(key))])).bearer(token)
     assert developer.may("channels.originate")
     assert token not in (folder / "err").read_text()
 
 
-def test_a_development_run_keeps_its_key(folder):
-    keys = []
-    for _ in range(2):
-        with running(folder, "--dev"):
-            keys.append((folder / ".aribridge" / "dev.key").read_text())
-    assert keys[0] == keys[1]
-
-
-@pytest.mark.parametrize(
-    "assignment", ["server.listen=0.0.0.0:8188", "server.admin=[::]:8189", "webrtc.bind.0=192.0.2.1"]
-)
-def test_a_development_run_is_for_this_machine_alone(folder, assignment):
-    ended = once(folder, "--dev", "--set", assignment)
+def test_a_development_run_is_for_this_machine_alone(folder):
+    ended = once(folder, "--dev", "--set", "server.listen=0.0.0.0:8188")
     assert ended.returncode == 1
-    assert assignment.partition("=")[0].removesuffix(".0") in ended.stderr
-    assert "without --dev" in ended.stderr
+    assert ended.stderr.startswith("server.listen: 0.0.0.0 can be reached from other machines")
 
 
-@pytest.mark.parametrize("mode", [["--dev"], []])
-@pytest.mark.parametrize("key", ["server.listen", "server.admin"])
+@pytest.mark.parametrize(("mode", "key"), [(["--dev"], "server.listen"), ([], "server.admin")])
 def test_a_taken_port_is_told_with_its_holder_and_key(folder, mode, key):
     with closing(socket.create_server(("127.0.0.1", 0))) as holder:
         port = holder.getsockname()[1]
@@ -144,26 +132,6 @@ def test_a_taken_udp_port_is_told(folder):
     assert ended.returncode == 3
     assert f"UDP port {port} is taken by" in ended.stderr
     assert f"(process {os.getpid()})" in ended.stderr
-
-
-def test_faults_of_the_configuration_end_it_with_1(folder):
-    with (folder / "aribridge.toml").open("a") as file:
-        file.write("[lgo]\n")
-    ended = once(folder)
-    assert ended.returncode == 1
-    assert ended.stderr == "aribridge.toml:9: lgo: unknown key. Did you mean log?\n"
-
-
-def test_without_a_configuration_it_says_how_to_get_one(tmp_path):
-    ended = once(tmp_path)
-    assert ended.returncode == 1
-    assert "no configuration file: asterisk: " in ended.stderr
-    assert "aribridge init" in ended.stderr
-
-
-@pytest.mark.parametrize("arguments", [["--set", "x"], ["--set", "a=1", "--set", "a=2"], ["--nonsense"]])
-def test_wrong_usage_ends_it_with_2(folder, arguments):
-    assert once(folder, *arguments).returncode == 2
 
 
 def test_a_script_that_does_not_parse_keeps_it_from_starting(folder):
