@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 from janus_rig import serving, token
 from real.wait import until
 
@@ -50,6 +51,26 @@ async def test_a_message_under_way_when_the_connection_drops_is_answered_after_t
         await second.ask("claim", session_id=handle["session_id"])
         event = await second.event("event")
         assert (event["transaction"], event["plugindata"]["data"]) == (transaction, {"done": 1})
+
+
+async def test_an_event_that_could_not_be_sent_is_not_lost(rig: Rig, monkeypatch) -> None:
+    send = web.WebSocketResponse.send_str
+
+    async def faulty(ws: web.WebSocketResponse, frame: str, *args: Any) -> None:
+        if "unlucky" in frame:
+            raise ConnectionResetError("as the test wishes")
+        await send(ws, frame, *args)
+
+    async with rig.client() as first:
+        handle = await first.attach(await first.create())
+        monkeypatch.setattr(web.WebSocketResponse, "send_str", faulty)
+        rig.probe_of(handle).context.push({"n": "unlucky"})
+        rig.probe_of(handle).context.push({"n": "next"})
+        await until(lambda: not rig.door.connections)
+    monkeypatch.undo()
+    async with rig.client() as second:
+        await second.ask("claim", session_id=handle["session_id"])
+        assert [(await second.event("event"))["plugindata"]["data"]["n"] for _ in "12"] == ["unlucky", "next"]
 
 
 async def test_a_claim_takes_the_events_from_a_connection_that_lives(rig: Rig, alice: RawClient) -> None:

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from janus_rig import Caller, serving
+from janus_rig import Caller, serving, token
 from real.wait import until
 
 from aribridge.janus.plugins.echotest import PREFIX
+from aribridge.transport.webrtc import Peer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,7 +140,15 @@ async def test_a_client_that_leaves_is_told_of_by_hangup(rig: Rig, alice: RawCli
     await until(lambda: rig.rtc.peers == 0)
 
 
-async def test_candidates_trickled_before_and_after_the_offer(alice: RawClient, caller: Caller) -> None:
+async def test_candidates_trickled_before_and_after_the_offer(alice: RawClient, caller: Caller, monkeypatch) -> None:
+    taken: list[Any] = []
+    add = Peer.add_candidate
+
+    async def noting(peer: Peer, candidate: Any) -> None:
+        taken.append(candidate)
+        await add(peer, candidate)
+
+    monkeypatch.setattr(Peer, "add_candidate", noting)
     handle = await alice.attach(await alice.create(), ARI)
     _, opened = await caller.open()
     offer = await caller.offer()
@@ -149,9 +158,12 @@ async def test_candidates_trickled_before_and_after_the_offer(alice: RawClient, 
     assert candidates
 
     assert (await alice.ask("trickle", **handle, candidate=candidates[0]))["janus"] == "ack"
+    assert (await alice.ask("trickle", **handle, candidate={"candidate": "no", "sdpMid": "0"}))["janus"] == "ack"
     await alice.ask("message", **handle, body={}, jsep=offer)
     await caller.accept((await alice.event("event"))["jsep"])
+    assert taken[0] == candidates[0]
     assert (await alice.ask("trickle", **handle, candidates=[*candidates[1:], {"completed": True}]))["janus"] == "ack"
+    assert taken[2:] == [*candidates[1:], None]
     await asyncio.wait_for(opened, 10)
 
 
@@ -261,6 +273,17 @@ async def test_talk_on_the_data_channel_keeps_the_session(tmp_path, caller: Call
         told = await client.next(lambda it: it["janus"] == "timeout")
         assert told["session_id"] == handle["session_id"]
         await until(lambda: rig.rtc.peers == 0)
+
+
+async def test_talk_under_an_expired_token_keeps_nothing(tmp_path, caller: Caller) -> None:
+    async with serving(tmp_path, session_seconds=0.6) as rig, rig.client({"token": token(seconds=2)}) as client:
+        handle = await client.attach(await client.create(), ECHO)
+        channel, _ = await call(client, handle, caller, {"data": True})
+        async with asyncio.timeout(10):
+            while rig.door.sessions:
+                channel.send("still here")
+                await asyncio.sleep(0.1)
+        assert (await client.next(lambda it: it["janus"] == "timeout"))["session_id"] == handle["session_id"]
 
 
 async def test_the_data_channel_outlives_the_websocket_and_a_claim(rig: Rig, caller: Caller) -> None:
