@@ -28,7 +28,8 @@ def refuse(operation: Operation, params: Mapping[str, Any], app: str) -> None:
     if operation.returns == "binary":
         raise Problem(
             "binary_body",
-            f"{operation.id} answers with a file, which this version does not hand on (GET /v1/recordings/<target>/<name> will).",
+            f"{operation.id} answers with a file, which this version does not hand on "
+            "(GET /v1/recordings/<target>/<name> of a later one will).",
         )
     if operation.id in _CHANGES_APP and params.get("applicationName") == app:
         raise Problem(
