@@ -23,6 +23,7 @@ const CHANNEL_MS = 3_000; // for a data channel to open, before the WebSocket is
 const OPEN_MS = 10_000; // for the only carrier to open, and for the gateway's welcome
 const PROBE_MS = 3_000; // for the gateway to answer after a change of network
 const RENEW_BEFORE_S = 30; // before a token expires
+const NO_SOCKET_EITHER = [401, 403, 404, 405]; // answers to the offer: we are not wanted, or that is no gateway
 const REFUSALS = 3; // tokens refused in a row, after which asking for another is no use
 
 /** Connect to a gateway. Resolves when it has let us in; from then on, lost connections are made anew. */
@@ -171,7 +172,7 @@ class Bridge {
     try {
       return await this.#attempt(auto ? CHANNEL_MS : OPEN_MS, channel);
     } catch (error) {
-      if (!auto || isRefusal(error) || this.#ended.signal.aborted) throw error;
+      if (!auto || NO_SOCKET_EITHER.includes(error.status) || this.#ended.signal.aborted) throw error;
     }
     const link = await this.#attempt(OPEN_MS, socket);
     this.#socketOnly = true;

@@ -22,16 +22,19 @@ export async function openDataChannel(base, token, iceServers, hooks) {
   };
   try {
     // The offer goes out without candidates: the gateway learns our address from our first check. That saves the time
-    // for gathering, and lets the answer name the ICE servers that gathering is to use.
+    // for gathering, and lets the answer name the ICE servers that gathering is to use. Candidates follow for where the
+    // gateway has to make the first check (Firefox makes none to a gateway on its own machine).
     const offer = await peer.createOffer();
     const headers = { ...authorization, "Content-Type": "application/sdp", Accept: "application/sdp" };
     const response = await post(new URL("v1/rtc", base), headers, offer.sdp, hooks.signal);
     location = resolved(response.headers.get("Location"), response.url);
     const told = linkedIceServers(response.headers.get("Link"));
     if (told.length) peer.setConfiguration({ iceServers: [...iceServers, ...told] });
+    if (location) peer.onicecandidate = ({ candidate }) => trickle(location, authorization, candidate, hooks.signal);
     await peer.setLocalDescription(offer);
     await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
     await opened(channel, hooks.signal, "The data channel did not open: UDP to the gateway may be blocked.");
+    peer.onicecandidate = null;
   } catch (error) {
     close();
     // A peer that was connected hears of the end by itself; this one might wait for a while.
@@ -93,6 +96,13 @@ async function post(url, headers, body, signal) {
   const said = await response.json().catch(() => ({}));
   const detail = said.detail ?? `${url} answered ${response.status}; is that a gateway's address?`;
   throw new AriError({ code: "refused", source: "gateway", ...said, detail, status: response.status });
+}
+
+/** Tell the gateway a candidate. Names in .local are of no use to it, and no harm is done if one does not arrive. */
+function trickle(location, authorization, candidate, signal) {
+  if (!candidate?.candidate || candidate.candidate.includes(".local ")) return;
+  const headers = { ...authorization, "Content-Type": "application/json" };
+  fetch(location, { method: "PATCH", headers, body: JSON.stringify(candidate), signal }).catch(() => {});
 }
 
 const resolved = (location, base) => (location ? new URL(location, base) : null);

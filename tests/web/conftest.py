@@ -1,0 +1,76 @@
+"""aribridge.js in real pages, as its users have it: from the npm package, bundled, on another origin."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from real.machine import program
+from web.kit import WEB, ClientPage, bundle, run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from playwright.async_api import Page
+    from real.gateway import Gateway
+    from real.pages import Pages
+
+
+@pytest.fixture(scope="session")
+async def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `npm pack` makes of the client."""
+    folder = tmp_path_factory.mktemp("pack")
+    told = await run(program("npm"), "pack", "--json", "--pack-destination", folder, cwd=WEB)
+    return folder / json.loads(told)[0]["filename"]
+
+
+@pytest.fixture(scope="session")
+async def project(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package in its node_modules."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    modules = folder / "node_modules"
+    modules.mkdir()
+    with tarfile.open(tarball) as archive:
+        archive.extractall(modules, filter="data")
+    (modules / "package").rename(modules / "aribridge")
+    return folder
+
+
+@pytest.fixture(scope="session")
+async def client_url(project: Path, pages: Pages) -> str:
+    """A page of another origin than the gateway's, with `connect` and `AriError` on its window."""
+    await bundle(project, "client", 'import * as client from "aribridge"; Object.assign(window, client);')
+    pages.mounts["project"] = project
+    return pages.url("project/client.html")
+
+
+@pytest.fixture
+async def client(page: Page, client_url: str) -> ClientPage:
+    """aribridge.js, bundled, in a page of another origin."""
+    client = ClientPage(page)
+    await page.goto(client_url)
+    await client.until("'connect' in window")
+    return client
+
+
+@pytest.fixture
+async def hang_up(gateway: Gateway) -> Callable[[], Awaitable[None]]:
+    """Ends every call of the module's gateway."""
+
+    async def end() -> None:
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token()}"}) as http,
+            http.ws_connect(f"{gateway.ws_url}/v1/ws", protocols=["aribridge.v1"]) as socket,
+        ):
+            await socket.send_json({"type": "request", "id": 0, "op": "channels.list"})
+            for channel in (await socket.receive_json())["body"]:
+                command = {"op": "channels.hangup", "params": {"channelId": channel["id"]}}
+                await socket.send_json({"type": "request", "id": channel["id"], **command})
+                await socket.receive_json()
+
+    return end

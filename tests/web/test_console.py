@@ -1,0 +1,157 @@
+"""The console in real Chromium, on the real gateway and a real Asterisk."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import expect
+from real.gateway import target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from playwright.async_api import Browser, Page
+    from real.browser import PageErrors
+    from real.gateway import Gateway, Gateways
+
+    from aribridge.asterisk.instance import PrivateAsterisk
+
+
+@pytest.fixture
+async def console(page: Page, gateway: Gateway, hang_up: Callable[[], Awaitable[None]]) -> AsyncIterator[Page]:
+    """The console, signed in by a link."""
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#console")).to_be_visible()
+    await expect(page.locator("#subscriptions")).to_contain_text("live")
+    yield page
+    await hang_up()
+
+
+async def call(console: Page, endpoint: str) -> None:
+    await console.keyboard.press("n")
+    await console.keyboard.type(endpoint)
+    await console.select_option("#originate [name=to]", "app")
+    await console.press("#originate [name=endpoint]", "Enter")
+    await expect(console.locator("#channels button")).to_have_count(2)
+
+
+async def test_a_link_signs_in_and_leaves_no_token_in_the_address(console: Page, gateway: Gateway) -> None:
+    assert console.url == f"{gateway.url}/"
+    await expect(console.locator("#status")).to_contain_text("connected by data channel")
+    await expect(console.locator("#status")).to_contain_text(re.compile(r"pbx 22\.\d+.*alice.*min left"))
+    await console.reload()
+    await expect(console.locator("#console")).to_be_visible()
+
+
+async def test_sign_in_by_hand(page: Page, gateway: Gateway, page_errors: PageErrors) -> None:
+    page_errors.expect("401")
+    await page.goto(gateway.url)
+    await expect(page.locator("#token")).to_be_focused()
+    await page.keyboard.type("nonsense")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("not a JSON Web Token")
+    await page.fill("#token", gateway.token())
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#console")).to_be_visible()
+    await page.click("#sign-out")
+    await expect(page.locator("#sign-in")).to_be_visible()
+
+
+async def test_originate_play_and_hang_up(console: Page) -> None:
+    await call(console, "Local/600@default")
+    await console.locator("#channels button", has_text=";1").click()
+    await expect(console.locator("#selected-name")).to_contain_text("Local/600@default")
+    await console.get_by_role("button", name="Play").click()
+    await expect(console.locator("#events")).to_contain_text("PlaybackStarted")
+    await console.get_by_role("button", name="Hang up").click()
+    await expect(console.locator("#channels")).to_contain_text("No calls")
+    await expect(console.locator("#selected")).to_be_hidden()
+
+
+async def test_an_action_that_fails_says_why(console: Page) -> None:
+    await console.fill("#originate [name=endpoint]", "Nonsense/1")
+    await console.press("#originate [name=endpoint]", "Enter")
+    await expect(console.locator("#calls-message.bad")).not_to_be_empty()
+
+
+async def test_events_are_filtered_and_paused_by_keyboard(console: Page) -> None:
+    await call(console, "Local/600@default")
+    await console.keyboard.press("Escape")
+    await console.keyboard.press("/")
+    await expect(console.locator("#filter")).to_be_focused()
+    await console.keyboard.type("StasisStart -nothing")
+    await expect(console.locator("#events li")).to_have_count(1)
+    await console.locator("#events summary").press("Enter")
+    await expect(console.locator("#events pre")).to_contain_text('"type": "StasisStart"')
+    await console.keyboard.press("p")
+    await console.fill("#filter", "")
+    before = await console.locator("#events li").count()
+    await console.locator("#channels button").first.click()
+    await console.click("#hangup")
+    await expect(console.locator("#events-count")).to_have_text(re.compile(r"paused, \d+ new"))
+    assert await console.locator("#events li").count() == before
+    await console.locator("body").press("p")
+    await expect(console.locator("#events")).to_contain_text("ChannelDestroyed")
+    await console.keyboard.press("c")
+    await expect(console.locator("#events li")).to_have_count(0)
+
+
+async def test_any_operation_by_its_form(console: Page) -> None:
+    await console.keyboard.press("o")
+    await console.keyboard.type("getinfo")
+    await console.keyboard.press("ArrowDown")
+    await expect(console.locator("#operation-form")).to_contain_text("/asterisk/info")
+    await console.select_option("#param-only", "system")
+    await console.click("#operation-form .primary")
+    await expect(console.locator("#result")).to_contain_text("200")
+    await expect(console.locator("#result pre")).to_contain_text('"version"')
+
+
+async def test_a_form_marks_what_is_required_and_shows_refusals(console: Page) -> None:
+    await console.fill("#operation-search", "channels.mute")
+    await console.press("#operation-search", "ArrowDown")
+    assert await console.locator("#param-channelId").get_attribute("required") is not None
+    assert await console.locator("#param-direction option").all_text_contents() == ["(both)", "both", "in", "out"]
+    await console.fill("#param-channelId", "nobody")
+    await console.press("#param-channelId", "Enter")
+    await expect(console.locator("#result .bad")).to_contain_text("404")
+
+
+async def test_help_and_theme(console: Page) -> None:
+    await console.keyboard.press("?")
+    await expect(console.locator("#help")).to_be_visible()
+    await console.keyboard.press("Escape")
+    await console.keyboard.press("t")
+    await expect(console.locator("html")).to_have_attribute("data-theme", "dark")
+    await console.reload()
+    await expect(console.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_it_fits_a_phone(chromium: Browser, gateway: Gateway) -> None:
+    context = await chromium.new_context(viewport={"width": 360, "height": 740})
+    page = await context.new_page()
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#operation-list")).to_contain_text("channels.originate")
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    await context.close()
+
+
+async def test_a_token_that_allows_little_is_told_so(page: Page, gateway: Gateway) -> None:
+    await page.goto(f"{gateway.url}/#token={gateway.token(ops=['asterisk.*'])}")
+    await expect(page.locator("#subscriptions")).to_contain_text("not subscribed")
+    await expect(page.locator("#subscriptions")).to_contain_text("events.eventWebsocket")
+    await expect(page.locator("#calls-message")).to_contain_text("channels.list")
+
+
+async def test_an_expired_token_leads_back_to_the_sign_in(page: Page, gateway: Gateway) -> None:
+    await page.goto(f"{gateway.url}/#token={gateway.token(minutes=0.04)}")
+    await expect(page.locator("#sign-in-error")).to_contain_text("expired")
+
+
+async def test_an_asterisk_that_is_down_is_shown(page: Page, gateways: Gateways, asterisk22: PrivateAsterisk) -> None:
+    down = target(asterisk22, name="away", url="http://127.0.0.1:9/ari")
+    gateway = await gateways.start(down, ready=False, server={"console": True})
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#status")).to_contain_text("away is down")
