@@ -50,7 +50,8 @@ def refused(settings: AsteriskSettings, status: int) -> Outage:
         case 404:
             return Outage(
                 f"{settings.url} is not the base of an ARI: check url (it usually ends in /ari), enabled=yes in "
-                "http.conf and ari.conf, and that the modules res_ari*.so are loaded.",
+                "http.conf and ari.conf, "
+                "and that the modules res_ari*.so are loaded. (While Asterisk starts, this is normal.)",
             )
         case 503:
             return Outage(f"{at} is starting or stopping.", longest=BOOTING_PAUSE)
@@ -104,6 +105,6 @@ def _fault(cause: BaseException) -> str:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return f"cannot be connected to ({cause.strerror or cause.os_error}): start it, or check enabled in http.conf"
     return (
-        "closes connections without an answer: it is stopping, or sessionlimit in http.conf (100) is reached; "
-        "raise it there"
+        "closes connections without an answer: it is stopping, or sessionlimit in http.conf (by default "
+        "100) is reached; raise it there"
     )
