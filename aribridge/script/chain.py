@@ -27,7 +27,7 @@ class ScriptHost:
         self._by_hook: dict[str, list[Script]] = {}
 
     def load(self) -> None:
-        """Load every script; once, before anything else.
+        """Load every script; once, before anything else, in the event loop: scripts may start timers right away.
 
         Raises ScriptLoadError for a missing file, a syntax error, an error at top level.
         """

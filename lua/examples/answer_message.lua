@@ -1,4 +1,4 @@
--- Answers a message of its own making: {"type": "message", "data": {"ask": "calls"}} gets the number of calls that are up.
+-- Answers a custom message: {"type": "message", "id": 1, "data": {"ask": "calls"}} gets the number of calls.
 
 local ari = require "ari"
 local bridge = require "bridge"

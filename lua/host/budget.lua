@@ -1,15 +1,16 @@
--- Bounds the CPU time between two waits. Every coroutine carries a count hook that looks at the clock; when time is up it
--- raises, and then raises again at each further instruction, so that no pcall can go on.
+-- Bounds the CPU time between two waits. Every coroutine carries a count hook that looks at the clock; when time is up,
+-- it raises, and then raises again at each further instruction, so that no pcall can go on.
 
 local host = ...
 
 local clock, sethook, getinfo, error = os.clock, debug.sethook, debug.getinfo, error
-local raw_create, raw_resume, raw_yield, raw_close = coroutine.create, coroutine.resume, coroutine.yield, coroutine.close
+local raw_create, raw_resume, raw_pcall = coroutine.create, coroutine.resume, pcall
+local raw_yield, raw_close = coroutine.yield, coroutine.close
 local sub = string.sub
 
 -- Instructions between two looks at the clock. Not more, since a single one may take long (two large strings joined).
 local INSTRUCTIONS = 200
-local MAX_LEVELS = 1000
+local MAX_LEVELS = 2000 -- of calls within calls
 local WAIT = {} -- what a wait for the gateway yields; scripts never see it
 
 local deadline = 0
@@ -38,8 +39,8 @@ end
 
 function check()
   if host.overrun or clock() >= deadline then stop("time") end
-  -- Each error that a pcall catches costs a walk over the whole stack.
-  if getinfo(MAX_LEVELS, "") then error("calls are nested deeper than " .. MAX_LEVELS .. " levels", 0) end
+  -- Each error that a pcall catches costs a walk over the whole stack, so stacks are kept short.
+  if getinfo(MAX_LEVELS, "") then stop("depth") end
 end
 host.check_budget = check
 
@@ -51,7 +52,6 @@ local function settled(ok, ...)
   return false, ...
 end
 
-local raw_pcall = pcall
 function host.pcall(...)
   return settled(raw_pcall(...))
 end

@@ -1,4 +1,5 @@
--- The main chunk of a script, and `require`: the built-in modules, then files beside the script, then the gateway's lua/lib.
+-- The main chunk of a script, and `require`: the built-in modules, then files beside the script, then the gateway's
+-- lua/lib.
 
 local host = ...
 

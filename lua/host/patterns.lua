@@ -1,6 +1,6 @@
--- Patterns that cannot hold up the gateway. Lua's own matcher may backtrack for ever without a look at the clock. It is used
--- where that is impossible, because text and pattern are small; for all else there is this one, in Lua and so under the
--- budget. The rules are those of the Lua 5.4 manual, section 6.4.1.
+-- Patterns that cannot hold up the gateway. Lua's own matcher may backtrack for ever without a look at the clock. It
+-- is used where that is impossible, because text and pattern are small; for all else there is this one, in Lua and so
+-- under the budget. The rules are those of the Lua 5.4 manual, section 6.4.1.
 
 local host = ...
 
@@ -81,7 +81,10 @@ end
 
 local function again(state, item, i, k)
   local start, length = state.starts[item.level], state.lengths[item.level]
-  if item.level > state.level or length < 0 then error("invalid capture index %" .. item.level, 0) end
+  if item.level < 1 or item.level > state.level or length == OPEN then
+    error("invalid capture index %" .. item.level, 0)
+  end
+  if length == POSITION then return nil end -- a position is no text that could come again
   local captured = sub(state.text, start, start + length - 1)
   return sub(state.text, i, i + length - 1) == captured and match(state, i + length, k + 1) or nil
 end
@@ -323,7 +326,8 @@ local function replacement(state, by, first, after)
     return filled(state, by, first, after)
   end
   if not value then return sub(state.text, first, after - 1) end
-  if type(value) ~= "string" and type(value) ~= "number" then error("invalid replacement value (a " .. type(value) .. ")", 0) end
+  kind = type(value)
+  if kind ~= "string" and kind ~= "number" then error("invalid replacement value (a " .. kind .. ")", 0) end
   return value
 end
 

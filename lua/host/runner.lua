@@ -17,6 +17,7 @@ local MAX_OUTBOX = 1000
 local MAX_TEXT = 2000
 
 local OVERRUN = {
+  depth = "calls are nested too deep: a function calls itself without end?",
   time = "took more CPU time than scripts.budget_ms allows",
   memory = "took more memory than scripts.memory_mb allows, or too much of it at once",
 }
@@ -49,7 +50,9 @@ end
 
 -- Puts something into the outbox: the gateway does it as soon as the script waits or ends.
 function host.emit(...)
-  if outbox_size >= MAX_OUTBOX then error("more than " .. MAX_OUTBOX .. " log lines, messages and timers in one go", 0) end
+  if outbox_size >= MAX_OUTBOX then
+    error("more than " .. MAX_OUTBOX .. " log lines, messages and timers in one go", 0)
+  end
   outbox_n = host.flatten_row(outbox, outbox_n, ...)
   outbox_size = outbox_size + 1
 end
@@ -123,7 +126,8 @@ local function report(state)
   return state, unpack(result, 1, result_n + outbox_n)
 end
 
--- Where the function begins that an entry calls: the best that is known when tail calls have left no frame of the script's.
+-- Where the function begins that an entry calls: the best that is known when tail calls have left no frame of the
+-- script's.
 local function beginning(name)
   local hook = host.hooks[name]
   if not hook then return nil end

@@ -107,8 +107,8 @@ env.string = string_library
 env.table = table_library
 env.coroutine = host.coroutine
 env.math = copy(math, {
-  "abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger", "min",
-  "mininteger", "modf", "pi", "rad", "random", "randomseed", "sin", "sqrt", "tan", "tointeger", "type", "ult",
+  "abs", "acos", "asin", "atan", "ceil", "cos", "deg", "exp", "floor", "fmod", "huge", "log", "max", "maxinteger",
+  "min", "mininteger", "modf", "pi", "rad", "random", "randomseed", "sin", "sqrt", "tan", "tointeger", "type", "ult",
 })
 env.utf8 = copy(utf8, { "char", "charpattern", "codepoint", "codes", "len", "offset" })
 env.os = copy(os, { "clock", "date", "difftime", "time" })

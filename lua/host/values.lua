@@ -92,7 +92,9 @@ local function refuse(key, what)
 end
 
 local function check_number(value, key)
-  if value ~= value or value == 1 / 0 or value == -1 / 0 then refuse(key, "is " .. tostring(value) .. ", which JSON has not") end
+  if value ~= value or value == 1 / 0 or value == -1 / 0 then
+    refuse(key, "is " .. tostring(value) .. ", which JSON has not")
+  end
 end
 
 local function check_string(value, key)
@@ -104,7 +106,9 @@ local function array_length(value, key)
   local n = rawlen(value)
   local marked = getmetatable(value) == ARRAY
   if not marked and n == 0 then return nil end
-  if count(value) ~= n then refuse(key, "is neither an array (1, 2, 3 ... without holes) nor an object (string keys)") end
+  if count(value) ~= n then
+    refuse(key, "is neither an array (1, 2, 3 ... without holes) nor an object (string keys)")
+  end
   return n
 end
 

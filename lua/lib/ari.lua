@@ -12,7 +12,8 @@ local function resource_of(target, resource)
   })
 end
 
--- ari.request{method = "POST", path = "/channels", query = {...}, body = {...}}, or ari.request("POST", "/channels", {query = ...})
+-- ari.request{method = "POST", path = "/channels", query = {...}, body = {...}}
+-- ari.request("POST", "/channels", {query = {...}, body = {...}})
 local function request_of(target)
   return function(method, path, options)
     local request = method

@@ -20,7 +20,7 @@ ATTACKS = {
     "loop": ("while true do end", TIME),
     "loop in pcall": ("while true do pcall(function() while true do end end) end", TIME),
     "loop of pcalls": ("while true do pcall(error) end", TIME),
-    "nested pcalls": ("local function f() pcall(f) f() end f()", EITHER),
+    "nested pcalls": ("local function f() pcall(f) f() end f()", "nested too deep"),
     "loop in a coroutine": ("coroutine.wrap(function() while true do end end)()", TIME),
     "coroutines without end": (
         "while true do local c = coroutine.create(function() while true do end end) coroutine.resume(c) end",
@@ -39,7 +39,7 @@ ATTACKS = {
     "__tostring": ("error(setmetatable({}, {__tostring = function() while true do end end}))", TIME),
     "__index": ("local t = setmetatable({}, {__index = function() while true do end end}) return t.x", TIME),
     "__pairs of the returned": ("return setmetatable({}, {__pairs = function() while true do end end})", None),
-    "recursion": ("local function f() return 1 + f() end return f()", "took more|nested deeper"),
+    "recursion": ("local function f() return 1 + f() end return f()", "nested too deep"),
     "string.rep": ("return ('x'):rep(1e9)", MEMORY),
     "string.rep of nothing": ("return (''):rep(1e15)", None),
     "strings joined": ("local s = ('x'):rep(6e6) while true do local t = s .. 'y' end", EITHER),
@@ -79,7 +79,7 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_an_attack_ends_alone(load: Any, client: ScriptClient, name: str) -> None:
     source, error = ATTACKS[name]
-    host = load(f"function on_message(c, d)\nif d == 'ping' then return 'pong' end\n{source}\nend")
+    host = load(f"function on_message(c, d)\nif d == 'ping' then return 'pong' end\n{source}\nend", budget_ms=20)
     assert await host.on_message(client, "ping") == "pong"
     began = time.process_time()
     with capture_logs() as logs:
@@ -96,41 +96,25 @@ async def test_an_attack_ends_alone(load: Any, client: ScriptClient, name: str) 
     assert await host.on_message(client, "ping") == "pong"
 
 
-async def test_all_attacks_at_once_beside_a_script_that_works(load: Any, client: ScriptClient) -> None:
-    attacks = [f"function on_message(c, d) {source} end" for source, error in ATTACKS.values() if error]
-    good = load("function on_command(conn, cmd) cmd.params.ok = true return cmd end")
-    for attack in attacks:
-        host = load(attack, "function on_message() return 1 end")
+async def test_a_script_that_works_goes_on_beside_one_that_does_not(load: Any, client: ScriptClient) -> None:
+    bad = "function on_event(e) while true do end end function on_message() return ('x'):rep(1e9) end"
+    good = """
+        function on_command(conn, cmd) cmd.params.ok = true return cmd end
+        function on_event(event) event.ok = true return event end"""
+    host = load(bad, good, budget_ms=10)
+    for _ in range(5):
+        assert host.on_event("pbx", {"type": "X"}) == {"type": "X", "ok": True}
         with pytest.raises(Problem):
-            await host.on_message(client, "attack")
-        assert (await good.on_command(client, command())).params == {"ok": True}
+            await host.on_message(client, 1)
+        changed = await host.on_command(client, command())
+        assert changed == command(ok=True)
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "io",
-        "debug",
-        "package",
-        "load",
-        "loadstring",
-        "loadfile",
-        "dofile",
-        "collectgarbage",
-        "python",
-        "warn",
-        "jit",
-        "os.execute",
-        "os.exit",
-        "os.getenv",
-        "os.remove",
-        "os.tmpname",
-        "os.setlocale",
-        "string.dump",
-        "_ENV.debug",
-        "_G.debug",
-        "_G.io",
-    ],
+    ["io", "debug", "package", "load", "loadstring", "loadfile", "dofile", "collectgarbage", "python", "warn"]
+    + [f"os.{name}" for name in ("execute", "exit", "getenv", "remove", "tmpname", "setlocale")]
+    + ["string.dump", "_ENV.debug", "_G.debug", "_G.io"],
 )
 async def test_what_could_reach_outside_is_not_there(load: Any, client: ScriptClient, name: str) -> None:
     host = load(f"function on_message() return {{ there = {name} ~= nil }} end")

@@ -50,19 +50,19 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=json_values)
 def test_tokens_say_what_the_value_was(value: Any) -> None:
     assert same(decode(iter(encode(value))), value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=json_values)
 async def test_a_value_that_lua_copies_comes_back_the_same(echo: ScriptHost, value: Any) -> None:
     assert same(await echo.on_message(ScriptClient(), value), value)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(event=st.dictionaries(text, json_values, max_size=5))
 def test_an_event_that_lua_does_not_touch_is_passed_as_it_is(event: dict[str, Any], passing: ScriptHost) -> None:
     assert passing.on_event("pbx", event) is event
