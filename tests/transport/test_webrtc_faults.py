@@ -24,8 +24,14 @@ from aribridge.protocol.problems import Problem
 from aribridge.transport.webrtc import Peer
 from aribridge.transport.webrtc.ice import IceAgent
 from aribridge.transport.webrtc.sctp import WINDOW, Association
+from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
 
 CYCLES = 40
+
+
+def agent(client: Client):
+    """The ICE agent of a client."""
+    return client.pc.sctp.transport.transport._connection
 
 
 async def echoes(client: Client, channel) -> bool:
@@ -89,6 +95,28 @@ class TestDeadlines:
             assert time.monotonic() - began < 1.5
             assert events.receivers[0].closed_with == ["ICE failed"]
             await until(lambda: rtc.peers == 0)
+
+
+async def test_a_client_that_says_goodbye_by_dtls_alone():
+    events = Events()
+    async with engine() as rtc, connected(rtc, events) as (client, _, _):
+        await client.pc.sctp.transport.stop()
+        assert await events.reason(within=2) == "DTLS alert"
+
+
+async def test_closing_with_data_under_way_leaves_no_timer():
+    events = Events()
+    async with engine() as rtc, connected(rtc, events) as (client, peer, _):
+        channel = await events.opened()
+        client.vanish()
+        await channel.send("x" * 60_000)
+        await until(lambda: peer._sctp._t3_handle)
+        peer._sctp._t3_expired()  # its resend is a task that runs after the end below
+        await peer.close("Close PC")
+        timers = (peer._sctp._t1_handle, peer._sctp._t2_handle, peer._sctp._t3_handle, peer._sctp._reconfig_handle)
+        assert timers == (None,) * 4
+        assert not peer._sctp._sent_queue
+        assert not peer._sctp._outbound_queue
 
 
 class TestHandlers:
@@ -279,7 +307,7 @@ class TestStrangers:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
                 for data in self.GARBAGE:
                     stranger.sendto(data, ("127.0.0.1", port.port))
-            pair = client.pc.sctp.transport.transport._connection._nominated[1]
+            pair = agent(client)._nominated[1]
             for data in self.GARBAGE:
                 await pair.protocol.send_data(data, pair.remote_addr)
             assert await echoes(client, channel)
@@ -289,20 +317,35 @@ class TestStrangers:
             peer._ice.data_received(b"", 1)
             assert await echoes(client, channel)
 
-    async def test_an_address_is_taken_over_by_proof_alone(self):
-        """Someone with a peer of their own may forge the source of a check, not the answer to ours."""
+    async def test_an_address_is_not_taken_over_by_a_forged_source(self):
+        """Someone with a peer of their own may forge the source of a check, but can't answer ours."""
         async with (
             engine() as rtc,
-            connected(rtc, EchoEvents()) as (client, _, [channel]),
-            connected(rtc, Events()) as (_, other, _),
+            connected(rtc, EchoEvents()) as (victim, _, [channel]),
+            connected(rtc, Events()) as (attacker, peer, _),
         ):
-            [port] = rtc._ports._bound
-            address = client.pc.sctp.transport.transport._connection._nominated[1].protocol.local_candidate
-            share = other._ice._protocols[0]
-            port.learn((address.host, address.port), share, proven=False)
+            check = agent(attacker).build_request(agent(attacker)._nominated[1], nominate=False)
+            check.add_message_integrity(agent(attacker).remote_password.encode())
+            pair = agent(victim)._nominated[1]
+            pair.protocol.send_stun(check, pair.remote_addr)
+            forged = pair.local_candidate.port
+            await until(lambda: forged in {candidate.port for candidate in peer._ice.remote_candidates})
+            assert await echoes(victim, channel)
+
+    async def test_whoever_knows_a_password_makes_us_know_few_addresses(self):
+        async with engine() as rtc, connected(rtc, EchoEvents()) as (client, peer, [channel]):
+            ours = agent(client)
+            sources = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(MAX_CANDIDATES + 10)]
+            for source in sources:
+                check = ours.build_request(ours._nominated[1], nominate=False)
+                check.add_message_integrity(ours.remote_password.encode())
+                source.sendto(bytes(check), ours._nominated[1].remote_addr)
+                await asyncio.sleep(0)
+            await until(lambda: len(peer._ice.remote_candidates) == MAX_CANDIDATES)
             assert await echoes(client, channel)
-            port.learn((address.host, address.port), share, proven=True)
-            assert port._by_address[address.host, address.port] is share
+            assert len(peer._ice.remote_candidates) == MAX_CANDIDATES
+            for source in sources:
+                source.close()
 
 
 async def test_an_unreachable_stun_server_delays_but_does_not_prevent():

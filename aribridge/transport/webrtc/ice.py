@@ -101,16 +101,13 @@ class IceAgent(Connection):
     def check_incoming(self, message: stun.Message, addr: Address, protocol: StunProtocol) -> None:
         """Handle an authenticated check; whoever knows the password may still not make us know ever more addresses."""
         known = any((c._network_host, c.port) == addr for c in self._remote_candidates)
-        if not known and not self._has_room():
-            return
-        super().check_incoming(message, addr, protocol)
-        if isinstance(protocol, PeerStun):
-            protocol.port.learn(addr, protocol, proven=False)
+        if known or self._has_room():
+            super().check_incoming(message, addr, protocol)
 
     def check_complete(self, pair: CandidatePair) -> None:
         """Take note of an address that has answered our check."""
         if pair.state == CandidatePair.State.SUCCEEDED and isinstance(pair.protocol, PeerStun):
-            pair.protocol.port.learn(pair.remote_addr, pair.protocol, proven=True)
+            pair.protocol.port.learn(pair.remote_addr, pair.protocol)
         super().check_complete(pair)
 
     async def query_consent(self) -> None:

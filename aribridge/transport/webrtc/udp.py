@@ -106,16 +106,13 @@ class UdpPort(asyncio.DatagramProtocol):
         """Route the answer to a STUN transaction, for as long as the context lasts."""
         return _Expected(self._by_transaction, transaction, share)
 
-    def learn(self, address: Address, share: PeerStun, *, proven: bool) -> None:
-        """Take ``address`` for the peer's.
+    def learn(self, address: Address, share: PeerStun) -> None:
+        """Take ``address`` for the peer's, because it answered a check of ours.
 
-        An authenticated request claims an address that is free. One that is another peer's passes over only once it has
-        answered our own check: a source address can be forged, the answer to a random transaction can't.
+        That it sent one would not do: a source address can be forged, the answer to a random transaction can't.
         """
-        owner = self._by_address.get(address)
-        if owner is None or (proven and owner is not share):
-            self._by_address[address] = share
-            share.addresses.add(address)
+        self._by_address[address] = share
+        share.addresses.add(address)
 
     def send(self, data: bytes, address: Address) -> None:
         """Send a datagram, or drop it as UDP does if the socket is closed or the system takes no more."""
