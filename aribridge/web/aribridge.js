@@ -65,8 +65,11 @@ class Bridge {
   constructor(options) {
     this.#options = { carrier: "auto", iceServers: [], WebSocket: globalThis.WebSocket, ...options };
     this.#base = baseUrl(this.#options.url);
-    const call = (op, params, options) => this.call(op, params, options);
-    this.ari = makeAri(call, (options) => this.subscribe(options));
+    this.ari = makeAri(
+      (op, params, options) => this.call(op, params, options),
+      (subscription) => this.subscribe(subscription),
+      (error) => this.#report(error),
+    );
   }
 
   /** Run an ARI operation by its id, such as "channels.hangup"; resolves with the whole reply. */
@@ -368,7 +371,9 @@ class Bridge {
     }
   }
 
+  /** An error that nobody waits for. */
   #report(error) {
+    if (this.state === "closed") return;
     if (!this.#events.emit("error", error)) console.error(error);
   }
 }

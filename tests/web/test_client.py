@@ -207,7 +207,10 @@ async def test_a_fresh_token_is_asked_for_before_the_old_one_expires(client: Cli
     assert await client.do("return [asked, bridge.state]") == [2, "open"]
 
 
-async def test_a_token_that_cannot_be_renewed_ends_the_connection(client: ClientPage, gateway: Gateway) -> None:
+async def test_a_token_that_cannot_be_renewed_ends_the_connection(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, auth={"leeway": 0.0})
     await client.connect(gateway, gateway.token(minutes=0.03))
     await client.until("bridge.state === 'closed'")
     assert "expired" in await client.do("return bridge.reason")

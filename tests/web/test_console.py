@@ -145,7 +145,10 @@ async def test_a_token_that_allows_little_is_told_so(page: Page, gateway: Gatewa
     await expect(page.locator("#calls-message")).to_contain_text("channels.list")
 
 
-async def test_an_expired_token_leads_back_to_the_sign_in(page: Page, gateway: Gateway) -> None:
+async def test_an_expired_token_leads_back_to_the_sign_in(
+    page: Page, gateways: Gateways, asterisk22: PrivateAsterisk
+) -> None:
+    gateway = await gateways.start(target(asterisk22), server={"console": True}, auth={"leeway": 0.0})
     await page.goto(f"{gateway.url}/#token={gateway.token(minutes=0.04)}")
     await expect(page.locator("#sign-in-error")).to_contain_text("expired")
 

@@ -122,11 +122,12 @@ class meanwhile:  # noqa: N801
     async def __aenter__(self) -> None:
         if self._number:
             params = {"endpoint": f"Local/{self._number}@default", "extension": "600", "context": "default"}
-            auth = aiohttp.BasicAuth(self._asterisk.user, self._asterisk.password)
-            async with aiohttp.ClientSession() as http:
-                url = f"{self._asterisk.ari_url}/channels"
-                async with http.post(url, params={**params, "priority": "1"}, auth=auth) as response:
-                    assert response.status == 200
+            headers = {"Authorization": aiohttp.encode_basic_auth(self._asterisk.user, self._asterisk.password)}
+            async with (
+                aiohttp.ClientSession(headers=headers) as http,
+                http.post(f"{self._asterisk.ari_url}/channels", params={**params, "priority": "1"}) as response,
+            ):
+                assert response.status == 200
 
     async def __aexit__(self, *_: object) -> None:
         pass

@@ -4,9 +4,9 @@ import { Emitter } from "./emitter.js";
  * The `ari` object: `ari.<resource>.<operation>(params, options)` by ARI's own names, and on/once/off by event type.
  *
  * `call(op, params, options)` runs an operation; `subscribe({onEvent})` is called once, when the first listener comes:
- * all listeners share one subscription to everything.
+ * all listeners share one subscription to everything. `refused(error)` is told if there is none to be had.
  */
-export function makeAri(call, subscribe) {
+export function makeAri(call, subscribe, refused) {
   const events = new Emitter();
   let subscribed = null;
   const onEvent = (event, meta) => {
@@ -15,7 +15,10 @@ export function makeAri(call, subscribe) {
   };
   const listen = (add) => (type, listener) => {
     events[add](type, listener);
-    subscribed ??= subscribe({ onEvent }).catch(() => (subscribed = null));
+    subscribed ??= subscribe({ onEvent }).catch((error) => {
+      subscribed = null;
+      refused(error);
+    });
   };
   const own = { on: listen("on"), once: listen("once"), off: (type, listener) => events.off(type, listener) };
   return names((resource) => own[resource] ?? operations(call, resource));

@@ -14,6 +14,7 @@ export class Subscription {
 
   _sub = 0;
   _holes = 0;
+  _wasLive = false;
   #close;
 
   constructor({ filter = {}, target, onEvent, onGap }, close) {
@@ -37,7 +38,7 @@ export class Subscriptions {
   #bySub = new Map();
   #subs = 0;
 
-  /** Hooks: gap(gap), refused(error), distrust(reason). */
+  /** Hooks: gap(gap); refused(error), of one that was live before; distrust(reason). */
   constructor(requests, hooks) {
     this.#requests = requests;
     this.#hooks = hooks;
@@ -115,6 +116,7 @@ export class Subscriptions {
 
   #placed(subscription, { epoch, seq, mode }) {
     subscription.state = mode;
+    subscription._wasLive = true;
     if (mode !== "replay") subscription.position = { epoch, seq };
     subscription._resolve(subscription);
   }
@@ -122,7 +124,7 @@ export class Subscriptions {
   #refused(subscription, error) {
     if (error.code === "connection_lost") return;
     this.#forget(subscription, error);
-    this.#hooks.refused(error);
+    if (subscription._wasLive) this.#hooks.refused(error);
   }
 
   /** An event is missing: have the gateway send it again, or say that it cannot. */
