@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from real.machine import free_port
+from real.wait import until
 
 from aribridge.auth import Authenticator, mint
 from aribridge.auth.janus import sign
@@ -214,6 +215,7 @@ class Rig:
 @asynccontextmanager
 async def serving(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     """Run a door with these settings, and see to it that nothing of it is left."""
+    before = asyncio.all_tasks()
     rtc = RtcEngine(WebRtcSettings(), frame=65536, default_address=("127.0.0.1", free_port()))
     await rtc.start()
     probe, hub = ProbePlugin(), NamingHub()
@@ -234,6 +236,7 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     assert rtc.peers == 0
     await runner.cleanup()
     await rtc.stop()
+    await until(lambda: not asyncio.all_tasks() - before - {asyncio.current_task()}, what="no task is left")
 
 
 class Caller:
