@@ -88,7 +88,8 @@ class Feed:
         changed = self._on_event(self._stream.target, event)
         if changed is None:
             return None
-        return StreamEvent(_encode(changed).decode(), labels_of(changed))
+        untouched = changed == event
+        return StreamEvent(text if untouched else _encode(changed).decode(), labels_of(changed))
 
     def _back(self) -> None:
         metrics.gaps_total.labels(self._stream.target, "upstream_lost").inc()

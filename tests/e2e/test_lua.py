@@ -1,0 +1,74 @@
+"""A Lua script in the path, from the client to a real Asterisk and back: the shipped examples, all at once."""
+
+import pytest
+from real.gateway import target
+from real.machine import ROOT
+from real.wsclient import greeted
+
+EXAMPLES = ["deny_hangup", "rewrite_callerid", "enrich_event", "answer_message"]
+
+
+@pytest.fixture
+async def scripted(asterisk, gateways):
+    files = [str(ROOT / "lua" / "examples" / f"{name}.lua") for name in EXAMPLES]
+    return await gateways.start(target(asterisk), scripts={"files": files})
+
+
+async def test_a_script_denies_rewrites_enriches_and_answers(scripted):
+    async with (
+        greeted(scripted.url, scripted.token(subs=None), subs=[{"sub": 1}]) as agent,
+        greeted(scripted.url, scripted.token(sub="bob", roles=["supervisor"])) as supervisor,
+    ):
+        params = {"endpoint": "Local/600@default", "callerId": "Mallory <666>"}
+        originated = await agent.ask(type="request", op="channels.originate", params=params)
+        channel = originated["body"]["id"]
+
+        start = await agent.event("StasisStart", id=channel)
+        assert start["data"]["caller_name"] == "unknown"
+        connected = start["data"]["channel"]["connected"] | start["data"]["channel"]["caller"]
+        assert "666" not in connected.values()
+        shown = await agent.request("GET", f"/channels/{channel}/variable", query={"variable": "CALLERID(num)"})
+        assert shown["body"]["value"] == "+43155512"
+
+        denied = await agent.request("DELETE", f"/channels/{channel}")
+        assert (denied["status"], denied["error"]["code"], denied["error"]["source"]) == (403, "denied", "script")
+        assert denied["error"]["detail"] == "only supervisors hang up calls"
+        assert (await agent.request("GET", f"/channels/{channel}"))["status"] == 200
+
+        answered = await agent.ask(type="message", data={"ask": "calls"})
+        assert answered["body"]["calls"] >= 2
+
+        allowed = await supervisor.request("DELETE", f"/channels/{channel}")
+        assert allowed["status"] == 204
+        await agent.event("ChannelDestroyed", id=channel)
+
+
+async def test_a_script_that_fails_harms_only_the_message(gateways, asterisk22, tmp_path):
+    script = tmp_path / "broken.lua"
+    script.write_text("function on_message(conn, data)\n  return data.missing.field\nend\n")
+    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]})
+    async with greeted(gateway.url, gateway.token()) as client:
+        reply = await client.ask(type="message", data={})
+        error = reply["error"]
+        assert (reply["status"], error["code"], error["source"]) == (500, "script_error", "script")
+        assert (await client.request("GET", "/asterisk/info"))["status"] == 200
+    assert any("broken.lua:2" in line for line in gateway.log)
+
+
+async def test_what_a_script_rewrote_passes_the_policy_again(gateways, asterisk22, tmp_path):
+    script = tmp_path / "escalate.lua"
+    script.write_text(
+        'local bridge = require "bridge"\n'
+        "function on_command(conn, cmd)\n"
+        '  if cmd.op == "channels.list" then return { op = "bridges.list", params = {}, target = cmd.target } end\n'
+        '  if cmd.op == "endpoints.list" then\n'
+        '    return bridge.as_system({ op = "bridges.list", params = {}, target = cmd.target })\n'
+        "  end\n"
+        "  return cmd\n"
+        "end\n"
+    )
+    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]})
+    async with greeted(gateway.url, gateway.token(ops=["channels.list", "endpoints.list"])) as client:
+        refused = await client.ask(type="request", op="channels.list")
+        assert (refused["status"], refused["error"]["code"]) == (403, "forbidden")
+        assert (await client.ask(type="request", op="endpoints.list"))["status"] == 200
