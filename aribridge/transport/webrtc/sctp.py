@@ -73,9 +73,13 @@ class Association(RTCSctpTransport):
         await self.start(RTCSctpCapabilities(maxMessageSize=max_message_size), remote_port)
 
     async def stop(self) -> None:
-        """Abort the association, so that the other side knows at once, and forget what was not sent."""
+        """Abort the association, so that the other side knows at once, and forget what was not sent.
+
+        A resend that is scheduled already finds nothing to send, and starts no timer.
+        """
         self._over = True
         await super().stop()
+        self._forward_tsn_chunk = None
         self._data_channel_queue.clear()
         self._outbound_queue.clear()
         self._sent_queue.clear()
@@ -144,11 +148,3 @@ class Association(RTCSctpTransport):
     def _t3_expired(self) -> None:
         super()._t3_expired()
         self._rto = min(2 * self._rto, SCTP_RTO_MAX)  # RFC 9260 section 6.3.3, rule E2, which aiortc leaves out
-
-    def _t3_start(self) -> None:
-        if not self._over:
-            super()._t3_start()
-
-    def _t3_restart(self) -> None:
-        if not self._over:
-            super()._t3_restart()
