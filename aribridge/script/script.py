@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from aribridge.core.settings import ScriptSettings
 from aribridge.script.calls import Calls
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
+from aribridge.script.failures import FailureLog
 from aribridge.script.files import find_module, read_source
 from aribridge.script.host import Client
 from aribridge.script.outbox import Outbox
@@ -18,8 +17,6 @@ from aribridge.script.runs import Runs
 from aribridge.script.runtime import Runtime, Step
 from aribridge.script.timers import Timers
 from aribridge.script.values import ValueNotJsonError
-
-log = structlog.get_logger("aribridge.script")
 
 
 class Script:
@@ -33,6 +30,7 @@ class Script:
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
         self._path = path
+        self._failures = FailureLog(str(path))
         self._clients = Clients()
         self._timers = Timers(self._run_timer)
         self._runtime = Runtime(
@@ -69,15 +67,7 @@ class Script:
 
     def report(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
-        log.error(
-            "script.error",
-            script=str(self._path),
-            hook=hook,
-            where=self._located(failure).where,
-            error=failure.text,
-            ran_out=failure.ran_out,
-            trace=failure.trace,
-        )
+        self._failures.write(hook, self._located(failure))
 
     async def close(self) -> None:
         """End timers and running hooks."""

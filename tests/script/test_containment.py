@@ -41,6 +41,12 @@ ATTACKS = {
     "__pairs of the returned": ("return setmetatable({}, {__pairs = function() while true do end end})", None),
     "recursion": ("local function f() return 1 + f() end return f()", "nested too deep"),
     "string.rep": ("return ('x'):rep(1e9)", MEMORY),
+    "memory in pcall": ("while not pcall(string.rep, 'x', 1e9) do return 'survived' end", MEMORY),
+    "memory in xpcall": ("xpcall(string.rep, function() return 1 end, 'x', 1e9) return 'survived'", MEMORY),
+    "memory in a coroutine": (
+        "coroutine.resume(coroutine.create(function() return ('x'):rep(1e9) end)) return 'survived'",
+        MEMORY,
+    ),
     "string.rep of nothing": ("return (''):rep(1e15)", None),
     "strings joined": ("local s = ('x'):rep(6e6) while true do local t = s .. 'y' end", EITHER),
     "strings doubled": ("local s = 'x' while true do s = s .. s end", EITHER),
