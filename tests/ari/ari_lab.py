@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -78,7 +79,8 @@ class FaultyProxy:
     `cut_next`: the next request's connection is closed instead of forwarding it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._target = urlsplit(url)
         self.url = ""
         self.connections = 0
@@ -89,9 +91,9 @@ class FaultyProxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "FaultyProxy":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}{self._target.path}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}{self._target.path}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -3,6 +3,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aribridge.ari import Catalogue, Link
 from aribridge.ari.request import Request, render
@@ -94,3 +96,33 @@ def test_a_body_without_a_json_form_is_refused(rendered: Any) -> None:
     with pytest.raises(Problem, match="cannot be written as JSON") as caught:
         rendered("channels.originate", endpoint="Local/1@x", variables={"A": "\ud800"})
     assert caught.value.code == "bad_parameter"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(data=st.data())
+def test_any_parameters_are_refused_or_make_a_request_that_asterisk_can_read(
+    data: st.DataObject, link22: Link, catalogue22: Catalogue
+) -> None:
+    operation = data.draw(st.sampled_from(list(catalogue22)), label="operation")
+    names = st.sampled_from([*operation.parameters, "other"])
+    likely = st.text(min_size=1, max_size=9) | json_values
+    params = data.draw(st.dictionaries(names, likely), label="parameters")
+    for parameter in operation.parameters.values():
+        if parameter.required:
+            params.setdefault(parameter.name, data.draw(likely, label=parameter.name))
+    try:
+        command = link22.check(Command("pbx", operation.id, params))
+        request = render(catalogue22, operation, command.params)
+    except Problem:
+        return
+    assert link22.check(command) == command
+    assert request.target.isascii()
+    assert request.target.isprintable()
+    assert " " not in request.target
+    assert request.body is None or json.loads(request.body) is not None

@@ -1,0 +1,65 @@
+"""An https target: TLS ends in front of a real Asterisk, with a certificate of its own CA."""
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from ari_lab import FaultyProxy, running_link, settings_of
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from real.wait import until
+
+from aribridge.asterisk.instance import PrivateAsterisk
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pbx")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "pbx.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def server_side(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def test_a_trusted_certificate_lets_the_link_up(asterisk22: PrivateAsterisk, certificate: Path) -> None:
+    async with (
+        FaultyProxy(asterisk22.ari_url, tls=server_side(certificate)) as proxy,
+        running_link(settings_of(asterisk22, url=proxy.url, ca_file=str(certificate))) as (link, _),
+    ):
+        assert proxy.url.startswith("https://")
+        assert (await link.call(link.resolve("GET", "/asterisk/ping", None, None))).status == 200
+
+
+async def test_another_certificate_is_refused_with_the_setting_to_change(
+    asterisk22: PrivateAsterisk, certificate: Path
+) -> None:
+    async with (
+        FaultyProxy(asterisk22.ari_url, tls=server_side(certificate)) as proxy,
+        running_link(settings_of(asterisk22, url=proxy.url), wait=False) as (link, _),
+    ):
+        await until(lambda: "not trusted: set ca_file" in link.reason, what="the reason")
+        assert proxy.requests == 0
