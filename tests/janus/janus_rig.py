@@ -181,6 +181,7 @@ class Rig:
     hub: NamingHub
     port: int
     http: aiohttp.ClientSession
+    server: web.Server
 
     @property
     def url(self) -> str:
@@ -229,7 +230,8 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
     await door.start()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        yield Rig(door, rtc, probe, hub, runner.addresses[0][1], http)
+        assert runner.server is not None
+        yield Rig(door, rtc, probe, hub, runner.addresses[0][1], http, runner.server)
         async with asyncio.timeout(WITHIN):
             await door.stop()
     assert door.sessions == 0

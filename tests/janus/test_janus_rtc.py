@@ -264,8 +264,8 @@ async def connected(rig: Rig, caller: Caller, plugin: str) -> AsyncIterator[tupl
 
 
 async def test_talk_on_the_data_channel_keeps_the_session(tmp_path, caller: Caller) -> None:
-    async with serving(tmp_path, session_seconds=0.6) as rig, connected(rig, caller, ECHO) as (client, handle, channel):
-        for _ in range(10):
+    async with serving(tmp_path, session_seconds=1) as rig, connected(rig, caller, ECHO) as (client, handle, channel):
+        for _ in range(20):
             channel.send("still here")
             await caller.hear()
             await asyncio.sleep(0.1)
