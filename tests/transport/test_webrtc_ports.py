@@ -1,9 +1,11 @@
 """Addresses and UDP ports: what the settings mean, what is bound, what is announced."""
 
+import asyncio
 import socket
 
 import psutil
 import pytest
+import uvloop
 from real.wait import until
 from webrtc_parts import Client, EchoEvents, Events, candidates, connected, engine
 
@@ -125,6 +127,23 @@ async def test_a_port_in_use_is_named_with_the_setting_to_change():
         with pytest.raises(OSError, match="in use"):
             await rtc.start()
         await rtc.stop()
+
+
+async def test_everything_on_uvloop_too():
+    """The gateway runs on uvloop, the tests on asyncio's own loop: what differs is binding, sending and closing."""
+
+    async def run() -> None:
+        async with engine() as rtc, connected(rtc, EchoEvents()) as (client, peer, [channel]):
+            channel.send("x" * 65536)
+            assert len(await client.next("one")) == 65536
+            port = rtc.addresses[0].rpartition(":")[2]
+            second = RtcEngine(WebRtcSettings(udp=port), frame=65536, default_address=("127.0.0.1", 1))
+            with pytest.raises(OSError, match="in use"):
+                await second.start()
+            await peer.close("Close PC")
+        assert len(asyncio.all_tasks()) == 1
+
+    await asyncio.to_thread(uvloop.run, run())
 
 
 async def test_an_address_of_another_machine_is_named_with_its_setting():

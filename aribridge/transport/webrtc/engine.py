@@ -124,8 +124,10 @@ class RtcEngine:
         )
 
     async def _forget(self, peer: Peer) -> None:
-        self._peers.pop(peer.id, None)
-        await self._ports.give(self._sockets.pop(peer.id, ()))
+        try:
+            await self._ports.give(self._sockets.pop(peer.id, ()))
+        finally:
+            self._peers.pop(peer.id, None)
 
 
 def _server_arguments(ice_servers: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -80,8 +80,16 @@ class UdpPort(asyncio.DatagramProtocol):
 
     @classmethod
     async def bind(cls, host: str, port: int) -> UdpPort:
-        """Bind an address (port 0: any free one). Raises OSError."""
-        _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(cls, local_addr=(host, port))
+        """Bind an IP address (port 0: any free one). Raises OSError."""
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            sock.bind((host, port))  # here, since uvloop's error would not say why it failed
+        except OSError:
+            sock.close()
+            raise
+        _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(cls, sock=sock)
         return protocol
 
     @property
@@ -133,8 +141,6 @@ class UdpPort(asyncio.DatagramProtocol):
         """The socket is bound."""
         self._transport = transport
         self.host, self.port = transport.get_extra_info("sockname")[:2]
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
