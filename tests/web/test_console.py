@@ -87,6 +87,7 @@ async def test_events_are_filtered_and_paused_by_keyboard(console: Page) -> None
     await expect(console.locator("#events pre")).to_contain_text('"type": "StasisStart"')
     await console.keyboard.press("p")
     await console.fill("#filter", "")
+    await expect(console.locator("#events")).to_contain_text("ChannelCreated")
     before = await console.locator("#events li").count()
     await console.locator("#channels button").first.click()
     await console.click("#hangup")
@@ -153,7 +154,10 @@ async def test_an_expired_token_leads_back_to_the_sign_in(
     await expect(page.locator("#sign-in-error")).to_contain_text("expired")
 
 
-async def test_an_asterisk_that_is_down_is_shown(page: Page, gateways: Gateways, asterisk22: PrivateAsterisk) -> None:
+async def test_an_asterisk_that_is_down_is_shown(
+    page: Page, gateways: Gateways, asterisk22: PrivateAsterisk, page_errors: PageErrors
+) -> None:
+    page_errors.expect("503")
     down = target(asterisk22, name="away", url="http://127.0.0.1:9/ari")
     gateway = await gateways.start(down, ready=False, server={"console": True})
     await page.goto(f"{gateway.url}/#token={gateway.token()}")
