@@ -10,7 +10,7 @@
 local host = ...
 
 local next, type, select, rawlen, rawget, setmetatable, error = next, type, select, rawlen, rawget, setmetatable, error
-local getmetatable, math_type, utf8_len, tostring = debug.getmetatable, math.type, utf8.len, tostring
+local getmetatable, utf8_len, tostring = debug.getmetatable, utf8.len, tostring
 
 local MAX_DEPTH = 100
 local MAX_TOKENS = 200000
@@ -63,10 +63,8 @@ local function count(list)
   return n
 end
 
--- The index after tokens[i] if `value` is still what those tokens said, else nil.
+-- The index after tokens[i], where a table or null begins, if `value` is still what the tokens said; else nil.
 local function same(value, tokens, i)
-  local token = tokens[i]
-  if token ~= nil then return value == token and math_type(value) == math_type(token) and i + 1 or nil end
   local kind, n = tokens[i + 1], tokens[i + 2]
   i = i + 3
   if kind == "n" then return value == null and i or nil end
@@ -77,12 +75,20 @@ local function same(value, tokens, i)
       key = tokens[i]
       i = i + 1
     end
-    i = same(rawget(value, key), tokens, i)
-    if not i then return nil end
+    local token = tokens[i]
+    if token == nil then
+      i = same(value[key], tokens, i)
+      if not i then return nil end
+    elseif value[key] == token then
+      i = i + 1
+    else
+      return nil
+    end
   end
   return i
 end
 
+-- Whether a table is still what the tokens from tokens[i] on said.
 function host.same(value, tokens, i)
   return same(value, tokens, i) ~= nil
 end
