@@ -32,7 +32,8 @@ def run(*, dev: bool, config: Path | None, assignments: tuple[str, ...]) -> None
 
     settings = load_settings(config, assignments, complete=not dev)
     configure(settings.log)
-    # Ends what is started before the gateway itself listens for signals, the way Ctrl-C does.
+    # Until the gateway itself listens for signals, both end what was started; a shell may have had SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         work = _development(settings) if dev else _serve(settings)
