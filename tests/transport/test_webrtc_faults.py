@@ -352,16 +352,20 @@ class TestStrangers:
                 source.close()
 
 
-async def test_an_unreachable_stun_server_delays_but_does_not_prevent():
+async def test_unreachable_servers_delay_but_do_not_prevent(capsys):
     """Pitfall 8: and none is asked unless one is configured."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        url = f"stun:127.0.0.1:{silent.getsockname()[1]}"
-        async with engine(ice_servers=[{"urls": [url]}]) as rtc:
+        urls = [f"{scheme}:127.0.0.1:{silent.getsockname()[1]}" for scheme in ("stun", "turn")]
+        async with engine(ice_servers=[{"urls": urls, "username": "user", "credential": "s3cret"}]) as rtc:
             began = time.monotonic()
             async with connected(rtc, EchoEvents()) as (client, _, [channel]):
                 assert time.monotonic() - began < 4
                 assert await echoes(client, channel)
+    log = capsys.readouterr().out
+    assert "ice.stun_failed" in log
+    assert "ice.turn_failed" in log
+    assert "s3cret" not in log
     async with engine() as rtc:
         began = time.monotonic()
         await (await rtc.offer(Events(), label=None)).close("Close PC")

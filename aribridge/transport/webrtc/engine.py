@@ -88,7 +88,11 @@ class RtcEngine:
         """
         peer = await self._make(events, None, controlling=True)
         if label is not None:
-            peer.open_channel(label)
+            try:
+                peer.open_channel(label)
+            except BaseException:
+                await peer.close("Close PC")
+                raise
         return peer
 
     async def _make(self, events: PeerEvents, offer: sdp.Remote | None, *, controlling: bool) -> Peer:

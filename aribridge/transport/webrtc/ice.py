@@ -73,9 +73,7 @@ class IceAgent(Connection):
         shares = [port.attach(self, host_candidate(port.host, port.port)) for port in self._ports]
         self._protocols += shares
         self._local_candidates += self._announced(shares)
-        reflexive, relayed = await asyncio.gather(
-            self._reflexive(shares), super().get_component_candidates(1, addresses=[], timeout=int(GATHER_SECONDS))
-        )
+        reflexive, relayed = await asyncio.gather(self._reflexive(shares), self._relayed())
         self._local_candidates += reflexive + relayed
         self._local_candidates_end = True
 
@@ -149,6 +147,13 @@ class IceAgent(Connection):
             return []
         asked = [server_reflexive_candidate(share, self.stun_server) for share in shares if ":" not in share.port.host]
         return [candidate for candidate in await asyncio.gather(*map(_in_time, asked)) if candidate is not None]
+
+    async def _relayed(self) -> list[Candidate]:
+        """Ask the TURN server, if there is one, for an address of its own."""
+        found = await self.get_component_candidates(1, addresses=[], timeout=int(GATHER_SECONDS))
+        if self.turn_server is not None and not found:
+            log.warning("ice.turn_failed", hint="check address, username and credential in webrtc.ice_servers")
+        return found
 
 
 def host_candidate(host: str, port: int) -> Candidate:
