@@ -24,7 +24,7 @@ class Calls:
         try:
             if operation == "call":
                 return True, await self._call(*arguments)
-            return True, await self._asterisks.request(*arguments)
+            return True, await self._request(*arguments)
         except Problem as problem:
             return False, problem.to_error()
         except Exception:
@@ -32,10 +32,22 @@ class Calls:
             log.exception("script.call_failed", operation=operation)
             return False, Problem("internal", "the gateway failed to carry out the call", outcome="unknown").to_error()
 
-    async def _call(self, target: str | None, op: str, params: dict[str, Any]) -> Any:
+    async def _call(self, target: str | None, op: str, params: Any) -> Any:
+        _check_table(f"ari.{op}", "parameters", params)
         known = self._asterisks.operations(target)
         if known and op not in known:
             nearest = difflib.get_close_matches(op, known, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             raise Problem("unsupported", f"this Asterisk has no operation {op}{hint}")
         return await self._asterisks.call(target, op, params)
+
+    async def _request(self, target: str | None, method: str, path: str, query: Any, body: Any) -> Any:
+        _check_table("ari.request", "query", {} if query is None else query)
+        return await self._asterisks.request(target, method, path, query, body)
+
+
+def _check_table(function: str, what: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise Problem(
+            "bad_parameter", f"{function} takes a table with names for its {what}, such as {{channelId = ...}}"
+        )

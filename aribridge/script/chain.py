@@ -27,8 +27,9 @@ class ScriptHost:
         self._by_hook: dict[str, list[Script]] = {}
 
     def load(self) -> None:
-        """Load every script; once, before anything else, in the event loop: scripts may start timers right away.
+        """Load every script; once, before anything else.
 
+        In the event loop, since scripts may start timers right away; outside of one only to see whether they load.
         Raises ScriptLoadError for a missing file, a syntax error, an error at top level.
         """
         for script in self._scripts:

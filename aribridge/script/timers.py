@@ -16,8 +16,11 @@ class Timers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, number: int, seconds: float) -> None:
-        """Start a timer; needs a running event loop."""
-        loop = asyncio.get_running_loop()
+        """Start a timer. Without a running event loop (``aribridge check``) nothing is started: nothing will run."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
         self._waiting[number] = loop.call_later(seconds, self._fire, number)
 
     def cancel(self, number: int) -> None:

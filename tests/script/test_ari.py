@@ -89,6 +89,9 @@ async def test_an_error_that_nobody_catches_ends_the_hook(
     [
         ("ari.channels.originat{}", "unsupported", "did you mean channels.originate?"),
         ("ari.nothing.at_all()", "unsupported", "no operation nothing.at_all"),
+        ("ari.channels.get('1.2')", "bad_parameter", "ari.channels.get takes a table with names"),
+        ("ari.channels.get{'1.2'}", "bad_parameter", "ari.channels.get takes a table with names"),
+        ("ari.request('GET', '/channels', {query = 'x'})", "bad_parameter", "ari.request takes a table with names"),
         ("ari.at('nowhere').channels.list()", "unknown_target", "nowhere"),
     ],
 )

@@ -75,7 +75,7 @@ whole = st.builds(
 texts = st.text("aabb1-(<)> %\n\xff\0", max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     name=st.sampled_from(["find", "match", "gmatch", "gsub"]),
     text=texts,

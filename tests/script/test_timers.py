@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from script_parts import RecordingAsterisks
+
+from aribridge.core.settings import ScriptSettings
+from aribridge.script import ScriptHost
 from aribridge.script.runtime import Runtime
 from aribridge.script.timers import Timers
 
@@ -37,3 +42,11 @@ def test_the_script_tells_of_each_timer_it_starts_and_cancels() -> None:
         timer:cancel()"""
     runtime.start("load", source, "timers.lua")
     assert outbox == [["after", 1, 50], ["cancel", 1]]
+
+
+def test_a_script_that_starts_timers_can_be_checked_without_an_event_loop(tmp_path: Path) -> None:
+    path = tmp_path / "timers.lua"
+    path.write_text("require('bridge').after(0, function() end)")
+    host = ScriptHost(ScriptSettings(files=[str(path)]), RecordingAsterisks())
+    host.load()
+    assert not host.has("on_event")
