@@ -215,6 +215,7 @@ class Bridge {
     this.#renewIn(welcome.expires_in);
     this.#subscriptions.resume();
     this.#set("open");
+    this.#heard();
   }
 
   /** The carrier is gone: settle what depended on it, and make another. */

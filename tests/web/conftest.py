@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.async_api import Page
-    from real.gateway import Gateway
+    from real.gateway import Gateway, Gateways
     from real.pages import Pages
 
 
@@ -50,8 +50,8 @@ async def client_url(project: Path, pages: Pages) -> str:
 
 
 @pytest.fixture
-async def client(page: Page, client_url: str) -> ClientPage:
-    """aribridge.js, bundled, in a page of another origin."""
+async def client(gateways: Gateways, page: Page, client_url: str) -> ClientPage:
+    """aribridge.js, bundled, in a page of another origin. It ends before the test's own gateways do."""
     client = ClientPage(page)
     await page.goto(client_url)
     await client.until("'connect' in window")

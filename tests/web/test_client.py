@@ -231,6 +231,33 @@ async def test_a_wrong_token_is_refused(
     assert await client.do(refused, given) == [401, "unauthorized"]
 
 
+async def test_silence_up_to_the_next_ping_is_no_loss(client: ClientPage, gateway: Gateway) -> None:
+    await client.page.clock.install()
+    await client.connect(gateway)
+    await client.page.clock.fast_forward(30_000)
+    await client.do("await ari.asterisk.ping()")
+    assert await client.do("return seen.states") == []
+    await client.page.clock.fast_forward(36_000)
+    assert "waiting" in await client.do("return seen.states")
+
+
+async def test_pings_are_answered(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    limits = {"ping_seconds": 0.2, "pong_seconds": 0.3}
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, limits=limits)
+    await client.do("RTCDataChannel.prototype.plain = RTCDataChannel.prototype.send; window.pongs = 0;")
+    await client.do(
+        """RTCDataChannel.prototype.send = function (text) {
+             window.pongs += text.includes('"pong"');
+             return this.plain(text);
+           };"""
+    )
+    await client.connect(gateway)
+    await client.until("window.pongs > 4")
+    assert await client.do("return [bridge.state, seen.states]") == ["open", []]
+
+
 async def test_a_connection_that_survives_a_change_of_network_is_kept(client: ClientPage, gateway: Gateway) -> None:
     await client.connect(gateway)
     await client.do("window.dispatchEvent(new Event('online')); await ari.asterisk.ping();")

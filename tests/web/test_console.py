@@ -147,7 +147,7 @@ async def test_a_token_that_allows_little_is_told_so(page: Page, gateway: Gatewa
 
 
 async def test_an_expired_token_leads_back_to_the_sign_in(
-    page: Page, gateways: Gateways, asterisk22: PrivateAsterisk
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk
 ) -> None:
     gateway = await gateways.start(target(asterisk22), server={"console": True}, auth={"leeway": 0.0})
     await page.goto(f"{gateway.url}/#token={gateway.token(minutes=0.04)}")
@@ -155,7 +155,7 @@ async def test_an_expired_token_leads_back_to_the_sign_in(
 
 
 async def test_an_asterisk_that_is_down_is_shown(
-    page: Page, gateways: Gateways, asterisk22: PrivateAsterisk, page_errors: PageErrors
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk, page_errors: PageErrors
 ) -> None:
     page_errors.expect("503")
     down = target(asterisk22, name="away", url="http://127.0.0.1:9/ari")
