@@ -151,7 +151,14 @@ async def test_an_expired_token_leads_back_to_the_sign_in(
 ) -> None:
     gateway = await gateways.start(target(asterisk22), server={"console": True}, auth={"leeway": 0.0})
     await page.goto(f"{gateway.url}/#token={gateway.token(minutes=0.04)}")
-    await expect(page.locator("#sign-in-error")).to_contain_text("expired")
+    await expect(page.locator("#sign-in-error")).to_contain_text("expired", timeout=10_000)
+    await page.fill("#token", gateway.token())
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#subscriptions")).to_contain_text("live")
+    await call(page, "Local/600@default")
+    await page.locator("#channels button").first.click()
+    await page.click("#hangup")
+    await expect(page.locator("#channels")).to_contain_text("No calls")
 
 
 async def test_an_asterisk_that_is_down_is_shown(

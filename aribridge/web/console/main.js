@@ -11,11 +11,15 @@ import { startSubscriptions } from "./subscriptions.js";
 import { startTheme } from "./theme.js";
 import { dropToken, keepToken, takeToken } from "./token.js";
 
+let isOpened = false;
+
 startTheme();
 startKeys();
 $("sign-in-form").addEventListener("submit", (submit) => {
   submit.preventDefault();
-  signIn($("token").value.trim());
+  const token = $("token").value.trim();
+  if (isOpened) restart(token);
+  else signIn(token);
 });
 $("sign-out").addEventListener("click", () => {
   dropToken();
@@ -41,6 +45,12 @@ async function signIn(token) {
   }
 }
 
+/** The panels are put on a connection once; another one finds them fresh. */
+function restart(token) {
+  keepToken(token);
+  location.reload();
+}
+
 function askForToken(reason) {
   $("console").hidden = true;
   $("sign-in").hidden = false;
@@ -49,6 +59,7 @@ function askForToken(reason) {
 }
 
 function open(bridge, token) {
+  isOpened = true;
   $("sign-in").hidden = true;
   $("console").hidden = false;
   $("sign-out").hidden = false;
