@@ -68,7 +68,8 @@ class Link:
         try:
             await self._keep_up(http)
         finally:
-            self._go_down("The gateway is stopping.")
+            self.reason = "The gateway is stopping."  # no fault, hence no warning
+            self._go_down(self.reason)
             self._http = None
             await http.close()
 

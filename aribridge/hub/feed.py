@@ -50,8 +50,7 @@ class Feed:
         self._put(self._back)
 
     def lost(self, reason: str) -> None:
-        """The link is gone; nothing comes until ``up``."""
-        log.warning("events.lost", target=self._stream.target, reason=reason)
+        """The link is gone, as its log says; nothing comes until ``up``."""
         self._put(self._away)
 
     async def run(self) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from aribridge import __version__
 from aribridge.ari import Link
 from aribridge.auth import Authenticator, KeyFault
+from aribridge.config import host_and_port, port_range
 from aribridge.core.settings import AsteriskSettings, Settings
 from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
 from aribridge.janus import JanusDoor, ServerInfo
@@ -48,7 +49,7 @@ class Gateway:
         self.targets = Targets()
         self.scripts = ScriptHost(settings.scripts, ScriptAsterisks(self.targets))
         self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
-        host, port = split_address(settings.server.listen)
+        host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
@@ -75,12 +76,14 @@ class Gateway:
 
     async def _start(self) -> None:
         self._load_scripts()
-        for asterisk in self._settings.asterisk:
-            self._add_target(asterisk)
+        feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
         await self._listen(self._settings.server.listen, self._app, "server.listen")
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
         await self._start_rtc()
         await self._janus.start()
+        for target, feed in zip(self.targets, feeds, strict=True):
+            self._supervisor.keep(f"feed {target.name}", feed.run)
+            self._supervisor.keep(f"link {target.name}", target.link.run)
         log.info("gateway.started", version=__version__, listen=self._settings.server.listen)
 
     def _load_scripts(self) -> None:
@@ -89,23 +92,24 @@ class Gateway:
         except ScriptLoadError as error:
             raise StartError(f"{error}\nMend the script, or take it out of scripts.files.") from error
 
-    def _add_target(self, asterisk: AsteriskSettings) -> None:
+    def _add_target(self, asterisk: AsteriskSettings) -> Feed:
         stream = Stream(asterisk.name)
         feed = Feed(stream, self.scripts.on_event if self.scripts.has("on_event") else None)
-        link = Link(asterisk, feed)
-        self.targets.add(Target(asterisk.name, link, stream))
-        self._supervisor.keep(f"feed {asterisk.name}", feed.run)
-        self._supervisor.keep(f"link {asterisk.name}", link.run)
+        self.targets.add(Target(asterisk.name, Link(asterisk, feed), stream))
+        return feed
 
     async def _start_rtc(self) -> None:
         try:
             await self.rtc.start()
         except OSError as error:
-            port = int(self._settings.webrtc.udp or split_address(self._settings.server.listen)[1])
-            raise _cannot_bind(error, f"UDP port {port}", port, "webrtc.udp", "udp") from error
+            udp = self._settings.webrtc.udp
+            port = port_range(udp)[0] if udp else host_and_port(self._settings.server.listen)[1]
+            raise _cannot_bind(error, f"UDP port {udp or port}", port, "webrtc.udp", "udp") from error
+        except (ValueError, RuntimeError) as error:
+            raise StartError(str(error)) from error
 
     async def _listen(self, address: str, app: web.Application, key: str) -> None:
-        host, port = split_address(address)
+        host, port = host_and_port(address)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True)
         self._runners.append(runner)
         await runner.setup()
@@ -136,12 +140,6 @@ class Gateway:
         ]
         routes = [route for door in doors for route in door.routes()]
         return application(routes, Origins(settings.server.origins, dev=dev), self._janus.websocket)
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Take host:port apart; an IPv6 address stands in brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def _authenticator(settings: Settings) -> Authenticator:
