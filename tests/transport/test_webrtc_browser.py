@@ -23,7 +23,7 @@ from aribridge.transport.webrtc.ice import IceAgent
 from aribridge.transport.webrtc.sctp import Association
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from playwright.async_api import Browser, Page, Playwright
 
@@ -71,6 +71,19 @@ window.receive = async count => {
 };
 </script>"""
 
+OUTCOME = """<script type="module">
+window.outcome = (async () => {
+  await connect({ labels: ["one", "two"], media: ["audio", "video"] });
+  for (const data of ["", "äöü", new Uint8Array(0), new Uint8Array(65536), "x".repeat(65536)]) channels[1].send(data);
+  const answers = await receive(5);
+  await again();
+  channels[0].send("still here");
+  const last = await receive(1);
+  pc.close();
+  return [...answers.map(([, data]) => data.length ?? data), ...last[0]];
+})();
+</script>"""
+
 
 class Site:
     """The page and its signalling."""
@@ -81,12 +94,15 @@ class Site:
         self.peers: dict[str, Peer] = {}
         self.offers: list[str] = []
         app = web.Application()
-        app.add_routes([web.get("/", self._page), web.post("/offer", self._offer)])
+        app.add_routes([web.get("/", self._page), web.get("/outcome", self._outcome), web.post("/offer", self._offer)])
         app.add_routes([web.post("/again/{peer}", self._again), web.post("/trickle/{peer}", self._trickle)])
         self.server = aiohttp.test_utils.TestServer(app)
 
     async def _page(self, _: web.Request) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html")
+
+    async def _outcome(self, _: web.Request) -> web.Response:
+        return web.Response(text=PAGE + OUTCOME, content_type="text/html")
 
     async def _offer(self, request: web.Request) -> web.Response:
         self.offers.append((await request.json())["sdp"])
@@ -246,3 +262,10 @@ async def test_killed_browsers_are_noticed_and_leave_nothing(playwright: Playwri
         kinds = Peer | Association | DataDtls | IceAgent
         assert [thing for thing in gc.get_objects() if isinstance(thing, kinds)] == []
         assert len(psutil.Process().net_connections("udp")) <= sockets
+
+
+async def test_firefox(firefox: Callable[[str], Awaitable[Any]]):
+    async with site(bind=["0.0.0.0"]) as where:  # Firefox pairs its addresses with no loopback one
+        outcome = await firefox(str(where.server.make_url("/outcome")))
+        assert outcome[:7] == [0, 3, 0, 65536, 65536, "one", "still here"]
+        assert await where.events[0].reason(within=10) in {"Close PC", "DTLS alert"}
