@@ -98,6 +98,15 @@ class TestDeadlines:
             await until(lambda: rtc.peers == 0)
 
 
+async def test_a_pause_of_our_own_process_ends_no_peer():
+    events = EchoEvents()
+    async with engine(consent_seconds=1.0) as rtc, connected(rtc, events) as (client, _, [channel]):
+        time.sleep(2.5)  # noqa: ASYNC251 - the pause is what is tested
+        await asyncio.sleep(1.2)  # longer than consent lasts unless it is renewed
+        assert events.reasons == []
+        assert await echoes(client, channel)
+
+
 async def test_a_client_that_says_goodbye_by_dtls_alone():
     events = Events()
     async with engine() as rtc, connected(rtc, events) as (client, _, _):

@@ -27,6 +27,8 @@ log = structlog.get_logger("aribridge.transport")
 
 GATHER_SECONDS = 2.0
 """How long an answer waits for a STUN or TURN server."""
+STALL_SECONDS = 1.0
+"""Lateness of a timer that shows that this process was stopped, not the network."""
 MAX_UNREAD = 4096
 """Datagrams that may wait for DTLS."""
 
@@ -119,6 +121,8 @@ class IceAgent(Connection):
                 async with asyncio.timeout_at(expires):
                     await self._ask_consent()
                 expires = loop.time() + self._consent_seconds
+            if loop.time() > expires + STALL_SECONDS:  # it is we who were silent: the answers may be waiting to be read
+                expires = loop.time() + self._consent_seconds / 4
         self.lost.set_result(None)
 
     async def _ask_consent(self) -> None:
