@@ -61,7 +61,10 @@ async def test_sign_in_by_hand(page: Page, gateway: Gateway, page_errors: PageEr
 
 async def test_originate_play_and_hang_up(console: Page) -> None:
     await call(console, "Local/600@default")
-    await console.locator("#channels button", has_text=";1").click()
+    row = console.locator("#channels button", has_text=";1")
+    await row.press("Enter")
+    await expect(row).to_have_attribute("aria-pressed", "true")
+    await expect(row).to_be_focused()
     await expect(console.locator("#selected-name")).to_contain_text("Local/600@default")
     await console.get_by_role("button", name="Play").click()
     await expect(console.locator("#events")).to_contain_text("PlaybackStarted")
@@ -84,6 +87,7 @@ async def test_events_are_filtered_and_paused_by_keyboard(console: Page) -> None
     await console.keyboard.type("StasisStart -nothing")
     await expect(console.locator("#events li")).to_have_count(1)
     await console.locator("#events summary").press("Enter")
+    await expect(console.locator("#events details[open]")).to_have_count(1)
     await expect(console.locator("#events pre")).to_contain_text('"type": "StasisStart"')
     await console.keyboard.press("p")
     await console.fill("#filter", "")

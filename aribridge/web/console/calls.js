@@ -1,4 +1,4 @@
-import { $, framed, h } from "./dom.js";
+import { $, framed, h, refill } from "./dom.js";
 import { LiveObjects } from "./objects.js";
 
 /** Live channels and bridges, and what is done to them most. */
@@ -103,8 +103,8 @@ function say(text, isBad = false) {
 }
 
 function fill(list, items, otherwise) {
-  list.replaceChildren(...items);
-  if (!items.length && otherwise) list.append(h("li", { className: "empty" }, otherwise));
+  const empty = otherwise ? [h("li", { className: "empty" }, otherwise)] : [];
+  refill(list, items.length ? items : empty);
 }
 
 const TONES = { Up: "good", Ring: "warn", Ringing: "warn", Busy: "bad" };

@@ -14,6 +14,16 @@ export function h(tag, properties = {}, ...children) {
 
 export const pretty = (value) => JSON.stringify(value, null, 2);
 
+/** Give a list other items; who had the keyboard's focus in it keeps it, or the item of the same title gets it. */
+export function refill(list, items) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  list.replaceChildren(...items);
+  if (!focused) return;
+  const alike = () => [...list.querySelectorAll("[title]")].find(({ title }) => title === focused.title);
+  const successor = focused.isConnected ? focused : alike();
+  successor?.focus({ preventScroll: true });
+}
+
 /** Run `render` once before the next frame, however often it is asked for. */
 export function framed(render) {
   let asked = false;

@@ -1,4 +1,4 @@
-import { $, framed, h, pretty } from "./dom.js";
+import { $, framed, h, pretty, refill } from "./dom.js";
 
 const KEPT = 1000;
 const SHOWN = 200;
@@ -13,7 +13,7 @@ export function startEvents() {
 
   const render = framed(() => {
     const shown = (frozen ?? kept).filter((entry) => passes(entry, terms)).slice(-SHOWN).reverse();
-    $("events").replaceChildren(...shown.map((entry) => row(rows, entry)));
+    refill($("events"), shown.map((entry) => row(rows, entry)));
     keepOnly(rows, shown);
     $("events-count").textContent = count(kept, frozen, shown);
   });
