@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aribridge.asterisk.instance import PrivateAsterisk
 
-COMMAND = (str(Path(sys.executable).with_name("aribridge")),)
+COMMAND = (str(Path(sys.executable).with_name("aribridge")), "run", "--dev")
 
 
 @pytest.fixture

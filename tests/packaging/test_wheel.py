@@ -75,7 +75,7 @@ def test_init_then_check(aribridge: Path, folder: Path) -> None:
 
 
 async def test_run_dev_serves_the_console_and_the_client(aribridge: Path, folder: Path) -> None:
-    async with dev_run(folder, str(aribridge)) as dev, aiohttp.ClientSession() as http:
+    async with dev_run(folder, str(aribridge), "run", "--dev") as dev, aiohttp.ClientSession() as http:
         assert dev.link.startswith(dev.url)
         async with http.get(dev.url + "/") as response:
             page = await response.text()

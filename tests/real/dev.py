@@ -1,4 +1,4 @@
-"""`aribridge run --dev` in a folder of its own, as `make run` starts it."""
+"""`aribridge run --dev`, or `make run` which starts it, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DevRun:
         """Start it, wait for /readyz to answer 200 and note the processes it consists of."""
         with (self.folder / "run.out").open("wb") as output, (self.folder / "run.log").open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(*command, "run", "--dev"),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -97,7 +97,7 @@ class DevRun:
 
 @asynccontextmanager
 async def dev_run(folder: Path, *command: str) -> AsyncIterator[DevRun]:
-    """Run `command run --dev` in a folder until the end of the block, by force if the test has not stopped it."""
+    """Run a command in a folder until the end of the block, by force if the test has not stopped it."""
     run = DevRun(folder)
     try:
         await run.start(*command)
