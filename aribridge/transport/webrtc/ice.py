@@ -122,7 +122,7 @@ class IceAgent(Connection):
                     await self._ask_consent()
                 expires = loop.time() + self._consent_seconds
             if loop.time() > expires + STALL_SECONDS:  # it is we who were silent: the answers may be waiting to be read
-                expires = loop.time() + self._consent_seconds / 4
+                expires = loop.time() + self._consent_seconds / 2
         self.lost.set_result(None)
 
     async def _ask_consent(self) -> None:
