@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 PORTS = range(20000, 32000)
 RTP_PORTS = 400
 PHONES = ("200", "201")
-FOLDERS = ("etc", "lib/keys", "spool", "cache", "run", "log")
+FOLDERS = ("etc", "lib/keys", "spool/recording", "cache", "run", "log")
 # Asterisk complains when these are missing, and has good defaults when they are empty.
 EMPTY = (
     "acl.conf",
