@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,12 +15,15 @@ import structlog
 
 from aribridge.core.events import StreamEvent, labels_of
 from aribridge.obs import metrics
+from aribridge.protocol.problems import Problem
 from aribridge.stream import Stream
 
 OnEvent = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """The scripts' say on an event: target and event in; the event, changed or not, or None to drop it."""
 
 _MOST_WAITING = 100_000
+_MOST_PUBLISHED = 10_000
+"""Events waiting over which scripts may add none: what Asterisk says goes first."""
 _PER_TURN = 64
 
 log = structlog.get_logger("aribridge.hub")
@@ -34,7 +37,7 @@ class Feed:
     def __init__(self, stream: Stream, on_event: OnEvent | None) -> None:
         self._stream = stream
         self._on_event = on_event
-        self._waiting: deque[str | Callable[[], None]] = deque()
+        self._waiting: deque[str | StreamEvent | Callable[[], None]] = deque()
         self._wake = asyncio.Event()
 
     def event(self, text: str) -> None:
@@ -44,6 +47,12 @@ class Feed:
             self._waiting.clear()
             self._waiting.append(self._back)
         self._put(text)
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``."""
+        if len(self._waiting) >= _MOST_PUBLISHED:
+            raise Problem("too_many_requests", f"{len(self._waiting)} events wait for clients already; publish fewer.")
+        self._put(StreamEvent(_encode(event).decode(), labels_of(event)))
 
     def up(self) -> None:
         """The link is there (again): live from here."""
@@ -63,22 +72,30 @@ class Feed:
                 self._wake.clear()
             await asyncio.sleep(0)
 
-    def _put(self, item: str | Callable[[], None]) -> None:
+    def _put(self, item: str | StreamEvent | Callable[[], None]) -> None:
         self._waiting.append(item)
         self._wake.set()
 
-    def _feed(self, item: str | Callable[[], None]) -> None:
-        if not isinstance(item, str):
+    def _feed(self, item: str | StreamEvent | Callable[[], None]) -> None:
+        if isinstance(item, str):
+            self._feed_text(item)
+        elif isinstance(item, StreamEvent):
+            self._append(item, "published")
+        else:
             item()
-            return
+
+    def _feed_text(self, text: str) -> None:
         try:
-            event = self._read(item)
+            event = self._read(text)
         except Exception:
             log.exception("event.failed", target=self._stream.target)
             return
         if event is not None:
-            metrics.events_total.labels(self._stream.target, event.labels.type).inc()
-            self._stream.append(event)
+            self._append(event, event.labels.type)
+
+    def _append(self, event: StreamEvent, kind: str) -> None:
+        metrics.events_total.labels(self._stream.target, kind).inc()
+        self._stream.append(event)
 
     def _read(self, text: str) -> StreamEvent | None:
         event = _decode(text)
@@ -87,7 +104,7 @@ class Feed:
         changed = self._on_event(self._stream.target, event)
         if changed is None:
             return None
-        untouched = changed == event
+        untouched = changed is event or changed == event
         return StreamEvent(text if untouched else _encode(changed).decode(), labels_of(changed))
 
     def _back(self) -> None:

@@ -34,6 +34,10 @@ class ScriptAsterisks:
         picked = self._targets.pick(target)
         return await self._send(picked, picked.link.resolve(method, path, query, body))
 
+    def publish(self, target: str | None, event: Mapping[str, Any]) -> None:
+        """Put a script's event into the target's stream. Raises Problem."""
+        self._targets.pick(target).feed.publish(event)
+
     async def _send(self, target: Target, command: Command) -> Any:
         answer = await target.link.call(command)
         body = msgspec.json.decode(answer.body) if answer.body else None

@@ -8,17 +8,19 @@ from difflib import get_close_matches
 from typing import Any
 
 from aribridge.ari import Link
+from aribridge.hub.feed import Feed
 from aribridge.protocol.problems import Problem
 from aribridge.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One Asterisk: the link to it and the stream of its events."""
+    """One Asterisk: the link to it, the stream of its events, and what feeds that."""
 
     name: str
     link: Link
     stream: Stream
+    feed: Feed
 
     def to_welcome(self) -> dict[str, Any]:
         """One of the ``targets`` of a welcome."""

@@ -1,8 +1,10 @@
-"""What scripts wait for: calls of ARI."""
+"""What scripts wait for: calls of ARI, time, the end of tasks."""
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -12,25 +14,41 @@ from aribridge.script.host import Asterisks
 
 log = structlog.get_logger("aribridge.script")
 
+Operation = Callable[..., Awaitable[Any]]
+"""Carries out one thing that a script waits for; returns JSON. Raises Problem, which the script gets as an error."""
+
 
 class Calls:
-    """Carries out the calls that scripts make and wait for."""
+    """Carries out what a script waits for, by the name that ``host.wait`` of lua/host/runner.lua gives it."""
 
-    def __init__(self, asterisks: Asterisks) -> None:
-        self._asterisks = asterisks
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
 
     async def answer(self, operation: str, *arguments: Any) -> tuple[bool, Any]:
         """True and the result, or False and the fields of the error that the script gets."""
+        # Whatever a script waits for, others get their turn: else a loop of calls that fail at once would hold up all.
+        await asyncio.sleep(0)
         try:
-            if operation == "call":
-                return True, await self._call(*arguments)
-            return True, await self._request(*arguments)
+            return True, await self._operations[operation](*arguments)
         except Problem as problem:
             return False, problem.to_error()
         except Exception:
             # A fault of the gateway must not leave the script waiting; it is told as one.
             log.exception("script.call_failed", operation=operation)
             return False, Problem("internal", "the gateway failed to carry out the call", outcome="unknown").to_error()
+
+
+async def sleep(milliseconds: float) -> None:
+    """``bridge.sleep``."""
+    await asyncio.sleep(milliseconds / 1000)
+
+
+class AriCalls:
+    """ARI, as the module ``ari`` asks for it."""
+
+    def __init__(self, asterisks: Asterisks) -> None:
+        self._asterisks = asterisks
+        self.operations: dict[str, Operation] = {"call": self._call, "request": self._request}
 
     async def _call(self, target: str | None, op: str, params: Any) -> Any:
         _check_table(f"ari.{op}", "parameters", params)

@@ -7,7 +7,6 @@ from typing import Any
 from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
-from aribridge.script.calls import Calls
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.script import Script
@@ -22,8 +21,7 @@ class ScriptHost:
     """
 
     def __init__(self, settings: ScriptSettings, asterisks: Asterisks) -> None:
-        calls = Calls(asterisks)
-        self._scripts = [Script(script_path(file), settings, calls) for file in settings.files]
+        self._scripts = [Script(script_path(file), settings, asterisks) for file in settings.files]
         self._by_hook: dict[str, list[Script]] = {}
 
     def load(self) -> None:

@@ -13,15 +13,19 @@ class ScriptFailure(Exception):
     """One run of a hook ended in an error or in an overrun.
 
     ``where`` is ``file:line`` as far as known, ``text`` what happened; ``ran_out`` names the setting that an overrun
-    exceeded and is empty for an error; ``trace`` is Lua's stack, for the log alone.
+    exceeded and is empty for an error; ``code`` is that of an error table, such as ``cancelled``; ``trace`` is Lua's
+    stack, for the log alone.
     """
 
-    def __init__(self, text: str, *, where: str | None = None, trace: str | None = None, ran_out: str = "") -> None:
+    def __init__(
+        self, text: str, *, where: str | None = None, trace: str | None = None, ran_out: str = "", code: str = ""
+    ) -> None:
         super().__init__(text)
         self.text = text
         self.where = where
         self.trace = trace
         self.ran_out = ran_out
+        self.code = code
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}" if self.where else self.text
@@ -34,4 +38,5 @@ class ScriptFailure(Exception):
             where=report.get("where"),
             trace=report.get("trace"),
             ran_out=report.get("ran_out", ""),
+            code=report.get("code", ""),
         )

@@ -46,6 +46,12 @@ class Asterisks(Protocol):
     ) -> Any:
         """Carry out a request by method and path; as ``call`` otherwise."""
 
+    def publish(self, target: str | None, event: Mapping[str, Any]) -> None:
+        """Put an event of a script's own into the target's stream, after what Asterisk sent so far.
+
+        Raises Problem (``target_required``, ``unknown_target``, ``too_many_requests``).
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

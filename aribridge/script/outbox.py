@@ -1,12 +1,16 @@
-"""What scripts ask for without waiting: log lines, messages to clients, timers (see lua/host/runner.lua)."""
+"""What scripts ask for without waiting, by the name that lua/host/runner.lua's ``host.emit`` gives it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from aribridge.protocol.problems import Problem
 from aribridge.script.clients import Clients
+from aribridge.script.host import Asterisks
+from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 
 log = structlog.get_logger("aribridge.script")
@@ -15,24 +19,36 @@ log = structlog.get_logger("aribridge.script")
 class Outbox:
     """Does what one script asks for."""
 
-    def __init__(self, script: str, clients: Clients, timers: Timers) -> None:
+    def __init__(self, script: str, clients: Clients, timers: Timers, tasks: Tasks, asterisks: Asterisks) -> None:
         self._log = log.bind(script=script)
         self._clients = clients
-        self._timers = timers
+        self._asterisks = asterisks
+        self._actions: dict[str, Callable[..., None]] = {
+            "log": self._write,
+            "send": self._send,
+            "publish": self._publish,
+            "after": lambda number, milliseconds: timers.start(number, milliseconds / 1000),
+            "every": lambda number, milliseconds: timers.repeat(number, milliseconds / 1000),
+            "cancel": timers.cancel,
+            "spawn": tasks.spawn,
+            "cancel_tasks": tasks.cancel,
+        }
 
     def handle(self, request: list[Any]) -> None:
         """Do one thing: its name is the first item."""
-        match request:
-            case ["log", level, text, fields]:
-                getattr(self._log, level)("script.log", text=text, fields=fields)
-            case ["send", client_id, data]:
-                self._send(client_id, data)
-            case ["after", number, milliseconds]:
-                self._timers.start(number, milliseconds / 1000)
-            case ["cancel", number]:
-                self._timers.cancel(number)
+        name, *arguments = request
+        self._actions[name](*arguments)
+
+    def _write(self, level: str, text: str, fields: dict[str, Any]) -> None:
+        getattr(self._log, level)("script.log", text=text, fields=fields)
 
     def _send(self, client_id: str, data: Any) -> None:
         # A client may be gone by the time a script writes to it: as with any network, that is no error.
         if client := self._clients.get(client_id):
             client.send_message(data)
+
+    def _publish(self, target: str | None, event: dict[str, Any]) -> None:
+        try:
+            self._asterisks.publish(target, event)
+        except Problem as problem:
+            self._log.error("script.publish_failed", type=event["type"], code=problem.code, error=problem.detail)

@@ -18,8 +18,8 @@ from aribridge.script.errors import ScriptFailure
 from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError, decode, decode_rest, encode
 
-_HOST_FILES = ("values", "budget", "patterns", "sandbox", "runner", "hooks", "modules")
-_BUILT_IN_MODULES = ("bridge", "ari")
+_HOST_FILES = ("values", "budget", "patterns", "sandbox", "event_types", "runner", "hooks", "modules")
+_BUILT_IN_MODULES = ("bridge", "ari", "task")
 
 _ROOM = 1 << 20
 """Memory that must be free when Lua is entered: what lupa itself allocates there is outside of any protected call, and
@@ -41,8 +41,7 @@ class Step:
 class Runtime:
     """An interpreter with the gateway's Lua side loaded, bounded in memory and CPU time.
 
-    ``outbox`` is handed everything that the script asked for without waiting: ``["log", …]``, ``["send", …]``,
-    ``["after", …]``, ``["cancel", …]``.
+    ``outbox`` is handed everything that the script asked for without waiting, such as ``["log", "info", "text", {}]``.
     """
 
     def __init__(self, *, memory_bytes: int, budget_seconds: float, outbox: Callable[[list[Any]], None]) -> None:
@@ -82,10 +81,10 @@ class Runtime:
         return self._enter(number, self._resume, (ok, value))
 
     def stop(self, number: int) -> str | None:
-        """End an entry if it still waits; where in the script it stood, if that can be told."""
+        """End an entry if it is not over; where in the script it stood, if that can be told."""
         try:
             where: str | None = self._call(number, self._stop).value
-        except ScriptFailure:
+        except lupa.LuaMemoryError:
             return None
         return where
 
@@ -97,7 +96,11 @@ class Runtime:
         tokens = encode(*arguments)
         self._make_room()
         self._stage_tokens(tokens)
-        return self._call(number, function, *scalars)
+        try:
+            return self._call(number, function, *scalars)
+        except lupa.LuaMemoryError:
+            self.stop(number)
+            raise _out_of_memory() from None
 
     def _call(self, number: int, function: Any, *scalars: str) -> Step:
         # What was staged is bounded by its own size; from here to the return, what is allocated is the script's doing.
@@ -105,10 +108,6 @@ class Runtime:
         self._lua.set_max_memory(max(min(self._memory_bytes, used + _GROWTH), used + _ROOM))
         try:
             row = iter(function(number, *scalars))
-        except lupa.LuaMemoryError:
-            raise ScriptFailure(
-                "took more memory than scripts.memory_mb allows, or too much of it at once", ran_out="memory"
-            ) from None
         finally:
             self._lua.set_max_memory(0)
         return self._read(number, row)
@@ -141,6 +140,10 @@ class Runtime:
         if state == "failed":
             raise ScriptFailure.from_lua(value)
         return Step(number, state, value)
+
+
+def _out_of_memory() -> ScriptFailure:
+    return ScriptFailure("took more memory than scripts.memory_mb allows, or too much of it at once", ran_out="memory")
 
 
 def _deny(*_: Any) -> str:

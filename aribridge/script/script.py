@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from aribridge.core.settings import ScriptSettings
-from aribridge.script.calls import Calls
+from aribridge.script.calls import AriCalls, Calls, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
 from aribridge.script.files import find_module, read_source
-from aribridge.script.host import Client
+from aribridge.script.host import Asterisks, Client
 from aribridge.script.outbox import Outbox
-from aribridge.script.runs import Runs
+from aribridge.script.runs import Run, Runs
 from aribridge.script.runtime import Runtime, Step
+from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 from aribridge.script.values import ValueNotJsonError
 
@@ -26,19 +27,22 @@ class Script:
     interpreter drops all of it.
     """
 
-    def __init__(self, path: Path, settings: ScriptSettings, calls: Calls) -> None:
+    def __init__(self, path: Path, settings: ScriptSettings, asterisks: Asterisks) -> None:
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
         self._path = path
         self._failures = FailureLog(str(path))
         self._clients = Clients()
         self._timers = Timers(self._run_timer)
+        self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)
         self._runtime = Runtime(
             memory_bytes=settings.memory_mb << 20,
             budget_seconds=settings.budget_ms / 1000,
-            outbox=Outbox(str(path), self._clients, self._timers).handle,
+            outbox=Outbox(str(path), self._clients, self._timers, self._tasks, asterisks).handle,
         )
-        self._runs = Runs(self._runtime, calls, settings.hook_seconds)
+        calls = Calls({**AriCalls(asterisks).operations, "sleep": sleep, "join": self._tasks.join})
+        self._runs = Runs(self._runtime, calls)
+        self._hook_seconds = settings.hook_seconds
 
     def load(self) -> None:
         """Run the main chunk and find the hooks. Raises ScriptLoadError."""
@@ -63,15 +67,16 @@ class Script:
     async def run(self, hook: str, *arguments: Any) -> Any:
         """Run a hook to its end; its result. Raises ScriptFailure."""
         step = self._start(hook, arguments)
-        return step.value if step.state == "done" else await self._runs.finish(step.number, step.value)
+        return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
 
     def report(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(hook, self._located(failure))
 
     async def close(self) -> None:
-        """End timers and running hooks."""
+        """End timers, tasks and running hooks."""
         await self._timers.close()
+        await self._tasks.close()
         await self._runs.close()
 
     def _located(self, failure: ScriptFailure) -> ScriptFailure:
@@ -91,6 +96,12 @@ class Script:
         except ScriptFailure:
             self._clients.tell_again()
             raise
+
+    def _open_unlimited(self) -> Run:
+        return self._runs.open(None)
+
+    async def _run_task(self, number: int, run: Run) -> None:
+        await run.finish(self._start("task", (number, run.cancelled)))
 
     async def _run_timer(self, number: int) -> None:
         try:

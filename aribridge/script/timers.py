@@ -1,4 +1,4 @@
-"""The timers of a script (``bridge.after``): each fires once and runs as a task that is owned here."""
+"""The timers of a script (``bridge.after``, ``bridge.every``): each runs as a task that is owned here."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Timers:
         self._run = run
         self._waiting: dict[int, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._periods: dict[int, float] = {}
 
     def start(self, number: int, seconds: float) -> None:
         """Start a timer. Without a running event loop (``aribridge check``) nothing is started: nothing will run."""
@@ -23,22 +24,41 @@ class Timers:
             return
         self._waiting[number] = loop.call_later(seconds, self._fire, number)
 
+    def repeat(self, number: int, seconds: float) -> None:
+        """Start a timer that fires again and again; a time that comes while it still runs is left out."""
+        self._periods[number] = seconds
+        self.start(number, seconds)
+
     def cancel(self, number: int) -> None:
-        """Stop a timer that has not fired yet."""
+        """Stop a timer; what it is doing goes on."""
+        self._periods.pop(number, None)
         if handle := self._waiting.pop(number, None):
             handle.cancel()
 
-    def _fire(self, number: int) -> None:
-        del self._waiting[number]
-        task = asyncio.get_running_loop().create_task(self._run(number))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Stop all timers, and what those that fired are still doing."""
+    def cancel_all(self) -> None:
+        """Stop all timers; what those that fired are doing goes on."""
+        self._periods.clear()
         for handle in self._waiting.values():
             handle.cancel()
         self._waiting.clear()
+
+    def _fire(self, number: int) -> None:
+        del self._waiting[number]
+        loop = asyncio.get_running_loop()
+        work = self._fire_again(number, loop.time()) if number in self._periods else self._run(number)
+        task = loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fire_again(self, number: int, due: float) -> None:
+        await self._run(number)
+        if seconds := self._periods.get(number):
+            late = asyncio.get_running_loop().time() - due
+            self.start(number, seconds - late % seconds)
+
+    async def close(self) -> None:
+        """Stop all timers, and what those that fired are still doing."""
+        self.cancel_all()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -95,7 +95,7 @@ class Gateway:
     def _add_target(self, asterisk: AsteriskSettings) -> Feed:
         stream = Stream(asterisk.name)
         feed = Feed(stream, self.scripts.on_event if self.scripts.has("on_event") else None)
-        self.targets.add(Target(asterisk.name, Link(asterisk, feed), stream))
+        self.targets.add(Target(asterisk.name, Link(asterisk, feed), stream, feed))
         return feed
 
     async def _start_rtc(self) -> None:

@@ -6,7 +6,7 @@ local type, error, setmetatable, unpack = type, error, setmetatable, table.unpac
 
 host.hooks = {}
 host.hook_names = { on_command = true, on_event = true, on_message = true, on_connect = true, on_disconnect = true }
-host.cannot_wait.on_event = "on_event cannot wait, events are handled in order: use bridge.after(0, function() ... end)"
+host.cannot_wait.on_event = "on_event cannot wait, events are handled in order: use task.spawn(function() ... end)"
 
 local connections = {} -- by id, until the gateway forgets the client
 local ids = setmetatable({}, { __mode = "k" }) -- what a script writes into conn.id changes nothing

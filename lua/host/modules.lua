@@ -8,7 +8,7 @@ local type, error, load, rawget, tostring = type, error, load, rawget, tostring
 local LOADING = {}
 
 host.loaded = {} -- modules by name; the built-in ones are put here first, so that nothing can take their place
-host.cannot_wait.load = "nothing can wait while a script is being loaded: call it in a hook, or from bridge.after"
+host.cannot_wait.load = "nothing can wait while a script is being loaded: call it in a hook, or from task.spawn"
 
 local function compile(source, file)
   local chunk, message = load(source, "@" .. file, "t", host.env)

@@ -25,8 +25,8 @@ local OVERRUN = {
 host.entries = {}
 
 local staged = {} -- of the entry that begins: values, their tokens, and where each value's tokens begin
-local runs = {} -- waiting entries by their number
-local current -- the name of the entry that runs
+local runs = {} -- entries that have begun and are not over, by their number
+local current -- the one that runs
 local result, result_n = {}, 0
 local outbox, outbox_n, outbox_size = {}, 0, 0
 
@@ -48,34 +48,50 @@ function host.arguments()
   return taken
 end
 
+local function put(...)
+  outbox_n = host.flatten_row(outbox, outbox_n, ...)
+end
+
 -- Puts something into the outbox: the gateway does it as soon as the script waits or ends.
 function host.emit(...)
   if outbox_size >= MAX_OUTBOX then
-    error("more than " .. MAX_OUTBOX .. " log lines, messages and timers in one go", 0)
+    error("more than " .. MAX_OUTBOX .. " log lines, messages, events, tasks and timers in one go", 0)
   end
-  outbox_n = host.flatten_row(outbox, outbox_n, ...)
+  put(...)
   outbox_size = outbox_size + 1
+end
+
+-- What is known of the entry that runs: its name, its coroutine; `task` when it is one; `children`, tasks that end with
+-- it.
+function host.running()
+  return current
 end
 
 -- Why the entry that runs cannot wait, by its name.
 host.cannot_wait = {}
 
--- An error of an ARI call: a table with code, status, detail, source and outcome; tostring makes a sentence of it.
+-- An error of the gateway's: a table with code, status, detail, source and outcome; tostring makes a sentence of it.
 local ERROR = {
-  __name = "ari error",
+  __name = "error",
   __tostring = function(problem) return tostring(problem.detail) .. " (" .. tostring(problem.code) .. ")" end,
   __metatable = false,
 }
 
+function host.problem(fields)
+  return setmetatable(fields, ERROR)
+end
+
+function host.check_can_wait()
+  local why = host.cannot_wait[current.name]
+  if why then error(host.problem { code = "cannot_wait", detail = why, source = "script", outcome = "not_applied" }) end
+end
+
 -- Waits until the gateway has done `operation`; returns its result, or raises its error.
 function host.wait(operation, ...)
-  local why = host.cannot_wait[current]
-  if why and operation ~= "require" then
-    error(setmetatable({ code = "cannot_wait", detail = why, source = "script", outcome = "not_applied" }, ERROR))
-  end
+  if operation ~= "require" then host.check_can_wait() end
   result_n = host.flatten_row(result, 0, operation, ...)
   local ok, value = raw_yield(host.WAIT)
-  if not ok then error(setmetatable(value, ERROR)) end
+  if not ok then error(host.problem(value)) end
   if value == host.null then return nil end
   return value
 end
@@ -103,6 +119,12 @@ local function text_of(value)
   return (gsub(text, "^aribridge:%d+: ", "")) -- a place in the gateway's own Lua helps nobody
 end
 
+local function code_of(value)
+  local code = type(value) == "table" and rawget(value, "code")
+  return type(code) == "string" and clean(code) or nil
+end
+
+-- What the gateway is told of an error: `problem` comes from at_error, or is the bare value.
 local function describe(problem)
   if problem == "not enough memory" then -- there was no room for at_error
     return { text = OVERRUN.memory, ran_out = "memory" }
@@ -111,12 +133,16 @@ local function describe(problem)
   local text = clean(text_of(problem.value))
   local where = problem.where
   if where and sub(text, 1, #where + 2) == where .. ": " then text = sub(text, #where + 3) end
-  return { text = text, where = where, trace = problem.trace and clean(problem.trace) }
+  return { text = text, where = where, trace = problem.trace and clean(problem.trace), code = code_of(problem.value) }
 end
 
 local function body(entry)
   local ok, value = xpcall(entry, at_error)
-  if not ok then return describe(value) end
+  if not ok then
+    local described = describe(value)
+    if type(value) == "table" then value = value.value end
+    return described, value
+  end
   result_n = host.flatten(value, result, 0)
   return nil
 end
@@ -135,8 +161,20 @@ local function beginning(name)
   return info.short_src .. ":" .. info.linedefined
 end
 
-local function failed(name, problem)
-  problem.where = problem.where or beginning(name)
+-- The end of an entry, however it came: `value` is what it raised when `raised`. Tasks that it waited for end with it.
+local function over(number, run, raised, value)
+  runs[number] = nil
+  if run.task then host.task_over(run.task, raised, value) end
+  local left = run.children and host.still_running(run.children)
+  if left and #left > 0 then put("cancel_tasks", left) end
+end
+
+local function failed(number, run, problem, value)
+  if problem.ran_out then
+    value = host.problem { code = "overrun", detail = problem.text, source = "script", outcome = "unknown" }
+  end
+  over(number, run, true, value)
+  problem.where = problem.where or beginning(run.name)
   result_n = host.flatten(problem, result, 0)
   return report("failed")
 end
@@ -153,50 +191,56 @@ local function standing(run)
   return beginning(run.name)
 end
 
-local function advance(number, run, ...)
-  current = run.name
+local function begin(run)
+  current = run
   result, result_n, outbox, outbox_n, outbox_size = {}, 0, {}, 0, 0
   host.begin()
-  local ok, outcome = raw_resume(run.co, ...)
-  if host.overrun then
-    raw_close(run.co)
-    local overrun = host.overrun
-    return failed(run.name, { text = OVERRUN[overrun.ran_out], where = overrun.where, ran_out = overrun.ran_out })
-  end
-  if not ok then return failed(run.name, describe(outcome)) end
+end
+
+local function overran(number, run)
+  raw_close(run.co)
+  local overrun = host.overrun
+  return failed(number, run, { text = OVERRUN[overrun.ran_out], where = overrun.where, ran_out = overrun.ran_out })
+end
+
+local function yielded(number, run)
+  local problem = { text = "coroutine.yield outside of a coroutine of the script's own", where = standing(run) }
+  raw_close(run.co)
+  return failed(number, run, problem, problem.text)
+end
+
+local function advance(number, run, ...)
+  begin(run)
+  local ok, outcome, value = raw_resume(run.co, ...)
+  if host.overrun then return overran(number, run) end
+  if not ok then return failed(number, run, describe(outcome), outcome) end
   if status(run.co) == "dead" then
-    if outcome then return failed(run.name, outcome) end
+    if outcome then return failed(number, run, outcome, value) end
+    over(number, run)
     return report("done")
   end
-  if outcome ~= host.WAIT then
-    local where = standing(run)
-    raw_close(run.co)
-    return failed(run.name, { text = "coroutine.yield outside of a coroutine of the script's own", where = where })
-  end
-  runs[number] = run
+  if outcome ~= host.WAIT then return yielded(number, run) end
   return report("wait")
 end
 
 function host.start(number, name)
-  return advance(number, { name = name, co = host.create(body) }, host.entries[name])
+  local run = { name = name, co = host.create(body) }
+  runs[number] = run
+  return advance(number, run, host.entries[name])
 end
 
 function host.resume(number)
-  local run = runs[number]
-  runs[number] = nil
-  return advance(number, run, unpack(host.arguments().values, 1, 2))
+  return advance(number, runs[number], unpack(host.arguments().values, 1, 2))
 end
 
--- Ends an entry if it still waits; reports where it stood.
+-- Ends an entry if it is not over; reports where it stood.
 function host.stop(number)
   local run = runs[number]
   if not run then return "done", nil, "n", 0 end
-  runs[number] = nil
-  result, result_n, outbox, outbox_n, outbox_size = {}, 0, {}, 0, 0
+  begin(run)
   local where = standing(run)
-  host.begin()
-  current = run.name
   raw_close(run.co)
+  over(number, run, true, host.problem { code = "stopped", detail = "it was ended", source = "script" })
   result_n = host.flatten(where, result, 0)
   return report("done")
 end

@@ -4,6 +4,7 @@ local host = ...
 
 local MAX_TIMERS = 1000
 local MAX_DELAY = 2 ^ 31 - 1 -- milliseconds, 24 days
+local MIN_PERIOD = 10
 local LEVELS = { debug = true, info = true, warning = true, error = true }
 
 local bridge = { null = host.null, array = host.array }
@@ -62,28 +63,62 @@ end
 
 host.timer_numbers = setmetatable({}, { __mode = "k" })
 
--- Calls fn after that many milliseconds, once; fn may wait. Returns a handle with cancel().
-function bridge.after(milliseconds, fn)
-  if type(milliseconds) ~= "number" or not (milliseconds >= 0 and milliseconds <= MAX_DELAY) then
-    error("bridge.after: the delay is a number of milliseconds, from 0 to 24 days", 0)
+local function check_delay(name, milliseconds, least)
+  if type(milliseconds) ~= "number" or not (milliseconds >= least and milliseconds <= MAX_DELAY) then
+    error("bridge." .. name .. ": the time is a number of milliseconds, from " .. least .. " to 24 days", 0)
   end
-  if type(fn) ~= "function" then error("bridge.after takes milliseconds and a function", 0) end
+end
+
+local function start(kind, milliseconds, fn)
+  if type(fn) ~= "function" then error("bridge." .. kind .. " takes milliseconds and a function", 0) end
   if live >= MAX_TIMERS then error("more than " .. MAX_TIMERS .. " timers are running: cancel some", 0) end
-  host.emit("after", last + 1, milliseconds)
+  host.emit(kind, last + 1, milliseconds)
   last, live = last + 1, live + 1
-  timers[last] = fn
+  timers[last] = { fn = fn, repeats = kind == "every" }
   local timer = setmetatable({}, TIMER)
   host.timer_numbers[timer] = last
   return timer
 end
 
+-- Calls fn after that many milliseconds, once; fn may wait. Returns a handle with cancel().
+function bridge.after(milliseconds, fn)
+  check_delay("after", milliseconds, 0)
+  return start("after", milliseconds, fn)
+end
+
+-- Calls fn again and again, until its handle's cancel(). Calls never overlap: while one still waits, none is begun.
+function bridge.every(milliseconds, fn)
+  check_delay("every", milliseconds, MIN_PERIOD)
+  return start("every", milliseconds, fn)
+end
+
 function host.entries.timer()
   local number = host.arguments().values[1]
-  local fn = timers[number]
-  if not fn then return end -- cancelled in the last moment
-  timers[number] = nil
-  live = live - 1
-  fn()
+  local timer = timers[number]
+  if not timer then return end -- cancelled in the last moment
+  if not timer.repeats then
+    timers[number] = nil
+    live = live - 1
+  end
+  timer.fn()
+end
+
+-- Waits that many milliseconds.
+function bridge.sleep(milliseconds)
+  check_delay("sleep", milliseconds, 0)
+  host.wait("sleep", milliseconds)
+end
+
+-- Puts an event of the script's own into the stream of events that clients see; no script's on_event gets it.
+function bridge.publish(event, target)
+  if type(event) ~= "table" or type(event.type) ~= "string" or event.type == "" then
+    error("bridge.publish takes an event, a table with a type: bridge.publish{type = \"Lunch\"}", 0)
+  end
+  if host.asterisk_events[event.type] then
+    error("bridge.publish: " .. event.type .. " is an event of Asterisk's own; take another type", 0)
+  end
+  if target ~= nil and type(target) ~= "string" then error("bridge.publish: the target is an Asterisk's name", 0) end
+  host.emit("publish", target, event)
 end
 
 return bridge

@@ -23,6 +23,7 @@ class RecordingAsterisks:
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, Any] = {}
         self.known: tuple[str, ...] = OPERATIONS
+        self.published: list[tuple[str | None, Mapping[str, Any]]] = []
         self.called = asyncio.Event()
         self.held: asyncio.Event | None = None
 
@@ -44,6 +45,10 @@ class RecordingAsterisks:
     async def request(self, target: str | None, method: str, path: str, query: Any, body: Any) -> Any:
         self.calls.append((target, method, path, query, body))
         return await self._answer(f"{method} {path}")
+
+    def publish(self, target: str | None, event: Mapping[str, Any]) -> None:
+        self.operations(target)
+        self.published.append((target, event))
 
     async def _answer(self, key: str) -> Any:
         self.called.set()
