@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 
 from aribridge.protocol.problems import Problem
+from aribridge.script.errors import CallFailure
 from aribridge.script.host import Asterisks
 
 log = structlog.get_logger("aribridge.script")
 
 Operation = Callable[..., Awaitable[Any]]
-"""Carries out one thing that a script waits for; returns JSON. Raises Problem, which the script gets as an error."""
+"""Carries out one thing that a script waits for; returns JSON. Raises Problem or CallFailure."""
 
 
 class Calls:
@@ -30,7 +31,7 @@ class Calls:
         await asyncio.sleep(0)
         try:
             return True, await self._operations[operation](*arguments)
-        except Problem as problem:
+        except (Problem, CallFailure) as problem:
             return False, problem.to_error()
         except Exception:
             # A fault of the gateway must not leave the script waiting; it is told as one.

@@ -9,6 +9,7 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
+from aribridge.script.http import Http
 from aribridge.script.script import Script
 from aribridge.script.stock import script_path
 from aribridge.script.verdicts import command_verdict, event_verdict
@@ -21,7 +22,9 @@ class ScriptHost:
     """
 
     def __init__(self, settings: ScriptSettings, asterisks: Asterisks) -> None:
-        self._scripts = [Script(script_path(file), settings, asterisks) for file in settings.files]
+        self._http = Http(settings.http_allow)
+        operations = self._http.operations
+        self._scripts = [Script(script_path(file), settings, asterisks, operations) for file in settings.files]
         self._by_hook: dict[str, list[Script]] = {}
 
     def load(self) -> None:
@@ -95,6 +98,7 @@ class ScriptHost:
         """End timers and running hooks; return when all have ended."""
         for script in self._scripts:
             await script.close()
+        await self._http.close()
 
     def _defining(self, hook: str) -> list[Script]:
         return self._by_hook.get(hook, [])

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from aribridge.protocol.problems import Outcome
+
 
 class ScriptLoadError(Exception):
     """A script cannot be used; the text says where and why: ``main.lua:12: '=' expected near 'x'``."""
+
+
+class CallFailure(Exception):
+    """What a script asked the gateway for failed; the script gets the fields as an error table."""
+
+    def __init__(self, code: str, detail: str, *, outcome: Outcome = "not_applied") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.outcome = outcome
+
+    def to_error(self) -> dict[str, Any]:
+        """The fields of the error table."""
+        return {"code": self.code, "detail": self.detail, "source": "gateway", "outcome": self.outcome}
 
 
 class ScriptFailure(Exception):

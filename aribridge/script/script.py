@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aribridge.core.settings import ScriptSettings
-from aribridge.script.calls import AriCalls, Calls, sleep
+from aribridge.script.calls import AriCalls, Calls, Operation, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
@@ -27,7 +28,10 @@ class Script:
     interpreter drops all of it.
     """
 
-    def __init__(self, path: Path, settings: ScriptSettings, asterisks: Asterisks) -> None:
+    def __init__(
+        self, path: Path, settings: ScriptSettings, asterisks: Asterisks, operations: Mapping[str, Operation]
+    ) -> None:
+        """``operations`` are those that scripts may wait for, besides ARI and their own tasks."""
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
         self._path = path
@@ -40,7 +44,8 @@ class Script:
             budget_seconds=settings.budget_ms / 1000,
             outbox=Outbox(str(path), self._clients, self._timers, self._tasks, asterisks).handle,
         )
-        calls = Calls({**AriCalls(asterisks).operations, "sleep": sleep, "join": self._tasks.join})
+        ari = AriCalls(asterisks).operations
+        calls = Calls({**ari, **operations, "sleep": sleep, "join": self._tasks.join})
         self._runs = Runs(self._runtime, calls)
         self._hook_seconds = settings.hook_seconds
 

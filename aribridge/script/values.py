@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Token = str | int | float | bool | None
+Token = str | bytes | int | float | bool | None
 
 MAX_TOKENS = 200_000
 """Most scalars in one crossing, a bound on Lua's stack: about a thousand channels of ``GET /channels``."""
@@ -27,7 +27,7 @@ def encode(*values: Any) -> list[Token]:
 
 
 def _append(tokens: list[Token], value: Any, depth: int) -> None:
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | bytes):
         tokens.append(value)
     elif value is None:
         tokens += (None, "n", 0)

@@ -109,6 +109,13 @@ function bridge.sleep(milliseconds)
   host.wait("sleep", milliseconds)
 end
 
+-- Sends an HTTP request, {url = ..., method = "GET", headers = {}, body = ..., timeout = 10}. Returns the answer,
+-- whatever its status: {status = 200, headers = {["content-type"] = ...}, body = "...", json = ...}.
+function bridge.http(request)
+  if type(request) ~= "table" then error("bridge.http takes a table: bridge.http{url = \"https://...\"}", 0) end
+  return host.wait("http", request)
+end
+
 -- Puts an event of the script's own into the stream of events that clients see; no script's on_event gets it.
 function bridge.publish(event, target)
   if type(event) ~= "table" or type(event.type) ~= "string" or event.type == "" then

@@ -83,7 +83,7 @@ async def test_half_a_surrogate_pair_becomes_a_question_mark(echo: ScriptHost) -
     assert await echo.on_message(ScriptClient(), {"a": "x\ud800y"}) == {"a": "x?y"}
 
 
-@pytest.mark.parametrize("bad", [10**400, b"bytes", {1, 2}, object()])
+@pytest.mark.parametrize("bad", [10**400, {1, 2}, object()])
 async def test_what_is_not_json_does_not_reach_lua(echo: ScriptHost, bad: Any) -> None:
     with pytest.raises(Problem) as problem:
         await echo.on_message(ScriptClient(), bad)
