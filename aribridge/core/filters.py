@@ -11,20 +11,29 @@ from aribridge.core.events import Labels
 from aribridge.protocol.problems import Problem
 
 KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recording")
-"""What a filter can select by."""
+"""What a filter can select by; ``type`` selects events only."""
 
 _GLOB = re.compile(r"[*?\[]")
 
 
 class Filter:
-    """A compiled filter. An empty one passes everything; an empty list of values passes nothing."""
+    """A compiled filter. An empty one passes everything; an empty list of values passes nothing.
 
-    def __init__(self, spec: Mapping[str, Sequence[str]]) -> None:
-        self._keys = [(_known(key), _Values(values)) for key, values in spec.items()]
+    ``objects``: it is for objects of the call state alone, which have no type. Raises Problem ``bad_filter``.
+    """
+
+    def __init__(self, spec: Mapping[str, Sequence[str]], *, objects: bool = False) -> None:
+        known = KEYS[1:] if objects else KEYS
+        self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
+        self._object_keys = [(key, values) for key, values in self._keys if key != "type"]
 
     def passes(self, labels: Labels) -> bool:
         """Whether an event with these labels is selected."""
         return all(values.match(_values(labels, key)) for key, values in self._keys)
+
+    def selects(self, labels: Labels) -> bool:
+        """Whether an object of the call state with these labels is selected."""
+        return all(values.match(_values(labels, key)) for key, values in self._object_keys)
 
 
 class _Values:
@@ -46,9 +55,9 @@ def _values(labels: Labels, key: str) -> Collection[str]:
     return (value,) if isinstance(value, str) else value
 
 
-def _known(key: str) -> str:
-    if key in KEYS:
+def _known(key: str, known: Sequence[str]) -> str:
+    if key in known:
         return key
-    near = get_close_matches(key, KEYS, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(KEYS)}."
+    near = get_close_matches(key, known, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(known)}."
     raise Problem("bad_filter", f"The filter key {key[:64]!r} is unknown. {hint}")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
+_ROOMY_MESSAGES = 1000
+_ROOMY_BYTES = 262_144
+"""What may wait before a client counts as behind: what streams tell it is then read from their histories instead."""
+
 
 class Outbox:
     """A queue of frames in the order of sending."""
@@ -17,6 +21,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    @property
+    def roomy(self) -> bool:
+        """Whether so little waits that there is room for what can wait elsewhere."""
+        return len(self._frames) < _ROOMY_MESSAGES and self.bytes < _ROOMY_BYTES
 
     def put(self, frame: str) -> bool:
         """Add a frame; False when there is no room, and nothing was added."""

@@ -155,6 +155,15 @@ class ScriptSettings:
 
 
 @dataclass
+class StreamSettings:
+    """What is kept of each Asterisk's events, for clients that come back."""
+
+    history_events: int = setting(20_000, "Most events kept.", "events")
+    history_bytes: int = setting(67_108_864, "Most memory for the events kept.", "bytes")
+    history_seconds: float = setting(600.0, "How long an event is kept.", "seconds")
+
+
+@dataclass
 class LimitSettings:
     """Bounds for each connection."""
 
@@ -192,6 +201,9 @@ class Settings:
     auth: AuthSettings = section(AuthSettings, "Who gets in. With no key and no secret nobody does.")
     janus: JanusSettings = section(JanusSettings, "The Janus API door.")
     scripts: ScriptSettings = section(ScriptSettings, "Lua scripts in the path of commands and events.")
+    stream: StreamSettings = section(
+        StreamSettings, "What is kept of each Asterisk's events, for clients that come back."
+    )
     limits: LimitSettings = section(LimitSettings, "Bounds for each connection.")
     log: LogSettings = section(LogSettings, "The log, on standard error.")
     state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")

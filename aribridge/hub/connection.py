@@ -59,10 +59,10 @@ class Connection:
         self._protocol = ProtocolConnection(
             frame_limit=limits.frame, inflight_limit=limits.inflight, authenticated=principal is not None
         )
-        self._writer = Writer(carrier, limits, self._stalled)
+        self._writer = Writer(carrier, limits, self._fill, self._stalled)
         self._lanes = Lanes()
         self._subscriptions = Subscriptions(
-            parts.targets, self._writer.put, limit=limits.subscriptions, max_send=carrier.max_send
+            parts.targets, self._writer, limit=limits.subscriptions, max_send=carrier.max_send
         )
         self._liveness = Liveness(limits, self._ping, self.goodbye)
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -122,6 +122,9 @@ class Connection:
         last = encode.encode(encode.goodbye(slug, detail, after_ms))
         self._writer.finish(last, GOODBYES[slug].code, slug, at_once=slug == "slow_consumer")
 
+    def _fill(self) -> bool:
+        return self._subscriptions.fill()
+
     def _stalled(self) -> None:
         self.goodbye("slow_consumer", "The client reads more slowly than its messages come.")
 
@@ -162,10 +165,7 @@ class Connection:
             raise Problem("unauthorized", "hello: a token is needed here.")
         self._protocol.greet(hello)
         self._writer.batch = "batch" in self._protocol.features
-        wishes, results = self._subscribe_all(hello)
-        self._send(self._welcome(hello, self._principal, results))
-        for wish in wishes:
-            self._subscriptions.tell_gap(wish)
+        self._send(self._welcome(hello, self._principal, self._subscribe_all(hello)))
         self._liveness.greeted()
 
     def _authenticate(self, ident: int | str, token: str) -> bool:
@@ -227,23 +227,18 @@ class Connection:
 
     # --- subscriptions
 
-    def _subscribe_all(self, hello: Hello) -> tuple[list[Subscribe], list[dict[str, Any]]]:
-        wishes: list[Subscribe] = []
+    def _subscribe_all(self, hello: Hello) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         for body in hello.subs:
             try:
-                wish = read_subscribe(body)
-                self._subscriptions.open(
-                    self.principal, wish, lambda answer: results.append({"status": 200, "body": answer})
-                )
-                wishes.append(wish)
+                answer = self._subscriptions.open(self.principal, read_subscribe(body))
+                results.append({"status": 200, "body": answer})
             except Problem as problem:
                 results.append({"status": problem.status, "error": problem.to_error()})
-        return wishes, results
+        return results
 
     def _subscribe(self, wish: Subscribe) -> None:
-        self._subscriptions.open(self.principal, wish, lambda answer: self._send(encode.reply(wish.id, 200, answer)))
-        self._subscriptions.tell_gap(wish)
+        self._send(encode.reply(wish.id, 200, self._subscriptions.open(self.principal, wish)))
 
     def _unsubscribe(self, wish: Unsubscribe) -> None:
         self._subscriptions.close(wish.sub)

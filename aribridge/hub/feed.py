@@ -1,4 +1,4 @@
-"""From the event socket to the stream: read and enqueue on one side, script and append on the other.
+"""From the event socket to the stream: read and enqueue on one side; call state, scripts and append on the other.
 
 Asterisk cuts a reader that is slow (ari.conf, websocket_write_timeout), so the socket's side does nothing but enqueue.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 import structlog
 
 from aribridge.core.events import StreamEvent, labels_of
+from aribridge.core.state.changes import Change
+from aribridge.core.state.resync import Resync
+from aribridge.hub.resync import Ask, read_state
 from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
 from aribridge.stream import Stream
@@ -21,10 +25,14 @@ from aribridge.stream import Stream
 OnEvent = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """The scripts' say on an event: target and event in; the event, changed or not, or None to drop it."""
 
+_UP, _LOST = object(), object()
+"""What stands in the queue where the link came and went."""
+
 _MOST_WAITING = 100_000
 _MOST_PUBLISHED = 10_000
 """Events waiting over which scripts may add none: what Asterisk says goes first."""
 _PER_TURN = 64
+_UNLISTED = ("deviceStates", "playbacks", "recordings")
 
 log = structlog.get_logger("aribridge.hub")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -32,20 +40,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Feed:
-    """Takes what a link tells (an ``ari.LinkSink``) and feeds the target's stream, in order."""
+    """Takes what a link tells (an ``ari.LinkSink``) and feeds the target's stream, in order.
 
-    def __init__(self, stream: Stream, on_event: OnEvent | None) -> None:
+    After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
+    None for everything. What comes meanwhile waits, and follows when the stream opens.
+    """
+
+    def __init__(self, stream: Stream, on_event: OnEvent | None, ask: Ask, app: str | None) -> None:
         self._stream = stream
         self._on_event = on_event
-        self._waiting: deque[str | StreamEvent | Callable[[], None]] = deque()
+        self._ask = ask
+        self._app = app
+        self._waiting: deque[str | object] = deque()
+        self._known = 0
         self._wake = asyncio.Event()
+        self._opening: asyncio.Task[None] | None = None
 
     def event(self, text: str) -> None:
         """Enqueue one event. Over the bound everything waiting is given up, and subscribers are told of the hole."""
         if len(self._waiting) >= _MOST_WAITING:
             log.warning("events.overrun", target=self._stream.target, given_up=len(self._waiting))
             self._waiting.clear()
-            self._waiting.append(self._back)
+            self._break_off()
+            self.up()
         self._put(text)
 
     def publish(self, event: Mapping[str, Any]) -> None:
@@ -55,50 +72,108 @@ class Feed:
         self._put(StreamEvent(_encode(event).decode(), labels_of(event)))
 
     def up(self) -> None:
-        """The link is there (again): live from here."""
-        self._put(self._back)
+        """The link is there (again): what follows is whole, once the call state is read."""
+        self._put(_UP)
 
     def lost(self, reason: str) -> None:
         """The link is gone, as its log says; nothing comes until ``up``."""
-        self._put(self._away)
+        self._break_off()
 
     async def run(self) -> None:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
         while True:
             await self._wake.wait()
             for _ in range(min(_PER_TURN, len(self._waiting))):
-                self._feed(self._waiting.popleft())
+                await self._take(self._waiting[0])
             if not self._waiting:
                 self._wake.clear()
             await asyncio.sleep(0)
 
-    def _put(self, item: str | StreamEvent | Callable[[], None]) -> None:
+    def _put(self, item: str | object) -> None:
         self._waiting.append(item)
         self._wake.set()
 
-    def _feed(self, item: str | StreamEvent | Callable[[], None]) -> None:
-        if isinstance(item, str):
-            self._feed_text(item)
-        elif isinstance(item, StreamEvent):
-            self._append(item, "published")
-        else:
-            item()
+    def _break_off(self) -> None:
+        self._put(_LOST)
+        if self._opening is not None:
+            self._opening.cancel()
 
-    def _feed_text(self, text: str) -> None:
+    async def _take(self, first: str | object) -> None:
+        """Deal with what stands first in the queue, and take it off."""
+        if first is _UP:
+            await self._open()
+        elif first is _LOST:
+            self._lose()
+        else:
+            self._feed(first)
+        self._waiting.popleft()
+
+    def _lose(self) -> None:
+        self._known = 0
+        if self._stream.is_open:
+            self._stream.lost()
+
+    # --- opening
+
+    async def _open(self) -> None:
+        """Read the call state, and open the stream with it unless the link is lost meanwhile."""
+        state, self._known = self._stream.state, 0
+        resync = Resync([(kind, ident) for kind in _UNLISTED for ident in state.ids(kind)], app=self._app)
+        reading = read_state(self._stream.target, resync, self._ask, self._news)
+        self._opening = opening = asyncio.create_task(reading)
         try:
-            event = self._read(text)
+            await asyncio.wait([opening])
+        finally:
+            self._opening = None
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+        if not opening.cancelled():
+            opening.result()
+            self._stream.open(resync.state)
+
+    def _news(self) -> Iterator[dict[str, Any]]:
+        """The events that came since the last call; they stay in the queue, for the stream."""
+        news = tuple(islice(self._waiting, 1 + self._known, None))
+        self._known += len(news)
+        decoded = (self._decoded(text) for text in news if isinstance(text, str))
+        return (event for event in decoded if event is not None)
+
+    # --- feeding
+
+    def _feed(self, item: str | object) -> None:
+        # The call state was read with the known ones taken into account.
+        is_known, self._known = self._known > 0, max(0, self._known - 1)
+        if isinstance(item, StreamEvent):
+            self._append(item, (), "published")
+        elif isinstance(item, str) and self._stream.is_open:
+            self._feed_text(item, is_known=is_known)
+
+    def _feed_text(self, text: str, *, is_known: bool) -> None:
+        event = self._decoded(text)
+        if event is None:
+            return
+        try:
+            changes = () if is_known else self._stream.state.apply(event, asyncio.get_running_loop().time())
+            told = self._told(text, event)
         except Exception:
             log.exception("event.failed", target=self._stream.target)
             return
-        if event is not None:
-            self._append(event, event.labels.type)
+        if told is not None or changes:
+            self._append(told, changes, str(event.get("type", "")))
 
-    def _append(self, event: StreamEvent, kind: str) -> None:
+    def _append(self, event: StreamEvent | None, changes: tuple[Change, ...], kind: str) -> None:
         metrics.events_total.labels(self._stream.target, kind).inc()
-        self._stream.append(event)
+        self._stream.append(event, changes)
 
-    def _read(self, text: str) -> StreamEvent | None:
-        event = _decode(text)
+    def _decoded(self, text: str) -> dict[str, Any] | None:
+        try:
+            return _decode(text)
+        except msgspec.MsgspecError:
+            log.warning("event.unreadable", target=self._stream.target, text=text[:200])
+            return None
+
+    def _told(self, text: str, event: dict[str, Any]) -> StreamEvent | None:
+        """The event as clients get it: as Asterisk wrote it, unless a script changed it."""
         if self._on_event is None:
             return StreamEvent(text, labels_of(event))
         changed = self._on_event(self._stream.target, event)
@@ -106,10 +181,3 @@ class Feed:
             return None
         untouched = changed is event or changed == event
         return StreamEvent(text if untouched else _encode(changed).decode(), labels_of(changed))
-
-    def _back(self) -> None:
-        metrics.gaps_total.labels(self._stream.target, "upstream_lost").inc()
-        self._stream.break_off("live")
-
-    def _away(self) -> None:
-        self._stream.break_off("wait")

@@ -2,68 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from aribridge.core.filters import Filter
 from aribridge.core.principal import Principal
 from aribridge.hub.targets import Targets
-from aribridge.protocol.messages import Position, Subscribe
+from aribridge.protocol.messages import Subscribe
 from aribridge.protocol.problems import Problem
-from aribridge.stream import Stream, Subscription
+from aribridge.stream import Sink, Stream, View
 
 READ_EVENTS = "events.eventWebsocket"
 """The ARI operation that stands for receiving events; a token must allow it."""
 
+_IN_A_ROW = 32
+"""Frames of one view before the next view has its turn."""
+
 
 class Subscriptions:
-    """Opens and ends views of streams; ``send`` takes frames for the client."""
+    """Opens and ends views of streams; ``sink`` takes frames for the client."""
 
-    def __init__(self, targets: Targets, send: Callable[[str], None], *, limit: int, max_send: int) -> None:
+    def __init__(self, targets: Targets, sink: Sink, *, limit: int, max_send: int) -> None:
         self._targets = targets
-        self._send = send
+        self._sink = sink
         self._limit = limit
         self._max_send = max_send
-        self._open: dict[int, tuple[Stream, Subscription]] = {}
+        self._open: dict[int, tuple[Stream, View]] = {}
 
-    def open(self, principal: Principal, wish: Subscribe, answer: Callable[[dict[str, Any]], None]) -> None:
-        """Open a view; ``answer`` gets the reply's body before anything comes on it. Raises Problem."""
+    def open(self, principal: Principal, wish: Subscribe) -> dict[str, Any]:
+        """Open a view; return the reply's body, to be sent before the event loop goes on. Raises Problem."""
         stream = self._check(principal, wish)
-        subscription = stream.subscribe(wish.sub, Filter(wish.filter), self._send, self._max_send)
-        self._open[wish.sub] = (stream, subscription)
-        answer({"sub": wish.sub, **stream.position, "mode": "live"})
-
-    def tell_gap(self, wish: Subscribe) -> None:
-        """Tell a resuming client that this version keeps no history: it goes on live from here."""
-        if wish.since is None or wish.sub not in self._open:
-            return
-        stream = self._open[wish.sub][0]
-        self._send(stream.gap(wish.sub, _was(wish.since), "history_expired"))
+        view, reply = stream.subscribe(wish, self._sink, self._max_send)
+        self._open[wish.sub] = (stream, view)
+        self._sink.wake()
+        return reply
 
     def close(self, sub: int) -> None:
         """End one view. Raises Problem ``unknown_subscription``."""
         if sub not in self._open:
             raise Problem("unknown_subscription", f"This connection has no subscription {sub}.")
-        stream, subscription = self._open.pop(sub)
-        stream.unsubscribe(subscription)
+        stream, view = self._open.pop(sub)
+        stream.unsubscribe(view)
 
     def close_all(self) -> None:
         """End every view."""
         for sub in tuple(self._open):
             self.close(sub)
 
+    def fill(self) -> bool:
+        """Put what views have to tell while there is room; return whether any of them is still behind."""
+        for sub in tuple(self._open):
+            _, view = self._open[sub]
+            if view.behind and self._sink.room:
+                self._fill_from(view)
+                # To the end of the row, so that each has the first turn at times.
+                self._open[sub] = self._open.pop(sub)
+        return any(view.behind for _, view in self._open.values())
+
     def positions(self) -> dict[str, Any]:
         """Where each view stands, for a ping: nothing that passes its filter is missing up to there."""
-        return {str(sub): stream.bring_up(subscription) for sub, (stream, subscription) in self._open.items()}
+        found = ((sub, view.bring_up()) for sub, (_, view) in self._open.items())
+        return {str(sub): position for sub, position in found if position is not None}
+
+    def _fill_from(self, view: View) -> None:
+        for frame in islice(iter(view.next, None), _IN_A_ROW):
+            self._sink.put(frame)
+            if not self._sink.room:
+                break
 
     def _check(self, principal: Principal, wish: Subscribe) -> Stream:
         if not principal.may(READ_EVENTS):
             detail = f"The token does not allow events; it takes a token whose ops claim matches {READ_EVENTS}."
             raise Problem("forbidden", detail)
-        if wish.mode == "state" or wish.snapshot == "always":
-            raise Problem("not_implemented", "subscribe: mode state and snapshots are not available in this version.")
         if wish.sub in self._open:
             raise Problem(
                 "duplicate_subscription", f"The subscription {wish.sub} is open already; take a fresh number."
@@ -80,7 +91,3 @@ def read_subscribe(body: dict[str, Any]) -> Subscribe:
         return msgspec.convert({"id": 0, **body, "type": "subscribe"}, Subscribe)
     except msgspec.ValidationError as error:
         raise Problem("bad_message", f"subs: {error}.") from None
-
-
-def _was(position: Position) -> dict[str, Any]:
-    return {"epoch": position.epoch, "seq": position.seq}

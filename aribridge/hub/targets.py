@@ -22,6 +22,18 @@ class Target:
     stream: Stream
     feed: Feed
 
+    @property
+    def ready(self) -> bool:
+        """Whether commands go and events come."""
+        return self.link.up and self.stream.is_open
+
+    @property
+    def reason(self) -> str:
+        """Why it is not ready, and what to do; empty when it is."""
+        if self.link.up and not self.stream.is_open:
+            return "The state of its calls is being read; if that lasts, the log says what Asterisk answers."
+        return self.link.reason
+
     def to_welcome(self) -> dict[str, Any]:
         """One of the ``targets`` of a welcome."""
         return {"name": self.name, "app": self.link.app, "asterisk": self.link.version, "up": self.link.up}

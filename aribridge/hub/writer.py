@@ -16,16 +16,36 @@ _PER_TURN = 256
 
 
 class Writer:
-    """The sending half of a connection. ``on_stall`` is called when the client is too slow to be kept."""
+    """The sending half of a connection (a ``stream.Sink``).
 
-    def __init__(self, carrier: Carrier, limits: LimitSettings, on_stall: Callable[[], None]) -> None:
+    ``fill`` is called when there is room; it puts more if there is more, and returns whether even more is left.
+    ``on_stall`` is called when the client is too slow to be kept.
+    """
+
+    def __init__(
+        self, carrier: Carrier, limits: LimitSettings, fill: Callable[[], bool], on_stall: Callable[[], None]
+    ) -> None:
         self._carrier = carrier
         self._outbox = Outbox(limits.outbox_messages, limits.outbox_bytes)
+        self._fill = fill
         self._on_stall = on_stall
         self._wake = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._patience: asyncio.Timeout | None = None
         self.batch = False
+
+    @property
+    def room(self) -> bool:
+        """Whether what streams tell may be put; the rest may be put in any case."""
+        return self._closing is None and self._outbox.roomy
+
+    def wake(self) -> None:
+        """Have ``fill`` called when there is room."""
+        self._wake.set()
+
+    def give_up(self) -> None:
+        """Streams go on faster than the client reads."""
+        self._on_stall()
 
     def put(self, frame: str) -> None:
         """Queue a frame; what comes after ``finish`` is dropped."""
@@ -63,10 +83,12 @@ class Writer:
         while self._closing is None:
             await self._wake.wait()
             self._wake.clear()
-            while self._outbox and self._closing is None:
+            while self._closing is None and (self._fill() or self._outbox):
                 async with asyncio.timeout(_STALL_SECONDS) as self._patience:
                     await self._send_some()
                 self._patience = None
+                # A carrier with room for all of it would keep everyone else waiting.
+                await asyncio.sleep(0)
 
     async def _send_some(self) -> None:
         frames = self._outbox.take(_PER_TURN)

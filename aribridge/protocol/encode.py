@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -55,6 +55,29 @@ def event_tail(epoch: str, seq: int, data: str) -> str:
 def event(sub: int, prev: int, tail: str) -> str:
     """An event message for one subscriber."""
     return f'{{"type":"event","sub":{sub},"prev":{prev},{tail}'
+
+
+def gap(sub: int, was: Mapping[str, Any], now: Mapping[str, Any], reason: str, following: str) -> str:
+    """Tell a subscriber that it missed something, why, where it goes on, and what comes next."""
+    return encode({"type": "gap", "sub": sub, "was": was, "now": now, "reason": reason, "next": following})
+
+
+def patch(sub: int, epoch: str, seq: int, prev: int, changes: Iterable[str]) -> str:
+    """A patch message; the changes are encoded already."""
+    head = f'{{"type":"patch","sub":{sub},"epoch":"{epoch}","seq":{seq},"prev":{prev}'
+    return f'{head},"changes":[{",".join(changes)}]}}'
+
+
+def snapshot(sub: int, epoch: str, seq: int, part: int, state: Mapping[str, list[str]], *, last: bool) -> str:
+    """One part of a snapshot; ``state`` holds the encoded members of each kind."""
+    kinds = ",".join(f'"{kind}":{{{",".join(members)}}}' for kind, members in state.items())
+    head = f'{{"type":"snapshot","sub":{sub},"epoch":"{epoch}","seq":{seq},"part":{part}'
+    return f'{head},"last":{"true" if last else "false"},"state":{{{kinds}}}}}'
+
+
+def size(text: str) -> int:
+    """The bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def parts(ident: int | str, text: str, most: int) -> Iterator[str]:

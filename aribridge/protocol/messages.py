@@ -26,7 +26,10 @@ class Position(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Subscribe(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
-    """Ask for a view of a target's stream; ``sub`` names it and must be fresh on the connection."""
+    """Ask for a view of a target's stream; ``sub`` names it and must be fresh on the connection.
+
+    Without ``snapshot`` it is ``if_needed`` in mode state, ``never`` in mode events.
+    """
 
     id: Id
     sub: Sub
@@ -34,7 +37,7 @@ class Subscribe(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, t
     mode: Literal["events", "state"] = "events"
     filter: dict[str, Strings] = {}
     since: Position | None = None
-    snapshot: Literal["if_needed", "always", "never"] = "if_needed"
+    snapshot: Literal["if_needed", "always", "never"] | None = None
 
 
 class Hello(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="hello"):

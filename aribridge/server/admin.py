@@ -39,9 +39,7 @@ class Admin:
 
     async def _ready(self, _: web.Request) -> web.Response:
         """Ready when an Asterisk is reachable; the reasons of those that are not are told in any case."""
-        targets = [
-            {"name": target.name, "up": target.link.up, "reason": target.link.reason} for target in self._targets
-        ]
+        targets = [{"name": target.name, "up": target.ready, "reason": target.reason} for target in self._targets]
         ready = any(target["up"] for target in targets) and not self._draining()
         body = {"ready": ready, "draining": self._draining(), "targets": targets}
         return web.json_response(body, status=200 if ready else 503)

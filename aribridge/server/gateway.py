@@ -12,6 +12,7 @@ from aribridge import __version__
 from aribridge.ari import Link
 from aribridge.auth import Authenticator, KeyFault
 from aribridge.config import host_and_port, port_range
+from aribridge.core.command import Command
 from aribridge.core.settings import AsteriskSettings, Settings
 from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
 from aribridge.janus import JanusDoor, ServerInfo
@@ -93,9 +94,12 @@ class Gateway:
             raise StartError(f"{error}\nMend the script, or take it out of scripts.files.") from error
 
     def _add_target(self, asterisk: AsteriskSettings) -> Feed:
-        stream = Stream(asterisk.name)
-        feed = Feed(stream, self.scripts.on_event if self.scripts.has("on_event") else None)
-        self.targets.add(Target(asterisk.name, Link(asterisk, feed), stream, feed))
+        stream = Stream(asterisk.name, self._settings.stream)
+        on_event = self.scripts.on_event if self.scripts.has("on_event") else None
+        app = None if asterisk.events == "all" else asterisk.app
+        feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app)
+        link = Link(asterisk, feed)
+        self.targets.add(Target(asterisk.name, link, stream, feed))
         return feed
 
     async def _start_rtc(self) -> None:

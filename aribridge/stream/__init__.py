@@ -1,5 +1,6 @@
 """The ordered stream of each target, and the clients' views of it."""
 
-from aribridge.stream.stream import Stream, Subscription
+from aribridge.stream.stream import Stream
+from aribridge.stream.view import Sink, View
 
-__all__ = ["Stream", "Subscription"]
+__all__ = ["Sink", "Stream", "View"]

@@ -1,100 +1,79 @@
-"""The stream of one target: numbers its events and hands them to subscriptions.
-
-Positions are (epoch, seq). An epoch lasts while continuity is certain; when it breaks, every subscriber is told by a
-``gap``. A later version keeps history; until then a resume is answered by a gap.
-"""
+"""The stream of one target: numbers what happens and tells every view of it."""
 
 from __future__ import annotations
 
-import secrets
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aribridge.core.events import StreamEvent
 from aribridge.core.filters import Filter
-from aribridge.protocol import encode
-
-Send = Callable[[str], None]
-
-
-@dataclass(slots=True, eq=False)
-class Subscription:
-    """One client's filtered view; ``prev`` is the last seq that the client was brought up to."""
-
-    sub: int
-    filter: Filter
-    send: Send
-    most: int
-    prev: int
+from aribridge.core.settings import StreamSettings
+from aribridge.core.state.changes import Change
+from aribridge.core.state.objects import CallState
+from aribridge.protocol.messages import Subscribe
+from aribridge.stream.log import Log
+from aribridge.stream.modes import EventView, StateView
+from aribridge.stream.view import Sink, View
 
 
 class Stream:
-    """The ordered log of what one target's clients are told."""
+    """The log of one target and its views. Before the first ``open`` and after each ``lost`` nothing comes."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(
+        self, target: str, settings: StreamSettings | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.target = target
-        self.epoch = _new_epoch()
-        self.head = 0
-        self._subscriptions: set[Subscription] = set()
+        self._log = Log(target, settings or StreamSettings(), clock)
+        self._views: dict[View, None] = {}
 
     @property
     def position(self) -> dict[str, Any]:
         """The newest position, as messages carry it."""
-        return {"epoch": self.epoch, "seq": self.head}
+        return self._log.position
 
-    def subscribe(self, sub: int, filter_: Filter, send: Send, most: int) -> Subscription:
-        """Start a live view from the present head; ``most`` bounds one message in bytes."""
-        subscription = Subscription(sub, filter_, send, most, self.head)
-        self._subscriptions.add(subscription)
-        return subscription
+    @property
+    def is_open(self) -> bool:
+        """Whether events come and the call state is right."""
+        return self._log.is_open
 
-    def unsubscribe(self, subscription: Subscription) -> None:
-        """End a view."""
-        self._subscriptions.discard(subscription)
+    @property
+    def state(self) -> CallState:
+        """The call state at the newest position."""
+        return self._log.state
 
-    def append(self, event: StreamEvent) -> None:
-        """Number an event and send it to every subscription whose filter passes it."""
-        self.head += 1
-        tail = encode.event_tail(self.epoch, self.head, event.text)
-        for subscription in tuple(self._subscriptions):
-            if subscription.filter.passes(event.labels):
-                self._deliver(subscription, tail)
+    def subscribe(self, wish: Subscribe, sink: Sink, most: int) -> tuple[View, dict[str, Any]]:
+        """Start a view; return it with the body of the reply, which must be sent before anything of the view.
 
-    def bring_up(self, subscription: Subscription) -> dict[str, Any]:
-        """Bring a subscription up to the head, since nothing that passes its filter is outstanding."""
-        subscription.prev = self.head
-        return self.position
-
-    def break_off(self, following: str) -> None:
-        """Events of the target are lost from here: a new epoch, and a gap for everyone.
-
-        ``following`` is what comes next: "wait" while the target is away, "live" when it is back.
+        ``most`` bounds one message in bytes. Raises Problem ``bad_filter``.
         """
-        was = self.position
-        self.epoch, self.head = _new_epoch(), 0
-        for subscription in tuple(self._subscriptions):
-            subscription.prev = 0
-            subscription.send(self.gap(subscription.sub, was, "upstream_lost", following))
+        make = StateView if wish.mode == "state" else EventView
+        snapshot = wish.snapshot or ("if_needed" if wish.mode == "state" else "never")
+        filter_ = Filter(wish.filter, objects=wish.mode == "state")
+        view = make(self._log, wish.sub, filter_, sink, most, snapshots=snapshot != "never")
+        mode = view.begin(wish.since, always=snapshot == "always")
+        self._views[view] = None
+        return view, {"sub": wish.sub, **view.position, "mode": mode}
 
-    def gap(self, sub: int, was: dict[str, Any], reason: str, following: str = "live") -> str:
-        """Tell a subscriber that it missed something, why, and where it goes on."""
-        now = self.position
-        return encode.encode({"type": "gap", "sub": sub, "was": was, "now": now, "reason": reason, "next": following})
+    def unsubscribe(self, view: View) -> None:
+        """End a view."""
+        self._views.pop(view, None)
 
-    def _deliver(self, subscription: Subscription, tail: str) -> None:
-        frame = encode.event(subscription.sub, subscription.prev, tail)
-        if _fits(frame, subscription.most):
-            subscription.send(frame)
-        else:
-            was = {"epoch": self.epoch, "seq": subscription.prev}
-            subscription.send(self.gap(subscription.sub, was, "event_too_large"))
-        subscription.prev = self.head
+    def append(self, event: StreamEvent | None, changes: tuple[Change, ...] = ()) -> None:
+        """Number what happened and tell it; ``event`` is None where a script dropped it."""
+        entry = self._log.add(event, changes)
+        for view in tuple(self._views):
+            view.push(entry)
 
+    def lost(self) -> None:
+        """Events of the target are lost from here; nothing comes until ``open``."""
+        self._restart(self._log.state, is_open=False)
 
-def _fits(frame: str, most: int) -> bool:
-    return len(frame) * 4 <= most or len(frame.encode()) <= most
+    def open(self, state: CallState) -> None:
+        """Events come, from now on without a hole, and the call state is this."""
+        self._restart(state, is_open=True)
 
-
-def _new_epoch() -> str:
-    return secrets.token_hex(4)
+    def _restart(self, state: CallState, *, is_open: bool) -> None:
+        self._log.restart(state, is_open=is_open)
+        for view in tuple(self._views):
+            view.interrupt()

@@ -123,7 +123,7 @@ level = 3
 """
     assert faults(folder, text) == [
         "aribridge.toml:1: colour: unknown key. "
-        "Known here: server, webrtc, asterisk, auth, janus, scripts, limits, log, state.",
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, state.",
         "aribridge.toml:3: server.listne: unknown key. Did you mean listen?",
         'aribridge.toml:4: server.admin: expected host:port, such as "127.0.0.1:8188" or "[::1]:8188", '
         'got "8189": host and port are both needed.',
@@ -137,7 +137,7 @@ level = 3
         "aribridge.toml:12: asterisk.timeout: expected a number of seconds that is more than 0, got 0.0.",
         'aribridge.toml:14: log.level: expected one of "debug", "info", "warning", "error", got 3.',
         "aribridge.toml:15: hub: unknown key. "
-        "Known here: server, webrtc, asterisk, auth, janus, scripts, limits, log, state.",
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, state.",
         "aribridge.toml: auth: no key and no secret: nobody could get in. `aribridge init` makes a key.",
     ]
 
@@ -309,7 +309,8 @@ p = { q = 1 }
 def test_the_example_has_every_default_behind_a_number_sign():
     written = write_example(Settings())
     assert tomllib.loads(written) == {
-        "server": {}, "webrtc": {}, "auth": {"janus": {}}, "janus": {}, "scripts": {}, "limits": {}, "log": {},
+        "server": {}, "webrtc": {}, "auth": {"janus": {}}, "janus": {}, "scripts": {}, "stream": {},
+        "limits": {}, "log": {},
     }  # fmt: skip
     uncommented = "".join(f"{line.removeprefix('#')}\n" for line in written.splitlines() if not line.startswith("# "))
     with pytest.raises(ConfigError) as error:

@@ -1,80 +1,186 @@
-"""A client that checks `prev` can prove that nothing which passes its filter is missing."""
+"""Events of a stream: who follows `prev` can prove that nothing which passes the filter is missing."""
 
-import json
+import pytest
+from models.streams import StreamClient, stream_event
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from aribridge.core.events import StreamEvent, labels_of
-from aribridge.core.filters import Filter
+from aribridge.core.settings import StreamSettings
+from aribridge.core.state.objects import CallState
 from aribridge.stream import Stream
 
-steps = st.lists(st.sampled_from(["a", "b", "lost", "back", "ping"]), max_size=60)
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
 
 
-def happen(stream, kind):
-    event = {"type": kind, "n": stream.head}
-    stream.append(StreamEvent(json.dumps(event), labels_of(event)))
+@pytest.fixture
+def clock():
+    return Clock()
 
 
-class Client:
-    """Follows the protocol: accepts an event only if its `prev` is where the client stands."""
-
-    def __init__(self, stream, kinds):
-        self.stream, self.kinds, self.got = stream, kinds, []
-        self.subscription = stream.subscribe(1, Filter({"type": kinds}), self.take, 65536)
-        self.position = dict(stream.position)
-
-    def take(self, frame):
-        message = json.loads(frame)
-        if message["type"] == "gap":
-            assert message["was"]["epoch"] == self.position["epoch"]
-            self.position = message["now"]
-            self.got.append(message["next"])
-            return
-        assert message["epoch"] == self.position["epoch"]
-        assert message["prev"] == self.position["seq"]
-        self.position["seq"] = message["seq"]
-        self.got.append(message["data"]["type"])
-
-    def ping(self):
-        self.position = self.stream.bring_up(self.subscription)
+@pytest.fixture
+def stream(clock):
+    stream = Stream("pbx", StreamSettings(history_events=10, history_seconds=60.0), clock)
+    stream.open(CallState())
+    return stream
 
 
-@given(steps)
-def test_every_event_or_a_gap(steps):
-    stream = Stream("pbx")
-    clients = [Client(stream, ["a"]), Client(stream, ["*"]), Client(stream, ["c"])]
-    for step in steps:
-        if step == "lost":
-            stream.break_off("wait")
-        elif step == "back":
-            stream.break_off("live")
-        elif step == "ping":
-            for client in clients:
-                client.ping()
-        else:
-            happen(stream, step)
-    words = {"lost": "wait", "back": "live"}
-    for client in clients:
-        wanted = [words.get(s, s) for s in steps if s in words or (s != "ping" and client.kinds in (["*"], [s]))]
-        assert client.got == wanted
+def happen(stream, *kinds):
+    for kind in kinds:
+        stream.append(stream_event({"type": kind}))
 
 
-def test_an_event_over_the_size_is_a_gap():
-    stream, got = Stream("pbx"), []
-    stream.subscribe(5, Filter({}), got.append, 300)
-    event = {"type": "ChannelVarset", "value": "ü" * 200}
-    stream.append(StreamEvent(json.dumps(event, ensure_ascii=False), labels_of(event)))
+def types(client):
+    client.read()
+    return [data["type"] for _, _, data in client.got]
+
+
+def test_a_client_that_was_away_gets_everything_in_order(stream):
+    client = StreamClient(stream, filter={"type": ["a"]})
+    happen(stream, "a", "b")
+    client.read()
+    client.disconnect()
+    happen(stream, "b", "a", "b", "a")
+    client.connect(client.position)
+    assert client.reply == {"sub": 1, "epoch": client.position["epoch"], "seq": 1, "mode": "replay"}
     happen(stream, "a")
-    gap, after = map(json.loads, got)
-    assert (gap["type"], gap["reason"], gap["next"]) == ("gap", "event_too_large", "live")
-    assert (gap["now"]["seq"], after["prev"]) == (1, 1)
+    assert types(client) == ["a"] * 4
+    assert client.holes == []
 
 
-def test_after_unsubscribe_nothing_comes():
-    stream, got = Stream("pbx"), []
-    stream.unsubscribe(stream.subscribe(1, Filter({}), got.append, 65536))
+def test_one_event_more_than_the_history_holds_is_one_gap_and_nothing_else(stream):
+    client = StreamClient(stream)
+    client.disconnect()
+    happen(stream, *"abcdefghij")
+    client.connect(client.position)
+    assert types(client) == list("abcdefghij")
+    first = StreamClient(stream).position
+    happen(stream, *"klmnopqrstu")
+    client.got.clear()
+    client.connect(first)
+    assert client.reply["mode"] == "live"
+    happen(stream, "v")
+    assert types(client) == ["v"]
+    assert client.reasons == ["history_expired"]
+    assert client.holes == [(first, {"epoch": first["epoch"], "seq": 21})]
+
+
+def test_old_events_expire_even_when_nothing_happens(stream, clock):
+    client = StreamClient(stream)
+    client.disconnect()
     happen(stream, "a")
-    stream.break_off("live")
-    assert got == []
+    clock.now += 61
+    client.resume()
+    assert (types(client), client.reasons) == ([], ["history_expired"])
+
+
+def test_the_history_is_bounded_in_bytes(clock):
+    stream = Stream("pbx", StreamSettings(history_bytes=20_000), clock)
+    stream.open(CallState())
+    client = StreamClient(stream)
+    client.disconnect()
+    for _ in range(50):
+        stream.append(stream_event({"type": "a", "value": "x" * 1000}))
+    client.resume()
+    assert (types(client), client.reasons) == ([], ["history_expired"])
+
+
+@pytest.mark.parametrize(("ours", "reason"), [(True, "upstream_lost"), (False, "restarted")])
+def test_another_epoch_is_a_gap_that_tells_whose_end_it_was(stream, clock, ours, reason):
+    client = StreamClient(stream)
+    happen(stream, "a")
+    client.read()
+    client.disconnect()
+    if ours:
+        stream.lost()
+        stream.open(CallState())
+    else:
+        client.stream = Stream("pbx", StreamSettings(), clock)
+        client.stream.open(CallState())
+    client.resume()
+    assert types(client) == ["a"]
+    assert client.reasons == [reason]
+
+
+def test_a_position_that_was_never_reached_is_a_gap(stream):
+    client = StreamClient(stream)
+    client.position["seq"] = 99
+    client.resume()
+    client.read()
+    assert client.reasons == ["history_expired"]
+
+
+def test_loss_and_return_of_the_target_are_told_once_each(stream):
+    client = StreamClient(stream)
+    stream.lost()
+    client.read()
+    assert client.waits
+    stream.open(CallState())
+    happen(stream, "a")
+    assert types(client) == ["a"]
+    assert not client.waits
+    assert client.holes[0][1] == client.holes[1][0]
+    assert client.reasons == ["upstream_lost"] * 2
+
+
+def test_a_flapping_target_is_one_gap_to_a_client_that_reads_nothing(stream):
+    client = StreamClient(stream, most_frames=0)
+    for _ in range(100):
+        happen(stream, "a")
+        stream.lost()
+        stream.open(CallState())
+    client.sink.most = 1
+    assert types(client) == []
+    assert len(client.holes) == 1
+
+
+def test_a_slow_client_reads_on_from_the_history(stream):
+    client = StreamClient(stream, most_frames=2)
+    happen(stream, *"abcdefgh")
+    assert len(client.sink.frames) == 2
+    assert types(client) == list("abcdefgh")
+    assert client.holes == []
+
+
+def test_a_client_slower_than_the_history_gets_a_gap(stream):
+    client = StreamClient(stream, most_frames=1)
+    happen(stream, *"a" * 20)
+    client.read()
+    happen(stream, "b")
+    assert types(client) == ["a", "b"]
+    assert client.reasons == ["slow_consumer"]
+    assert client.holes[0][1]["seq"] == 20
+
+
+def test_a_ping_never_overtakes_events(stream):
+    client = StreamClient(stream, most_frames=1)
+    happen(stream, *"abc")
+    assert client.view.bring_up()["seq"] == 1
+    client.read()
+    assert client.view.bring_up()["seq"] == 3
+
+
+def test_an_event_over_the_size_is_a_gap(stream):
+    client = StreamClient(stream, frame=300)
+    stream.append(stream_event({"type": "ChannelVarset", "value": "ü" * 200}))
+    happen(stream, "a")
+    assert types(client) == ["a"]
+    assert client.reasons == ["event_too_large"]
+    assert client.holes[0][1]["seq"] == 1
+
+
+def test_after_unsubscribe_nothing_comes(stream):
+    client = StreamClient(stream)
+    client.disconnect()
+    happen(stream, "a")
+    stream.lost()
+    assert client.sink.frames == []
+
+
+def test_what_a_script_dropped_is_not_told(stream):
+    client = StreamClient(stream)
+    stream.append(None)
+    happen(stream, "a")
+    assert types(client) == ["a"]

@@ -1,0 +1,77 @@
+"""What happened lately on one target: a ring bounded by count, size and age, found by seq without a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aribridge.core.events import Labels
+from aribridge.core.state.changes import Change
+
+_OVERHEAD = 1500
+"""About what an entry and its labels take beside their texts, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place in a stream: the event, unless a script dropped it, and what changed in the call state.
+
+    ``tail`` is the encoded end of the event message, the same for every subscriber; ``labels`` are as they were when
+    the entry was appended, None for a dropped event.
+    """
+
+    seq: int
+    tail: str
+    labels: Labels | None
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """About what it takes in memory, in bytes."""
+        return _OVERHEAD + len(self.tail) + sum(change.size for change in self.changes)
+
+
+class History:
+    """The entries ``first`` … ``head``; seqs follow one another from 1. Times are seconds on any steady clock."""
+
+    def __init__(self, *, most_events: int, most_bytes: int, most_seconds: float) -> None:
+        self.head = 0
+        self.first = 1
+        self.bytes = 0
+        self._most_events = most_events
+        self._most_bytes = most_bytes
+        self._most_seconds = most_seconds
+        self._entries: dict[int, tuple[float, Entry]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, seq: int) -> Entry:
+        return self._entries[seq][1]
+
+    def append(self, entry: Entry, now: float) -> None:
+        """Add the entry that follows ``head``, and forget what is over the bounds."""
+        self.head = entry.seq
+        self._entries[entry.seq] = (now, entry)
+        self.bytes += entry.size
+        while len(self._entries) > self._most_events or self.bytes > self._most_bytes:
+            self._forget_first()
+        self.expire(now)
+
+    def expire(self, now: float) -> None:
+        """Forget what is too old."""
+        while self._entries and self._entries[self.first][0] < now - self._most_seconds:
+            self._forget_first()
+
+    def follows(self, seq: int) -> bool:
+        """Whether everything after ``seq`` is here."""
+        return self.first - 1 <= seq <= self.head
+
+    def restart(self) -> None:
+        """Forget everything and count from 1 again."""
+        self._entries.clear()
+        self.head, self.first, self.bytes = 0, 1, 0
+
+    def _forget_first(self) -> None:
+        _, entry = self._entries.pop(self.first)
+        self.first += 1
+        self.bytes -= entry.size

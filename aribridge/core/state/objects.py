@@ -1,0 +1,94 @@
+"""The call state: all objects of one target, as its events tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from aribridge.core.events import labels_of
+from aribridge.core.state.changes import Change, Item, change, encoded
+from aribridge.core.state.kinds import KINDS
+from aribridge.core.state.rules import Act, Touch, touches
+
+_TOMB_SECONDS = 60.0
+_MOST_TOMBS = 50_000
+_MOST_DEVICES = 10_000
+"""Device names come from dialled numbers, too (Local/…), and no event says that one is no more."""
+
+_Held = tuple[Mapping[str, Any], Item]
+
+
+class CallState:
+    """Objects by kind and id, and for a while those that are gone, since events about them may still be on their way.
+
+    ``everything``: the events of all objects come, not only those of the gateway's application. Times are seconds on
+    any steady clock. Values are taken as they are and must not be changed afterwards.
+    """
+
+    def __init__(self, *, everything: bool = True) -> None:
+        self.everything = everything
+        self._objects: dict[str, dict[str, _Held]] = {kind: {} for kind in KINDS}
+        self._gone: dict[tuple[str, str], float] = {}
+
+    def apply(self, event: Mapping[str, Any], now: float) -> tuple[Change, ...]:
+        """Take in an event; return what it changed."""
+        found = touches(event, everything=self.everything)
+        return tuple(one for touch in found for one in self.touch(touch, now))
+
+    def touch(self, touch: Touch, now: float) -> tuple[Change, ...]:
+        """Take in what an event says of one object."""
+        key = (touch.kind, touch.id)
+        if touch.act is Act.REMOVE:
+            return self.remove(*key, now)
+        if touch.act is Act.CREATE:
+            self._gone.pop(key, None)
+        if key in self._gone or (touch.act is Act.LEARN and touch.id in self._objects[touch.kind]):
+            return ()
+        return self.put(*key, touch.value)
+
+    def put(self, kind: str, ident: str, value: Mapping[str, Any]) -> tuple[Change, ...]:
+        """Have an object be like this."""
+        objects = self._objects[kind]
+        was, before = objects.get(ident, ({}, None))
+        if before is not None and was == value:
+            return ()
+        after = Item(kind, ident, labels_of({KINDS[kind].field: value}), encoded(value))
+        objects[ident] = (value, after)
+        changed = change(before, after, was, value)
+        if kind == "deviceStates" and len(objects) > _MOST_DEVICES:
+            _, oldest = objects.pop(next(iter(objects)))
+            return changed, change(oldest, None, {}, {})
+        return (changed,)
+
+    def remove(self, kind: str, ident: str, now: float) -> tuple[Change, ...]:
+        """Have an object be gone; what comes late about it is ignored for a while."""
+        self._bury((kind, ident), now)
+        held = self._objects[kind].pop(ident, None)
+        return () if held is None else (change(held[1], None, {}, {}),)
+
+    def is_gone(self, kind: str, ident: str) -> bool:
+        """Whether an object was there and is no more, as far as that is still known."""
+        return (kind, ident) in self._gone
+
+    def items(self) -> Iterator[Item]:
+        """Every object."""
+        return (item for objects in self._objects.values() for _, item in objects.values())
+
+    def ids(self, kind: str) -> tuple[str, ...]:
+        """The ids of the objects of a kind."""
+        return tuple(self._objects[kind])
+
+    def values(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """The objects of a kind by id, as ARI has them."""
+        return {ident: value for ident, (value, _) in self._objects[kind].items()}
+
+    def _bury(self, key: tuple[str, str], now: float) -> None:
+        self._gone.pop(key, None)
+        self._gone[key] = now
+        spare = max(0, len(self._gone) - _MOST_TOMBS)
+        # In the order of their times: only the first can be old.
+        for old, since in tuple(islice(self._gone.items(), spare + 2)):
+            if spare > 0 or since < now - _TOMB_SECONDS:
+                del self._gone[old]
+                spare -= 1

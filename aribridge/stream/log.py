@@ -1,0 +1,78 @@
+"""The log of one target: its epoch, its history, and the call state at its head.
+
+Positions are (epoch, seq). An epoch lasts while continuity is certain; within one, seqs follow one another from 1.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from aribridge.core.events import StreamEvent
+from aribridge.core.history import Entry, History
+from aribridge.core.settings import StreamSettings
+from aribridge.core.state.changes import Change, Item
+from aribridge.core.state.objects import CallState
+from aribridge.protocol import encode
+from aribridge.protocol.messages import Position
+
+
+class Log:
+    """What was told of one target. ``is_open``: its events come, and ``state`` is right."""
+
+    def __init__(self, target: str, settings: StreamSettings, clock: Callable[[], float]) -> None:
+        self.target = target
+        self.is_open = False
+        self.history = History(
+            most_events=settings.history_events,
+            most_bytes=settings.history_bytes,
+            most_seconds=settings.history_seconds,
+        )
+        self.state = CallState()
+        self._clock = clock
+        self._run = secrets.token_hex(4)
+        self._epochs = 0
+        self._frozen: tuple[Item, ...] | None = None
+        self.restart(CallState(), is_open=False)
+
+    @property
+    def head(self) -> int:
+        """The seq of the newest entry."""
+        return self.history.head
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """The newest position, as messages carry it."""
+        return {"epoch": self.epoch, "seq": self.head}
+
+    def add(self, event: StreamEvent | None, changes: tuple[Change, ...]) -> Entry:
+        """Number what happened; ``event`` is None where a script dropped it."""
+        seq = self.head + 1
+        tail = "" if event is None else encode.event_tail(self.epoch, seq, event.text)
+        entry = Entry(seq, tail, None if event is None else event.labels, changes)
+        self.history.append(entry, self._clock())
+        if changes:
+            self._frozen = None
+        return entry
+
+    def restart(self, state: CallState, *, is_open: bool) -> None:
+        """Begin a new epoch: what came before and what comes now cannot be proven to join."""
+        self._epochs += 1
+        # The run is in the epoch, so that a position of an earlier run can be told from one of ours that ended.
+        self.epoch = f"{self._run}.{self._epochs}"
+        self.history.restart()
+        self.state, self.is_open, self._frozen = state, is_open, None
+
+    def refusal(self, since: Position) -> str | None:
+        """Why not everything after ``since`` can be told, as the reason of a gap; None if it can."""
+        if since.epoch != self.epoch:
+            return "upstream_lost" if since.epoch.partition(".")[0] == self._run else "restarted"
+        self.history.expire(self._clock())
+        return None if self.history.follows(since.seq) else "history_expired"
+
+    def frozen(self) -> tuple[Item, ...]:
+        """All objects as they are at the head, made once for all who ask meanwhile."""
+        if self._frozen is None:
+            self._frozen = tuple(self.state.items())
+        return self._frozen

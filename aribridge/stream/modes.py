@@ -1,0 +1,60 @@
+"""What a view tells of the log: events as they are, or what changed in the call state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aribridge.core.history import Entry
+from aribridge.core.state.changes import join
+from aribridge.protocol import encode
+from aribridge.stream.view import View
+
+_SCAN = 1000
+"""Entries looked at in one go without finding one to tell."""
+_JOIN = 256
+"""Entries whose changes are joined to one patch for a client that is behind."""
+
+
+class EventView(View):
+    """Tells events; none is ever joined with another."""
+
+    def _read_on(self) -> str | None:
+        for seq in range(self._seen + 1, min(self._log.head, self._seen + _SCAN) + 1):
+            frame = self._read((self._log.history[seq],))
+            if frame is not None:
+                return frame
+        return None
+
+    def _read(self, entries: Sequence[Entry]) -> str | None:
+        [entry] = entries
+        self._seen = entry.seq
+        if entry.labels is None or not self._filter.passes(entry.labels):
+            return None
+        frame = encode.event(self.sub, self._told, entry.tail)
+        if encode.size(frame) > self._most:
+            return self._too_large()
+        self._told = entry.seq
+        return frame
+
+
+class StateView(View):
+    """Tells changes; those of one object that wait together are joined: first ``prev``, last ``seq``."""
+
+    def _read_on(self) -> str | None:
+        last = min(self._log.head, self._seen + _JOIN)
+        return self._read([self._log.history[seq] for seq in range(self._seen + 1, last + 1)])
+
+    def _read(self, entries: Sequence[Entry]) -> str | None:
+        last = entries[-1].seq
+        changes = join(change for entry in entries for change in entry.changes)
+        texts = [text for change in changes if (text := change.text_for(self._filter.selects))]
+        frame = encode.patch(self.sub, self._epoch, last, self._told, texts)
+        if texts and encode.size(frame) > self._most and len(entries) > 1:
+            return self._read(entries[: len(entries) // 2])
+        self._seen = last
+        if not texts:
+            return None
+        if encode.size(frame) > self._most:
+            return self._too_large()
+        self._told = last
+        return frame

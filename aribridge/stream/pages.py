@@ -1,0 +1,46 @@
+"""A snapshot in parts, each small enough for one frame of its client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+
+from aribridge.core.state.changes import Item, Selects, encoded
+from aribridge.core.state.kinds import KINDS
+from aribridge.protocol import encode
+from aribridge.stream.log import Log
+
+log = structlog.get_logger("aribridge.stream")
+
+_FRAME = len(encode.snapshot(2**53, "x" * 32, 2**53, 2**53, {kind: [] for kind in KINDS}, last=False))
+"""Bytes of a part without any object."""
+
+
+def pages(source: Log, sub: int, selects: Selects, most: int) -> Iterator[str]:
+    """The snapshot messages of the selected objects as they are now; they are encoded as they are taken."""
+    return _pages(source.frozen(), source.position, sub, selects, most)
+
+
+def _pages(items: tuple[Item, ...], position: dict[str, Any], sub: int, selects: Selects, most: int) -> Iterator[str]:
+    epoch, seq = position["epoch"], position["seq"]
+    number, size, page = 1, _FRAME, _empty()
+    for item in items:
+        if not selects(item.labels):
+            continue
+        member = f"{encoded(item.id)}:{item.text}"
+        length = encode.size(member) + 1
+        if _FRAME + length > most:
+            log.warning("snapshot.object_too_large", kind=item.kind, id=item.id, bytes=length, most=most)
+            continue
+        if size + length > most:
+            yield encode.snapshot(sub, epoch, seq, number, page, last=False)
+            number, size, page = number + 1, _FRAME, _empty()
+        page[item.kind].append(member)
+        size += length
+    yield encode.snapshot(sub, epoch, seq, number, page, last=True)
+
+
+def _empty() -> dict[str, list[str]]:
+    return {kind: [] for kind in KINDS}
