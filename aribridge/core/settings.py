@@ -152,6 +152,16 @@ class ScriptSettings:
         "80 and 443 are meant; empty: none.",
         "glob",
     )
+    unhandled_after: float = setting(
+        10.0,
+        "Time after which a call that neither a script nor a client took goes on in the dialplan; only where a script"
+        " defines on_call.",
+        "seconds",
+    )
+    on_failure: Literal["continue", "hangup"] = setting(
+        "continue",
+        "What becomes of a call whose script fails: continue: it goes on in the dialplan, with ARIBRIDGE_RESULT set.",
+    )
 
 
 @dataclass

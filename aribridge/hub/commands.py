@@ -52,7 +52,7 @@ class CommandPath:
         """Carry out one request; whatever keeps it from an answer of Asterisk's or a script's is in the result."""
         started = time.perf_counter()
         try:
-            result = await self._carry_out(client, principal, self._read(request), self._seconds(request))
+            result = await self._carry_out(client, principal, self._read(request), request)
         except Problem as problem:
             result = Result(problem.status, error=problem)
         source = result.error.source if result.error else "asterisk"
@@ -65,12 +65,13 @@ class CommandPath:
         target = self._targets.pick(request.target)
         return target.link.check(_command(target, request))
 
-    async def _carry_out(self, client: Client, principal: Principal, command: Command, seconds: float | None) -> Result:
+    async def _carry_out(self, client: Client, principal: Principal, command: Command, request: Request) -> Result:
         _allow(principal, command)
         decided = await self._ask_scripts(client, principal, command)
         if isinstance(decided, Reply):
             return Result(decided.status, decided.body)
-        return await self._send(decided, seconds)
+        command = self._scripts.flows.outgoing(decided, by="client", flow=request.flow)
+        return await self._send(command, self._seconds(request))
 
     async def _ask_scripts(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
@@ -91,6 +92,8 @@ class CommandPath:
     async def _send(self, command: Command, seconds: float | None) -> Result:
         target = self._targets.pick(command.target)
         answer = await target.link.call(command, seconds)
+        if answer.status >= 400:
+            self._scripts.flows.refused(command)
         return _result(command, answer, target)
 
     def _seconds(self, request: Request) -> float | None:
@@ -115,7 +118,7 @@ def _allow(principal: Principal, command: Command) -> None:
 
 
 def _refuse_unbuilt(request: Request) -> None:
-    for field in ("key", "own", "flow"):
+    for field in ("key", "own"):
         if getattr(request, field):
             raise Problem("not_implemented", f"request: {field} is not available in this version; leave it out.")
 

@@ -11,6 +11,7 @@ from aribridge.ari import explain
 from aribridge.core.command import Answer, Command
 from aribridge.hub.targets import Target, Targets
 from aribridge.protocol.problems import Problem
+from aribridge.script.flows import Flows
 
 
 class ScriptAsterisks:
@@ -18,6 +19,11 @@ class ScriptAsterisks:
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
+        self._flows: Flows | None = None
+
+    def attend(self, flows: Flows) -> None:
+        """Tell the owners of calls of every command from now on."""
+        self._flows = flows
 
     def operations(self, target: str | None) -> Collection[str]:
         """Ids of the operations that the connected Asterisk has; empty before it was ever reached."""
@@ -39,10 +45,14 @@ class ScriptAsterisks:
         self._targets.pick(target).feed.publish(event)
 
     async def _send(self, target: Target, command: Command) -> Any:
+        if self._flows is not None:
+            command = self._flows.outgoing(command, by="script")
         answer = await target.link.call(command)
         body = msgspec.json.decode(answer.body) if answer.body else None
         if answer.status < 400:
             return body
+        if self._flows is not None:
+            self._flows.refused(command)
         raise Problem("asterisk_error", _detail(command, answer, body), status=answer.status, source="asterisk")
 
 

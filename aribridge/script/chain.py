@@ -8,6 +8,7 @@ from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.errors import ScriptFailure
+from aribridge.script.flows import Flows
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.http import Http
 from aribridge.script.script import Script
@@ -22,8 +23,9 @@ class ScriptHost:
     """
 
     def __init__(self, settings: ScriptSettings, asterisks: Asterisks) -> None:
+        self.flows = Flows(lambda: self._scripts, settings, asterisks)
         self._http = Http(settings.http_allow)
-        operations = self._http.operations
+        operations = {"flow": self.flows.serve, **self._http.operations}
         self._scripts = [Script(script_path(file), settings, asterisks, operations) for file in settings.files]
         self._by_hook: dict[str, list[Script]] = {}
 
@@ -42,6 +44,11 @@ class ScriptHost:
         """Whether any script defines the hook; asking a hook that none defines is cheap, but this is cheaper."""
         return hook in self._by_hook
 
+    @property
+    def sees_events(self) -> bool:
+        """Whether ``on_event`` has anything to do."""
+        return self.has("on_event") or self.has("on_call")
+
     async def on_command(self, client: Client, command: Command) -> Command | SystemCommand | Reply:
         """What the scripts make of a client's command; the very same object when they change nothing.
 
@@ -59,6 +66,7 @@ class ScriptHost:
 
     def on_event(self, target: str, event: dict[str, Any]) -> dict[str, Any] | None:
         """What the scripts make of an event; None when one drops it. A script that fails changes nothing."""
+        self.flows.event(target, event)
         for script in self._defining("on_event"):
             try:
                 verdict = event_verdict(script.run_at_once("on_event", event, target), event)
@@ -95,7 +103,8 @@ class ScriptHost:
         await self._tell("on_disconnect", client, reason)
 
     async def close(self) -> None:
-        """End timers and running hooks; return when all have ended."""
+        """End call flows, timers and running hooks; return when all have ended."""
+        await self.flows.close()
         for script in self._scripts:
             await script.close()
         await self._http.close()

@@ -19,6 +19,7 @@ from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError, decode, decode_rest, encode
 
 _HOST_FILES = ("values", "budget", "patterns", "sandbox", "event_types", "runner", "hooks", "modules")
+_FLOW_FILES = ("call", "media", "control", "dial")
 _BUILT_IN_MODULES = ("bridge", "ari", "task")
 
 _ROOM = 1 << 20
@@ -67,6 +68,8 @@ class Runtime:
             self._load_file(folder / "host" / f"{name}.lua", host)
         for name in _BUILT_IN_MODULES:
             host.loaded[name] = self._load_file(folder / "lib" / f"{name}.lua", host)
+        for name in _FLOW_FILES:
+            self._load_file(folder / "flow" / f"{name}.lua", host)
 
     def _load_file(self, path: Any, host: Any) -> Any:
         return self._lua.execute(path.read_text("utf-8"), host, name="=aribridge", mode="t")

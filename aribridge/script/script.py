@@ -74,6 +74,14 @@ class Script:
         step = self._start(hook, arguments)
         return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
 
+    def open_flow(self) -> Run:
+        """A run for a call flow: without a limit in time, and cancelled when its call is gone."""
+        return self._open_unlimited()
+
+    async def run_flow(self, run: Run, hook: str, *arguments: Any) -> Any:
+        """Run a hook as that run, to its end; its result. Raises ScriptFailure."""
+        return await run.finish(self._start(hook, arguments))
+
     def report(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(hook, self._located(failure))

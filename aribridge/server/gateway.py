@@ -48,7 +48,9 @@ class Gateway:
         self._supervisor = Supervisor()
         self._authenticator = _authenticator(settings)
         self.targets = Targets()
-        self.scripts = ScriptHost(settings.scripts, ScriptAsterisks(self.targets))
+        asterisks = ScriptAsterisks(self.targets)
+        self.scripts = ScriptHost(settings.scripts, asterisks)
+        asterisks.attend(self.scripts.flows)
         self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
@@ -69,6 +71,7 @@ class Gateway:
         self._draining = True
         await self.hub.drain(self._settings.server.drain_seconds)
         await self._janus.stop()
+        await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
@@ -95,7 +98,7 @@ class Gateway:
 
     def _add_target(self, asterisk: AsteriskSettings) -> Feed:
         stream = Stream(asterisk.name, self._settings.stream)
-        on_event = self.scripts.on_event if self.scripts.has("on_event") else None
+        on_event = self.scripts.on_event if self.scripts.sees_events else None
         app = None if asterisk.events == "all" else asterisk.app
         feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app)
         link = Link(asterisk, feed)

@@ -1,0 +1,199 @@
+"""Who owns a call: takes the calls that arrive to the scripts that want them, and hands each flow its events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import structlog
+
+from aribridge.core.command import Command
+from aribridge.core.events import labels_of
+from aribridge.core.settings import ScriptSettings
+from aribridge.protocol.problems import Problem
+from aribridge.script.errors import ScriptFailure
+from aribridge.script.flows.flow import Flow
+from aribridge.script.flows.made import Made
+from aribridge.script.flows.unhandled import Unhandled
+from aribridge.script.host import Asterisks
+from aribridge.script.script import Script
+
+log = structlog.get_logger("aribridge.script")
+
+_NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCreated", "ChannelConnectedLine", "ChannelCallerId"})
+"""Events that no verb of a call waits for."""
+
+
+class Flows:
+    """The calls that scripts own. ``scripts`` are the present ones, in the order of the configuration.
+
+    Without a script that defines ``on_call`` clients own every call, and nothing happens here.
+    """
+
+    def __init__(self, scripts: Callable[[], Sequence[Script]], settings: ScriptSettings, asterisks: Asterisks) -> None:
+        self._scripts = scripts
+        self._asterisks = asterisks
+        self._on_failure = settings.on_failure
+        self._made = Made()
+        self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
+        self._flows: dict[str, Flow] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- commands on their way to Asterisk
+
+    def outgoing(self, command: Command, *, by: Literal["client", "script"], flow: bool = False) -> Command:
+        """Note what a command means to the ownership of calls; the command, with an id for the channel that it makes.
+
+        ``flow``: the channel is to be taken to ``on_call``, as one that Asterisk sent would be.
+        """
+        if not any(self._takers()):
+            return command
+        self._unhandled.touched(command)
+        if command.op == "channels.hangup":
+            self._hung_up(command, by)
+        command = self._made.name(command)
+        if not flow:
+            self._made.add(command)
+        return command
+
+    def refused(self, command: Command) -> None:
+        """Asterisk did not carry the command out."""
+        self._made.drop(command)
+
+    # --- events on their way from Asterisk
+
+    def event(self, target: str, event: Mapping[str, Any]) -> None:
+        """Take one event, in Asterisk's order, before scripts' hooks and clients see it."""
+        match event:
+            case {"type": "StasisStart", "channel": {"id": str(channel)}}:
+                self._arrived(target, channel, event)
+            case {"type": "StasisEnd" | "ChannelDestroyed" as kind, "channel": {"id": str(channel)}}:
+                self._left(target, channel, kind)
+        if self._flows and event.get("type") not in _NOISE:
+            self._route(target, event)
+
+    def _arrived(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
+        if isinstance(replaced := event.get("replace_channel"), dict):
+            self._replace(target, replaced.get("id"), channel)
+        elif (target, channel) not in self._made and any(self._takers()):
+            self._offer(target, channel, event)
+
+    def _offer(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
+        about = _about(target, event)
+        script = self._owner(about)
+        if script is None:
+            self._unhandled.watch(target, channel)
+            return
+        flow = Flow(script, target, event["channel"], self._asterisks, self._on_failure)
+        self._flows[flow.id] = flow
+        log.info("flow.started", script=script.name, target=target, channel=channel)
+        self._start(self._run(flow, about))
+
+    def _owner(self, about: dict[str, Any]) -> Script | None:
+        """The script that the dialplan names, else the first that accepts the call."""
+        takers = list(self._takers())
+        named = [script for script in takers if about["args"] and script.name == f"{about['args'][0]}.lua"]
+        return named[0] if named else next((script for script in takers if _accepts(script, about)), None)
+
+    def _takers(self) -> Iterator[Script]:
+        return (script for script in self._scripts() if "on_call" in script.hooks)
+
+    def _left(self, target: str, channel: str, kind: str) -> None:
+        self._unhandled.forget(target, channel)
+        if kind == "ChannelDestroyed":
+            self._made.forget(target, channel)
+        for flow in self._of_caller(target, channel):
+            flow.leave("hangup")
+
+    def _replace(self, target: str, replaced: Any, channel: str) -> None:
+        for flow in self._of_caller(target, replaced):
+            flow.channel = channel
+
+    def _of_caller(self, target: str, channel: Any) -> list[Flow]:
+        return [flow for flow in self._flows.values() if (flow.target, flow.channel) == (target, channel)]
+
+    def _route(self, target: str, event: Mapping[str, Any]) -> None:
+        about = labels_of(event).channel
+        for flow in self._flows.values():
+            if flow.target == target and not about.isdisjoint(flow.channels()):
+                flow.mailbox.put(dict(event))
+
+    def _hung_up(self, command: Command, by: str) -> None:
+        for flow in self._of_caller(command.target, command.params.get("channelId")):
+            flow.hung_up_by = by
+
+    # --- what scripts wait for
+
+    async def serve(self, flow_id: str, verb: str, *arguments: Any) -> Any:
+        """Carry out a wish of a flow's script. Raises Problem."""
+        flow = self._flows.get(flow_id)
+        if flow is None:
+            raise Problem("no_such_call", "the flow of this call is over", source="script")
+        return await flow.serve(verb, *arguments)
+
+    # --- life
+
+    async def close(self) -> None:
+        """End all flows: each script is told, and has five seconds."""
+        self._unhandled.close()
+        for flow in self._flows.values():
+            flow.leave("cancelled")
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _run(self, flow: Flow, about: dict[str, Any]) -> None:
+        try:
+            await flow.run("on_call", about)
+        except Exception:
+            log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
+        finally:
+            del self._flows[flow.id]
+
+    def _give_up(self, target: str, channel: str) -> None:
+        log.warning("flow.unhandled", target=target, channel=channel)
+        self._start(_give_back(self._asterisks, target, channel))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _accepts(script: Script, about: dict[str, Any]) -> bool:
+    if "accepts" not in script.hooks:
+        return True
+    try:
+        return bool(script.run_at_once("accepts", about))
+    except ScriptFailure as failure:
+        script.report("accepts", failure)
+        return False
+
+
+def _about(target: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """What a script is told of a call that arrives."""
+    channel = event["channel"]
+    dialplan = channel.get("dialplan") or {}
+    return {
+        "id": channel["id"],
+        "target": target,
+        "name": channel.get("name"),
+        "state": channel.get("state"),
+        "language": channel.get("language"),
+        "caller": channel.get("caller") or {},
+        "exten": dialplan.get("exten"),
+        "context": dialplan.get("context"),
+        "args": event.get("args") or [],
+    }
+
+
+async def _give_back(asterisks: Asterisks, target: str, channel: str) -> None:
+    """A call that nobody wanted goes on in the dialplan."""
+    try:
+        params = {"channelId": channel, "variable": "ARIBRIDGE_RESULT", "value": "unhandled"}
+        await asterisks.call(target, "channels.setChannelVar", params)
+        await asterisks.call(target, "channels.continueInDialplan", {"channelId": channel})
+    except Problem as problem:
+        # 404 and 409: it has left meanwhile.
+        if problem.source != "asterisk":
+            log.warning("flow.not_settled", target=target, channel=channel, error=problem.detail)

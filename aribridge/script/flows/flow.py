@@ -1,0 +1,203 @@
+"""One call flow: a run of ``on_call`` that owns a phone call, from its arrival until the call has left."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, Literal
+
+import structlog
+
+from aribridge.protocol.problems import Problem
+from aribridge.script.errors import ScriptFailure
+from aribridge.script.flows.ledger import Ledger
+from aribridge.script.flows.mailbox import Mailbox
+from aribridge.script.host import Asterisks
+from aribridge.script.script import Script
+
+log = structlog.get_logger("aribridge.script")
+
+_NEWS_SECONDS = 2.0
+"""How long the event of a channel's end may take after Asterisk has said that there is no such channel."""
+Gone = Literal["hangup", "cancelled"]
+_OUTCOMES = {"continue": "continued", "keep": "kept", "hangup": "hung up", "transfer": "transferred"}
+
+
+class Flow:
+    """``id`` is known to the script's side alone; ``channel`` is the caller's, and changes when it is replaced.
+
+    ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
+    """
+
+    def __init__(
+        self, script: Script, target: str, channel: Mapping[str, Any], asterisks: Asterisks, on_failure: str
+    ) -> None:
+        self.id = f"f_{secrets.token_hex(8)}"
+        self.target = target
+        self.channel: str = channel["id"]
+        self.script = script
+        self.mailbox = Mailbox()
+        self.hung_up_by = ""
+        self._about = channel
+        self._asterisks = asterisks
+        self._on_failure = on_failure
+        self._ledger = Ledger(self._send)
+        self._gone: asyncio.Future[Gone] = asyncio.get_running_loop().create_future()
+        self._run = script.open_flow()
+        self._sending: set[asyncio.Task[Any]] = set()
+        self._ending = ""
+        self._where: str | None = None
+
+    # --- what the gateway tells
+
+    def leave(self, why: Gone) -> None:
+        """The call is gone, or the gateway stops: the script learns it at the wait it is in, or at the next."""
+        if not self._gone.done() and not self._ending:
+            self._gone.set_result(why)
+            self._run.cancel(why)
+
+    def channels(self) -> list[str]:
+        """The channels whose events are the flow's: the caller's and those of its legs."""
+        return [self.channel, *self._ledger.channels()]
+
+    # --- what the script asks for, by the verbs of lua/flow
+
+    async def serve(self, verb: str, *arguments: Any) -> Any:
+        """Carry out one wish of the script's side. Raises Problem."""
+        match verb, *arguments:
+            case "pump", seconds:
+                return await self._pump(seconds)
+            case "call", op, params, kind, ident:
+                return await self._make(op, params, kind, ident)
+            case "drop", kind, ident:
+                self._ledger.drop(kind, ident)
+            case "end", ending, where, op, params:
+                await self._end(ending, where, op, params)
+            case "post", message:
+                self.mailbox.put({"type": "aribridge.post", "message": message})
+        return None
+
+    async def _pump(self, seconds: float | None) -> dict[str, Any]:
+        if self._gone.done():
+            return {"gone": self._gone.result()}
+        events = await self.mailbox.take(seconds)
+        for event in events:
+            self._follow(event)
+        return {"now": time.monotonic(), "events": events}
+
+    def _follow(self, event: Mapping[str, Any]) -> None:
+        if event["type"] == "ChannelDestroyed":
+            self._ledger.drop("channel", event["channel"]["id"])
+
+    async def _make(self, op: str, params: dict[str, Any], kind: str | None, ident: str | None) -> Any:
+        if kind and ident:
+            self._ledger.add(kind, ident)
+        try:
+            return await self._finish(self._send(op, params))
+        except Problem as problem:
+            if kind and ident and problem.outcome == "not_applied":
+                self._ledger.drop(kind, ident)
+            if problem.source == "asterisk" and self.channel in params.values():
+                await self._await_news()
+            raise
+
+    async def _await_news(self) -> None:
+        """A refusal may be ahead of the event that explains it: the caller has hung up. The script is to learn that."""
+        try:
+            await self._send("channels.get", {"channelId": self.channel})
+        except Problem:
+            await asyncio.wait([self._gone], timeout=_NEWS_SECONDS)
+
+    async def _end(self, ending: str, where: str | None, op: str | None, params: dict[str, Any]) -> None:
+        self._ending, self._where = ending, where
+        if op is None:
+            return
+        try:
+            await self._finish(self._send(op, params))
+        except Problem:
+            self._ending, self._where = "", None
+            raise
+
+    async def _finish(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Send to the end, even if the script no longer waits for it: what is half made cannot be removed."""
+        task = asyncio.ensure_future(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return await asyncio.shield(task)
+
+    async def _send(self, op: str, params: Mapping[str, Any]) -> Any:
+        return await self._asterisks.call(self.target, op, params)
+
+    # --- the run
+
+    async def run(self, hook: str, *arguments: Any) -> None:
+        """Run the script until it is done with the call, clean up, and see to it that the call is not left alone."""
+        started = time.monotonic()
+        failure = await self._run_script(hook, arguments)
+        if self._sending:
+            await asyncio.wait(self._sending)
+        if self._ending != "keep":
+            await self._ledger.remove_all()
+        outcome = await self._settle(failure)
+        caller = self._about.get("caller") or {}
+        log.info(
+            "flow.ended",
+            script=self.script.name,
+            target=self.target,
+            channel=self.channel,
+            caller=caller.get("number", ""),
+            exten=(self._about.get("dialplan") or {}).get("exten", ""),
+            seconds=round(time.monotonic() - started, 1),
+            outcome=outcome,
+            where=self._where or (failure.where if failure else None),
+            hung_up_by=self.hung_up_by,
+        )
+
+    async def _run_script(self, hook: str, arguments: tuple[Any, ...]) -> ScriptFailure | None:
+        """Run the hook; its failure, unless it is the end of the call, which the script was told of."""
+        try:
+            end = await self.script.run_flow(self._run, hook, self.id, *arguments)
+            self._where = self._where or end
+        except ScriptFailure as failure:
+            if failure.code in {"hangup", "cancelled", "ended"} and (self._gone.done() or self._ending):
+                self._where = self._where or failure.where
+                return None
+            self.script.report(hook, failure)
+            return failure
+        return None
+
+    # --- after it
+
+    async def _settle(self, failure: ScriptFailure | None) -> str:
+        """What becomes of the call, unless the script or the caller has settled that; the outcome for the log."""
+        if self._ending:
+            self.hung_up_by = "script" if self._ending == "hangup" else ""
+            return _OUTCOMES[self._ending]
+        if self._gone.done() and self._gone.result() == "hangup":
+            self.hung_up_by = self.hung_up_by or "caller"
+            return "hung up"
+        if failure is None and not self._gone.done():
+            self.hung_up_by = "script"
+            await self._try("channels.hangup", channelId=self.channel)
+            return "hung up"
+        result = "budget" if failure and failure.ran_out else "error"
+        await self.fall_back(result)
+        return result
+
+    async def fall_back(self, result: str) -> None:
+        """Give the call back to the dialplan, which finds out why in the variable ARIBRIDGE_RESULT."""
+        if self._on_failure == "hangup":
+            self.hung_up_by = "gateway"
+            await self._try("channels.hangup", channelId=self.channel)
+            return
+        await self._try("channels.setChannelVar", channelId=self.channel, variable="ARIBRIDGE_RESULT", value=result)
+        await self._try("channels.continueInDialplan", channelId=self.channel)
+
+    async def _try(self, op: str, **params: str) -> None:
+        try:
+            await self._send(op, params)
+        except Problem as problem:
+            if problem.source != "asterisk":
+                log.warning("flow.not_settled", channel=self.channel, operation=op, error=problem.detail)

@@ -1,0 +1,70 @@
+"""What the verbs of a call made in Asterisk and have not removed yet: whatever happens, it is removed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from aribridge.protocol.problems import Problem
+
+log = structlog.get_logger("aribridge.script")
+
+Send = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""Carries out an operation by its id. Raises Problem."""
+
+_REMOVERS = {
+    "playback": ("playbacks.stop", "playbackId"),
+    "recording": ("recordings.stop", "recordingName"),
+    "moh": ("channels.stopMoh", "channelId"),
+    "channel": ("channels.hangup", "channelId"),
+    "bridge": ("bridges.destroy", "bridgeId"),
+}
+"""By kind, in the order of removal: legs go before the bridge that they are in."""
+
+_SECONDS = 5.0
+
+
+class Ledger:
+    """Resources by kind and id, on one Asterisk."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._entries: dict[tuple[str, str], None] = {}
+
+    def add(self, kind: str, ident: str) -> None:
+        """Note something just before it is made, so that it is not lost when the answer is."""
+        self._entries[kind, ident] = None
+
+    def drop(self, kind: str, ident: str) -> None:
+        """Strike off what is gone."""
+        self._entries.pop((kind, ident), None)
+
+    def clear(self) -> None:
+        """Leave everything where it is: somebody else looks after it."""
+        self._entries.clear()
+
+    def channels(self) -> list[str]:
+        """The ids of the channels."""
+        return [ident for kind, ident in self._entries if kind == "channel"]
+
+    async def remove_all(self) -> None:
+        """Remove what is left, in a few seconds at most."""
+        for kind in _REMOVERS:
+            idents = [ident for of_kind, ident in self._entries if of_kind == kind]
+            await asyncio.gather(*(self._remove(kind, ident) for ident in idents))
+        self._entries.clear()
+
+    async def _remove(self, kind: str, ident: str) -> None:
+        operation, parameter = _REMOVERS[kind]
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._send(operation, {parameter: ident})
+        except Problem as problem:
+            # What is gone already is answered 404, or 409 for a channel that has left.
+            if problem.source != "asterisk":
+                log.warning("flow.left_behind", kind=kind, id=ident, error=problem.detail)
+        except TimeoutError:
+            log.warning("flow.left_behind", kind=kind, id=ident, error="Asterisk did not answer")

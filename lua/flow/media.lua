@@ -1,0 +1,188 @@
+-- What the caller hears, says and presses.
+
+local host = ...
+
+local type, error, tostring, ipairs, pairs = type, error, tostring, ipairs, pairs
+local concat, remove, find, match = table.concat, table.remove, string.find, string.match
+local refuse, wait_until, try = host.refuse, host.wait_until, host.try
+
+local PLAY = { media = true, interrupt = true, lang = true, offset = true }
+local READ = { prompt = true, max = true, timeout = true, terminator = true, lang = true }
+local RECORD = {
+  name = true, format = true, max = true, silence = true, beep = true, terminator = true, if_exists = true,
+}
+
+host.verb("answer", function(s)
+  host.send_channel(s, "answer")
+  s.call.state = "Up"
+end)
+
+-- The caller hears ringing until the call is answered.
+host.verb("ring", function(s) host.send_channel(s, "ring") end)
+
+host.verb("moh", function(s, class)
+  if class == false then
+    try(s, "channels.stopMoh", { channelId = s.id })
+    return host.gone(s, "moh", s.id)
+  end
+  host.send_channel(s, "startMoh", { mohClass = class }, "moh", s.id)
+end)
+
+-- Playing ----------------------------------------------------------------------------------------------------------
+
+function host.observers.PlaybackFinished(s, event)
+  local id = event.playback.id
+  if s.playbacks[id] then s.playbacks[id] = event.playback.state end
+end
+
+host.observers["aribridge.gap"] = function(s)
+  for id, state in pairs(s.playbacks) do
+    if state == "playing" and not try(s, "playbacks.get", { playbackId = id }) then s.playbacks[id] = "done" end
+  end
+end
+
+-- Media as a script names it: "sound:beep", or a list.
+local function media_of(verb, media)
+  local list = type(media) == "string" and { media } or media
+  if type(list) ~= "table" or #list == 0 then refuse(verb, "takes media such as \"sound:beep\", or a list of them") end
+  for _, uri in ipairs(list) do
+    if type(uri) ~= "string" or not find(uri, "^%l+:.") then
+      refuse(verb, "'" .. tostring(uri) .. "' is no media: sound:, recording:, tone:, number:, digits: or characters:")
+    end
+  end
+  return host.array(list)
+end
+
+local function finish(s, id)
+  local state = s.playbacks[id]
+  s.playbacks[id] = nil
+  host.gone(s, "playback", id)
+  return state
+end
+
+local function start(s, verb, media, options)
+  local id = host.fresh_id(s, "p")
+  s.playbacks[id] = "playing"
+  host.send_channel(s, "playWithId", {
+    playbackId = id, media = media_of(verb, media), lang = options.lang, offsetms = options.offset,
+  }, "playback", id)
+  return id
+end
+host.start_playback = start
+
+local function stop(s, id)
+  if s.playbacks[id] == "playing" then
+    try(s, "playbacks.stop", { playbackId = id })
+    wait_until(s, function() return s.playbacks[id] ~= "playing" end, 5)
+  end
+  return finish(s, id)
+end
+host.stop_playback = stop
+
+-- Plays until the end, or until stops() is true; returns "done", "failed" or "interrupted".
+local function play(s, verb, media, options, stops)
+  local id = start(s, verb, media, options)
+  wait_until(s, function() return s.playbacks[id] ~= "playing" or stops() end)
+  if s.playbacks[id] ~= "playing" then return finish(s, id) end
+  stop(s, id)
+  return "interrupted"
+end
+
+-- A test whether a digit interrupts: `interrupt` is true for all of them, or a string of those that do.
+local function interrupter(s, interrupt)
+  if not interrupt then return function() return false end end
+  return function()
+    local digit = s.digits[1]
+    while digit and interrupt ~= true and not find(interrupt, digit, 1, true) do
+      remove(s.digits, 1)
+      digit = s.digits[1]
+    end
+    return digit ~= nil
+  end
+end
+
+local function say(verb)
+  return function(s, media, options)
+    options = host.options(verb, options, PLAY)
+    local state = play(s, verb, media, options, interrupter(s, options.interrupt))
+    if state == "interrupted" then return remove(s.digits, 1), state end
+    return nil, state
+  end
+end
+
+local say_media = say("play")
+
+-- call:play("sound:beep"), call:play{"sound:a", "sound:b"}, call:play{media = ..., interrupt = "12", lang = "de"}.
+-- Returns the digit that interrupted it, or nil; and "done", "failed" or "interrupted".
+host.verb("play", function(s, what, options)
+  if type(what) == "table" and #what == 0 then return say_media(s, what.media, what) end
+  return say_media(s, what, options)
+end)
+
+local say_digits, say_number = say("say_digits"), say("say_number")
+
+host.verb("say_digits", function(s, digits, options)
+  if not match(tostring(digits), "^[%d*#]+$") then refuse("say_digits", "takes digits, * and #") end
+  return say_digits(s, "digits:" .. tostring(digits), options)
+end)
+
+host.verb("say_number", function(s, number, options)
+  if math.type(number) ~= "integer" then refuse("say_number", "takes a whole number") end
+  return say_number(s, "number:" .. number, options)
+end)
+
+-- Reading ----------------------------------------------------------------------------------------------------------
+
+-- Takes digits from those that came, up to `max` or the terminator; returns why it is complete, or nil.
+local function collect(s, into, max, terminator)
+  while #into < max and #s.digits > 0 do
+    local digit = remove(s.digits, 1)
+    if digit == terminator then return "terminator" end
+    into[#into + 1] = digit
+  end
+  return #into >= max and "max" or nil
+end
+
+-- call:read{prompt = ..., max = 4, timeout = 8, terminator = "#"}: plays the prompt, which the first digit ends, and
+-- takes digits. `timeout` is in seconds, for each digit, from the end of the prompt on.
+-- Returns the digits, "" when there were none; and "max", "terminator" or "timeout".
+host.verb("read", function(s, options)
+  options = host.options("read", options, READ)
+  local max, terminator = options.max or 255, options.terminator or "#"
+  if math.type(max) ~= "integer" or max < 1 then refuse("read", "max is a whole number from 1 on") end
+  if options.prompt then play(s, "read", options.prompt, options, function() return #s.digits > 0 end) end
+  local digits, why = {}, nil
+  repeat
+    local more = wait_until(s, function() return #s.digits > 0 end, options.timeout or 5)
+    why = more and collect(s, digits, max, terminator) or (not more and "timeout") or nil
+  until why
+  return concat(digits), why
+end)
+
+-- Recording --------------------------------------------------------------------------------------------------------
+
+local function recorded(s, event)
+  if s.recordings[event.recording.name] then s.recordings[event.recording.name] = event.recording end
+end
+host.observers.RecordingFinished = recorded
+host.observers.RecordingFailed = recorded
+
+-- call:record{name = "greeting", max = 60, silence = 3, beep = true, terminator = "#"}: seconds, until one of these.
+-- Returns the recording as Asterisk describes it; nil and the reason when it failed.
+host.verb("record", function(s, options)
+  options = host.options("record", options, RECORD)
+  local name = options.name
+  if type(name) ~= "string" then refuse("record", "needs a name: call:record{name = \"greeting\"}") end
+  s.recordings[name] = "recording"
+  host.send_channel(s, "record", {
+    name = name, format = options.format or "wav", maxDurationSeconds = options.max or 60,
+    maxSilenceSeconds = options.silence, beep = options.beep, ifExists = options.if_exists or "overwrite",
+    terminateOn = options.terminator or "#",
+  }, "recording", name)
+  wait_until(s, function() return s.recordings[name] ~= "recording" end)
+  local recording = s.recordings[name]
+  s.recordings[name] = nil
+  host.gone(s, "recording", name)
+  if recording.state == "failed" then return nil, recording.cause or "failed" end
+  return recording
+end)

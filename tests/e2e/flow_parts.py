@@ -1,0 +1,107 @@
+"""Callers who press digits, and what is left in Asterisk after a call flow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from real.sipp import SCENARIOS
+from real.wait import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from real.gateway import Gateway
+    from real.sipp import Phone, Phones
+
+    from aribridge.asterisk.instance import PrivateAsterisk
+
+INFO = """
+  <pause milliseconds="{pause}" />
+  <send retrans="500">
+    <![CDATA[
+      INFO [next_url] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      From: "Test phone" <sip:tester@[local_ip]:[local_port]>;tag=[call_number]
+      To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
+      Call-ID: [call_id]
+      CSeq: {cseq} INFO
+      Contact: <sip:tester@[local_ip]:[local_port]>
+      Max-Forwards: 70
+      Content-Type: application/dtmf-relay
+      Content-Length: [len]
+
+      Signal={digit}
+      Duration=100
+    ]]>
+  </send>
+  <recv response="200" timeout="5000" />
+"""
+MARKS = {"call_until_bye": '<recv request="BYE"', "call_for_a_while": "<pause />"}
+
+
+async def press(phones: Phones, folder: Path, sip_port: int, digits: str, *, ms: int | None = None) -> Phone:
+    """A phone that calls, presses these digits (a space is half a second), and stays, or hangs up after ``ms``."""
+    name = "call_until_bye" if ms is None else "call_for_a_while"
+    before, mark, after = (SCENARIOS / f"{name}.xml").read_text().partition(MARKS[name])
+    pause, cseq, keys = 60, 1, []
+    for digit in digits:
+        if digit == " ":
+            pause += 500
+            continue
+        cseq += 1
+        keys.append(INFO.format(pause=pause, cseq=cseq, digit=digit))
+        pause = 60
+    after = after.replace("CSeq: 2 BYE", f"CSeq: {cseq + 1} BYE")
+    scenario = folder / f"press-{abs(hash((digits, ms)))}"
+    scenario.with_suffix(".xml").write_text(before + "".join(keys) + mark + after)
+    return await phones.call(sip_port, "7001", scenario=str(scenario), ms=ms or 0)
+
+
+async def ari(asterisk: PrivateAsterisk, path: str) -> Any:
+    """GET from Asterisk itself, past the gateway."""
+    headers = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{asterisk.ari_url}{path}") as response:
+        return await response.json()
+
+
+async def nothing_left(asterisk: PrivateAsterisk) -> None:
+    """Wait until Asterisk has no channel and no bridge; AssertionError with what is left."""
+
+    async def left() -> list[Any]:
+        return [thing["id"] for kind in ("/channels", "/bridges") for thing in await ari(asterisk, kind)]
+
+    async def empty() -> bool:
+        return not await left()
+
+    try:
+        await until(empty, within=8)
+    except AssertionError:
+        raise AssertionError(f"left behind: {await left()}") from None
+
+
+async def ended(gateway: Gateway, count: int = 1, within: float = 10) -> dict[str, Any]:
+    """The log's line of the flow that ended last, when ``count`` have."""
+
+    def lines() -> list[dict[str, Any]]:
+        read = [json.loads(line) for line in gateway.log if '"flow.ended"' in line]
+        return read if len(read) >= count else []
+
+    return (await until(lines, within=within, what="flow.ended in the log"))[-1]
+
+
+async def logged(gateway: Gateway, text: str) -> dict[str, Any]:
+    """The first line of the log with this text."""
+
+    def lines() -> list[str]:
+        return [line for line in gateway.log if text in line]
+
+    found: dict[str, Any] = json.loads((await until(lines, what=f"{text} in the log"))[0])
+    return found
+
+
+async def idle(seconds: float) -> None:
+    """Let a call go on for a while: what is tested is that nothing happens."""
+    await asyncio.sleep(seconds)
