@@ -146,6 +146,7 @@ class ScriptSettings:
     hook_seconds: float = setting(10.0, "Longest time for one run of a hook.", "seconds")
     budget_ms: int = setting(50, "Most CPU time between two yields of a hook.", "milliseconds")
     memory_mb: int = setting(64, "Most memory of one script.", "MiB")
+    kv_mb: int = setting(10, "Most that one script may keep in bridge.kv.", "MiB")
     http_allow: list[str] = setting(
         [],
         "Hosts that bridge.http may reach, such as crm.example.com, *.example.com:8443, 127.0.0.1:*; without a port, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from aribridge.core.command import Command
@@ -11,6 +12,7 @@ from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows import Flows
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.http import Http
+from aribridge.script.kv import Kv
 from aribridge.script.script import Script
 from aribridge.script.stock import script_path
 from aribridge.script.verdicts import command_verdict, event_verdict
@@ -22,11 +24,16 @@ class ScriptHost:
     A hook is asked of every script that defines it, in order; each script sees what the one before it returned.
     """
 
-    def __init__(self, settings: ScriptSettings, asterisks: Asterisks) -> None:
+    def __init__(self, settings: ScriptSettings, asterisks: Asterisks, state: Path | None = None) -> None:
+        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store."""
         self.flows = Flows(lambda: self._scripts, settings, asterisks)
         self._http = Http(settings.http_allow)
         operations = {"flow": self.flows.serve, **self._http.operations}
-        self._scripts = [Script(script_path(file), settings, asterisks, operations) for file in settings.files]
+        self._kv = Kv(state, settings.kv_mb << 20)
+        paths = [script_path(file) for file in settings.files]
+        self._scripts = [
+            Script(path, settings, asterisks, {**operations, **self._kv.operations(path.name)}) for path in paths
+        ]
         self._by_hook: dict[str, list[Script]] = {}
 
     def load(self) -> None:
@@ -108,6 +115,7 @@ class ScriptHost:
         for script in self._scripts:
             await script.close()
         await self._http.close()
+        await self._kv.close()
 
     def _defining(self, hook: str) -> list[Script]:
         return self._by_hook.get(hook, [])

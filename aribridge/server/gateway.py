@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -49,7 +50,7 @@ class Gateway:
         self._authenticator = _authenticator(settings)
         self.targets = Targets()
         asterisks = ScriptAsterisks(self.targets)
-        self.scripts = ScriptHost(settings.scripts, asterisks)
+        self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state))
         asterisks.attend(self.scripts.flows)
         self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
         host, port = host_and_port(settings.server.listen)

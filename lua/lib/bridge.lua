@@ -116,6 +116,27 @@ function bridge.http(request)
   return host.wait("http", request)
 end
 
+-- What the script remembers beyond a restart: JSON values by key, apart from other scripts'.
+bridge.kv = {}
+
+local function check_options(options)
+  if options ~= nil and type(options) ~= "table" then error("bridge.kv: options are a table, such as {ttl = 60}", 0) end
+  return options or {}
+end
+
+function bridge.kv.get(key) return host.wait("kv.get", key) end
+
+function bridge.kv.set(key, value, options) host.wait("kv.set", key, value, check_options(options).ttl) end
+
+-- Adds to a number, and returns the sum.
+function bridge.kv.incr(key, by, options) return host.wait("kv.incr", key, by or 1, check_options(options).ttl) end
+
+-- Whether there was such a key.
+function bridge.kv.delete(key) return host.wait("kv.delete", key) end
+
+-- The keys that begin with the prefix, in order; at most a thousand, those behind the key `after`.
+function bridge.kv.list(prefix, after) return host.wait("kv.list", prefix or "", after or "") end
+
 -- Puts an event of the script's own into the stream of events that clients see; no script's on_event gets it.
 function bridge.publish(event, target)
   if type(event) ~= "table" or type(event.type) ~= "string" or event.type == "" then
