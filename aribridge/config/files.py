@@ -34,6 +34,7 @@ def check_files(settings: Settings, report: Report) -> None:
                 report_any(path, None if file.startswith(STOCK) else file_fault(file), report)
     _read_passwords(settings)
     _check_keys(settings, report)
+    _check_janus_scripts(settings, report)
 
 
 def file_fault(name: str, *, secret: bool = False) -> str | None:
@@ -88,3 +89,9 @@ def _check_keys(settings: Settings, report: Report) -> None:
                 read_key(key)
             except KeyFault as error:
                 report(path, f"{key.key_file} {error}.")
+
+
+def _check_janus_scripts(settings: Settings, report: Report) -> None:
+    for index, lua in enumerate(settings.janus.lua):
+        missing = None if lua.script else "is missing: the script to run."
+        report_any(("janus", "lua", index, "script"), missing or file_fault(lua.script), report)

@@ -120,6 +120,21 @@ class AuthSettings:
 
 
 @dataclass
+class JanusLuaSettings:
+    """One script written for Janus's Lua plugin ([[janus.lua]], repeated for several)."""
+
+    script: str = setting("", "The script; a plugin named by its getPackage, else janus.plugin.lua.", "path")
+    config: str = setting("", "What its init gets; empty: nil.")
+    path: list[str] = setting([], "Folders of the modules that it requires, besides its own.", "path")
+    http_allow: list[str] = setting(
+        [],
+        "Hosts that its socket.http may reach, such as 127.0.0.1:8088 or *.example.com; without a port, 80 and 443 are"
+        " meant; empty: none.",
+        "glob",
+    )
+
+
+@dataclass
 class JanusSettings:
     """The Janus API door."""
 
@@ -132,6 +147,9 @@ class JanusSettings:
     sessions: int = setting(10_000, "Most sessions at once.")
     handles: int = setting(16, "Most handles of one session.")
     queue: int = setting(1000, "Most events kept for a session that nobody reads.", "events")
+    lua: list[JanusLuaSettings] = field(
+        default_factory=list, metadata={"doc": "A script written for Janus's Lua plugin; docs/janus-lua.md."}
+    )
 
 
 @dataclass

@@ -77,10 +77,19 @@ class Handle:
         """Make the offer of a data channel."""
         return await self.link.offer(label)
 
+    def open_channel(self, label: str, protocol: str) -> None:
+        """Open a data channel from our side."""
+        self.link.open_channel(label, protocol)
+
+    async def hang_up(self, reason: str) -> None:
+        """Close the peer connection, if there is one."""
+        await self.link.hang_up(reason)
+
     def connected(self) -> None:
         """The peer connection is up."""
         self._session.touch()
         self._emit("webrtcup")
+        self._guard(self.plugin.connected)
 
     def channel(self, channel: Channel) -> Receiver | None:
         """A data channel is open: the plugin says who receives."""

@@ -38,20 +38,20 @@ def server_info(info: ServerInfo, settings: JanusSettings, plugins: Iterable[Plu
         "event_handlers": False,
         "opaqueid_in_api": False,
         "dependencies": {},
-        "transports": {name: _module(name, text, 1) for name, text in _TRANSPORTS.items()},
+        "transports": {name: _module(PluginInfo(name, text)) for name, text in _TRANSPORTS.items()},
         "events": {},
         "loggers": {},
-        "plugins": {plugin.name: _module(plugin.name, plugin.description, plugin.version) for plugin in plugins},
+        "plugins": {plugin.name: _module(plugin) for plugin in plugins},
     }
 
 
-def _module(name: str, description: str, version: int) -> Mapping[str, Any]:
+def _module(module: PluginInfo) -> Mapping[str, Any]:
     return {
-        "name": name,
-        "author": "aribridge",
-        "description": description,
-        "version": version,
-        "version_string": str(version),
+        "name": module.title or module.name,
+        "author": module.author,
+        "description": module.description,
+        "version": module.version,
+        "version_string": module.version_string,
     }
 
 

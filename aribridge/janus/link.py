@@ -13,7 +13,7 @@ from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.jsep import MAX_CANDIDATES, Candidate, Jsep
 from aribridge.janus.ports import Channel, Peer, Rtc
 from aribridge.protocol.problems import Problem
-from aribridge.transport.carrier import Receiver
+from aribridge.transport.carrier import CarrierClosed, Receiver
 
 log = structlog.get_logger("aribridge.janus")
 
@@ -90,6 +90,12 @@ class Link:
             return
         for candidate in candidates:
             await connection.peer.add_candidate(candidate)
+
+    def open_channel(self, label: str, protocol: str) -> None:
+        """Open a data channel on the connection. Raises CarrierClosed without one, Problem ``too_many_requests``."""
+        if self._connection is None:
+            raise CarrierClosed("The handle has no peer connection.")
+        self._connection.peer.open_channel(label, protocol)
 
     async def hang_up(self, reason: str) -> None:
         """Close the connection, if there is one; the handle hears of it before this returns."""

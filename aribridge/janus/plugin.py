@@ -25,6 +25,9 @@ class PluginInfo:
     description: str
     author: str = "aribridge"
     version: int = 1
+    version_string: str = "1"
+    title: str = ""
+    """What people call it; empty: as its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,27 @@ class HandleContext(Protocol):
     async def offer(self, label: str | None = None) -> Jsep:
         """Make the offer of a data channel; with a label, we open one of that name. JanusError 471 if connected."""
 
+    def open_channel(self, label: str, protocol: str) -> None:
+        """Open a data channel from our side, told by ``PluginHandle.channel`` when it is open.
+
+        Raises CarrierClosed without a peer connection, Problem ``too_many_requests``, UnicodeEncodeError: ASCII alone.
+        """
+
+    async def hang_up(self, reason: str) -> None:
+        """Close the peer connection, if there is one."""
+
+    async def release(self) -> None:
+        """End the handle, as ``detach`` does."""
+
 
 class PluginHandle(Protocol):
     """One client's use of a plugin."""
 
     async def message(self, body: Mapping[str, Any], jsep: Jsep | None, transaction: str) -> Result:
         """Answer a message; never runs twice at once for a handle."""
+
+    def connected(self) -> None:
+        """The peer connection is up."""
 
     def channel(self, channel: Channel) -> Receiver | None:
         """A data channel is open: return who receives what arrives on it, None to refuse it."""

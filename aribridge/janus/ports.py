@@ -34,6 +34,10 @@ class Channel(Carrier, Protocol):
     def label(self) -> str:
         """What the side that opened it calls it."""
 
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that the side that opened it names; empty for none."""
+
     async def send_bytes(self, frame: bytes) -> None:
         """Send one binary message; return when there is room for more. Raises CarrierClosed."""
 
@@ -66,6 +70,9 @@ class Peer(Protocol):
 
     async def add_candidate(self, candidate: Mapping[str, Any] | None) -> None:
         """Take a trickled candidate, None for their end. Raises Problem ``bad_sdp``."""
+
+    def open_channel(self, label: str, protocol: str = "") -> Channel:
+        """Open a channel from our side. Raises CarrierClosed, Problem ``too_many_requests``."""
 
     async def close(self, reason: str) -> None:
         """Release everything; idempotent."""

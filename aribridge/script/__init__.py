@@ -1,7 +1,7 @@
 """Lua scripts in the path of commands, events and messages."""
 
 from aribridge.script.chain import ScriptHost
-from aribridge.script.errors import ScriptLoadError
+from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 
-__all__ = ["Asterisks", "Client", "Reply", "ScriptHost", "ScriptLoadError", "SystemCommand"]
+__all__ = ["Asterisks", "Client", "Reply", "ScriptFailure", "ScriptHost", "ScriptLoadError", "SystemCommand"]

@@ -166,6 +166,8 @@ def _content(request: HttpRequest) -> tuple[dict[str, str], bytes | None]:
     """Headers and body as they are sent: text as it is, any other value as JSON."""
     if request.body is None:
         return request.headers, None
+    if isinstance(request.body, bytes):
+        return request.headers, request.body
     if isinstance(request.body, str):
         return request.headers, request.body.encode()
     return {"Content-Type": "application/json", **request.headers}, msgspec.json.encode(request.body)

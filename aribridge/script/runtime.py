@@ -45,11 +45,15 @@ class Runtime:
     ``outbox`` is handed everything that the script asked for without waiting, such as ``["log", "info", "text", {}]``.
     """
 
+    encoding: str | None = "UTF-8"
+    """Of strings that cross; None: they cross as bytes."""
+
     def __init__(self, *, memory_bytes: int, budget_seconds: float, outbox: Callable[[list[Any]], None]) -> None:
         self._memory_bytes = memory_bytes
         self._outbox = outbox
         self._numbers = itertools.count(1)
         self._lua = lupa.LuaRuntime(
+            encoding=self.encoding,
             register_eval=False,
             register_builtins=False,
             attribute_filter=_deny,
@@ -67,9 +71,12 @@ class Runtime:
         for name in _HOST_FILES:
             self._load_file(folder / "host" / f"{name}.lua", host)
         for name in _BUILT_IN_MODULES:
-            host.loaded[name] = self._load_file(folder / "lib" / f"{name}.lua", host)
+            self._load_module(name, folder / "lib" / f"{name}.lua", host)
         for name in _FLOW_FILES:
             self._load_file(folder / "flow" / f"{name}.lua", host)
+
+    def _load_module(self, name: str, path: Any, host: Any) -> None:
+        host.loaded[name.encode()] = self._load_file(path, host)
 
     def _load_file(self, path: Any, host: Any) -> Any:
         return self._lua.execute(path.read_text("utf-8"), host, name="=aribridge", mode="t")

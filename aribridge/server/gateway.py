@@ -16,7 +16,7 @@ from aribridge.config import host_and_port, port_range
 from aribridge.core.command import Command
 from aribridge.core.settings import AsteriskSettings, Settings
 from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
-from aribridge.janus import JanusDoor, ServerInfo
+from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
 from aribridge.script import ScriptHost, ScriptLoadError
@@ -27,6 +27,7 @@ from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.http import application
 from aribridge.server.origins import Origins
+from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.pages import Pages
 from aribridge.server.supervise import Supervisor
 from aribridge.stream import Stream
@@ -56,6 +57,8 @@ class Gateway:
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._janus = self._janus_door()
+        self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
+        self._lua_plugins = LuaPlugins(settings, ScriptAsterisks(self.targets), self._plugins)
         self._app = self._application(dev=dev)
         self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()
 
@@ -73,6 +76,7 @@ class Gateway:
         await self.hub.drain(self._settings.server.drain_seconds)
         await self._janus.stop()
         await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls
+        await self._lua_plugins.stop()
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
@@ -82,6 +86,7 @@ class Gateway:
     async def _start(self) -> None:
         self._load_scripts()
         feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
+        await self._lua_plugins.start()
         await self._listen(self._settings.server.listen, self._app, "server.listen")
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
         await self._start_rtc()
@@ -134,8 +139,7 @@ class Gateway:
             api_secret=bool(auth.janus.api_secret_file),
             auth_token=bool(auth.jwt or auth.janus.token_secret_file),
         )
-        plugins = {plugin.info.name: plugin for plugin in (AriPlugin(self.hub), EchoTestPlugin())}
-        return JanusDoor(self._settings.janus, self._authenticator, self.rtc, plugins, info)
+        return JanusDoor(self._settings.janus, self._authenticator, self.rtc, self._plugins, info)
 
     def _application(self, *, dev: bool) -> web.Application:
         settings = self._settings

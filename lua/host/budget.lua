@@ -51,6 +51,7 @@ local function settled(ok, ...)
   if (...) == "not enough memory" then stop("memory") end
   return false, ...
 end
+host.settled = settled
 
 function host.pcall(...)
   return settled(raw_pcall(...))

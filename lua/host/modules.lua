@@ -17,7 +17,7 @@ local function compile(source, file)
 end
 
 local function load_module(name)
-  if not host.is_loading then
+  if not host.is_loading and not host.requires_late then
     error("module '" .. name .. "' has not been loaded yet: require it at the top of the script", 0)
   end
   local file = host.wait("require", name)

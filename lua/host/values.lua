@@ -31,6 +31,10 @@ function host.array(list)
   return setmetatable(list, ARRAY)
 end
 
+function host.is_array(list)
+  return getmetatable(list) == ARRAY
+end
+
 -- The value at tokens[i], and the index after it.
 local function build(tokens, i)
   local value = tokens[i]
@@ -103,8 +107,10 @@ local function check_number(value, key)
   end
 end
 
+-- While host.any_bytes is set, the gateway is ready for strings that are no text.
 local function check_string(value, key)
-  if not utf8_len(value) then refuse(key, "is not UTF-8 text; encode binary data, as base64 for instance") end
+  if host.any_bytes or utf8_len(value) then return end
+  refuse(key, "is not UTF-8 text; encode binary data, as base64 for instance")
 end
 
 -- The length of the array that `value` is, or nil when it is an object.

@@ -317,7 +317,7 @@ def test_the_example_has_every_default_behind_a_number_sign():
         load_text(uncommented)
     # The only faults: what has no default.
     assert sorted(problem.key for problem in error.value.problems) == [
-        "asterisk.password_file", "asterisk.url", "auth.jwt.key_file",
+        "asterisk.password_file", "asterisk.url", "auth.jwt.key_file", "janus.lua.script",
     ]  # fmt: skip
 
 

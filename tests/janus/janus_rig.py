@@ -91,6 +91,9 @@ class ProbeHandle:
         self.ended.append(body)
         return Result(body.get("kind", "async"), body.get("data", {"did": dict(body)}), jsep)
 
+    def connected(self) -> None:
+        self.notes.append("connected")
+
     def channel(self, channel: Channel) -> Receiver | None:
         raise RuntimeError("the probe takes no channels")
 

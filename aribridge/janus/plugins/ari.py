@@ -54,6 +54,9 @@ class _AriHandle:
             case _:
                 return _error(UNKNOWN_REQUEST, f"Unknown request {str(request)[:40]!r}; known are connect, setup, ack.")
 
+    def connected(self) -> None:
+        """Nothing to do: what counts is the channels."""
+
     def channel(self, channel: Channel) -> Receiver:
         """Serve the protocol on a channel."""
         return self._hub.accept(channel, self._context.principal)

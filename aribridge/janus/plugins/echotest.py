@@ -60,6 +60,9 @@ class _EchoHandle:
             return _event("ok") if body.keys() & _FIELDS.keys() else _error("Send an offer, or a setting to change.")
         return _event("ok", await self._context.negotiate(jsep))
 
+    def connected(self) -> None:
+        """Nothing to do: what counts is the channels."""
+
     def channel(self, channel: Channel) -> _Echo:
         """Echo on the channel that the message came on."""
         return _Echo(channel, self._context)

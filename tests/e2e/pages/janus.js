@@ -35,7 +35,8 @@ window.attach = (plugin) =>
       error: (reason) => reject(new Error(reason)),
       onmessage: (message, jsep) => {
         window.notes.messages.push(message);
-        if (jsep) window.handle.handleRemoteJsep({ jsep });
+        if (jsep?.type === "answer") window.handle.handleRemoteJsep({ jsep });
+        if (jsep?.type === "offer") window.answer(jsep);
       },
       webrtcState: (up, reason) => {
         if (!up) window.notes.hangup = reason ?? "";
@@ -58,6 +59,21 @@ window.openChannel = (body) =>
       error: reject,
     });
   });
+
+// Takes the gateway's offer, and sends the answer with a message: window.answering.
+window.answer = (jsep) =>
+  window.handle.createAnswer({
+    jsep,
+    tracks: [{ type: "data" }],
+    success: (jsep) => window.handle.send({ message: window.answering, jsep }),
+    error: (why) => console.error("no answer", why),
+  });
+
+// A message that the plugin answers at once; resolves to the answer.
+window.ask = (message) =>
+  new Promise((resolve, reject) =>
+    window.handle.send({ message, success: resolve, error: (why) => reject(new Error(why)) }),
+  );
 
 // Claims the session after its connection was lost.
 window.reclaim = () =>

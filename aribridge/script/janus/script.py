@@ -1,0 +1,163 @@
+"""One script of Janus: its interpreter, its callbacks, its scheduler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from aribridge.core.settings import JanusLuaSettings, ScriptSettings
+from aribridge.script.calls import AriCalls, Calls, sleep
+from aribridge.script.clients import Clients
+from aribridge.script.errors import ScriptFailure, ScriptLoadError
+from aribridge.script.failures import FailureLog
+from aribridge.script.files import read_source
+from aribridge.script.host import Asterisks
+from aribridge.script.janus.luasocket import LuaSocket
+from aribridge.script.janus.modules import Modules
+from aribridge.script.janus.outbox import JanusOutbox
+from aribridge.script.janus.ports import World
+from aribridge.script.janus.runtime import JanusRuntime
+from aribridge.script.janus.scheduler import Scheduler
+from aribridge.script.outbox import Outbox
+from aribridge.script.runs import Run, Runs
+from aribridge.script.runtime import Step
+from aribridge.script.tasks import Tasks
+from aribridge.script.timers import Timers
+from aribridge.script.values import ValueNotJsonError
+
+MANDATORY = (
+    *("init", "destroy", "createSession", "destroySession", "querySession"),
+    *("handleMessage", "setupMedia", "hangupMedia", "resumeScheduler"),
+)
+
+
+class JanusScript:
+    """A script written for Janus's Lua plugin, in an interpreter of its own.
+
+    Callbacks run like the hooks of other scripts: within the same budgets, each on its own, and whatever fails ends
+    that call alone. One that waits (``socket.http``) lets the others go on.
+    """
+
+    def __init__(self, settings: JanusLuaSettings, limits: ScriptSettings, asterisks: Asterisks, world: World) -> None:
+        path = Path(settings.script)
+        self.name = path.name
+        self.callbacks: frozenset[str] = frozenset()
+        self._path = path
+        self._config = settings.config
+        self._seconds = limits.hook_seconds
+        self._failures = FailureLog(str(path))
+        self._modules = Modules([*map(Path, settings.path), path.parent])
+        self._socket = LuaSocket(settings.http_allow)
+        self._timers = Timers(self._run_timer)
+        self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)
+        self._scheduler = Scheduler(self)
+        self._common = Outbox(str(path), Clients(), self._timers, self._tasks, asterisks)
+        self._own = JanusOutbox(str(path), world, self._scheduler.poke, self._scheduler.call_later).actions
+        self._runtime = JanusRuntime(
+            memory_bytes=limits.memory_mb << 20, budget_seconds=limits.budget_ms / 1000, outbox=self._handle
+        )
+        operations = {**AriCalls(asterisks).operations, **self._socket.operations, "require": self._modules.require}
+        self._runs = Runs(self._runtime, Calls({**operations, "sleep": sleep, "join": self._tasks.join}))
+
+    def load(self) -> None:
+        """Run the main chunk and find the callbacks. Raises ScriptLoadError."""
+        source = read_source(self._path)
+        try:
+            step = self._runtime.start("load", source, self.name)
+            while step.state == "wait":
+                _require, module = step.value
+                step = self._runtime.resume(step.number, *self._modules.find(module))
+        except ScriptFailure as failure:
+            raise ScriptLoadError(str(self._located(failure))) from None
+        self.callbacks = frozenset(step.value)
+        missing = [name for name in MANDATORY if name not in self.callbacks]
+        if missing:
+            raise ScriptLoadError(f"{self._path}: a script of Janus has to define {', '.join(missing)}, too")
+
+    async def start(self) -> dict[str, Any]:
+        """Call ``init``, then ask the script about itself; its answers by ``Package``, ``Name``, ``Version`` and so on.
+
+        Raises ScriptLoadError when ``init`` fails.
+        """
+        try:
+            await self.call("init", self._config or None)
+            asked = [name for name in self.callbacks if name.startswith("get")]
+            return {name.removeprefix("get"): await self._ask(name) for name in asked}
+        except ScriptFailure as failure:
+            raise ScriptLoadError(str(self._located(failure))) from None
+
+    async def call(self, callback: str, *arguments: Any) -> list[Any]:
+        """Call a callback; all that it returned. Raises ScriptFailure."""
+        step = self._begin(callback, arguments)
+        value = step.value if step.state == "done" else await self._runs.open(self._seconds).finish(step)
+        return list(value or ())
+
+    def begin(self, callback: str, *arguments: Any) -> Coroutine[Any, Any, None] | None:
+        """Call a callback whose result nobody needs; what is left of it if it waits. Failures are logged."""
+        try:
+            step = self._begin(callback, arguments)
+        except ScriptFailure as failure:
+            self.report(callback, failure)
+            return None
+        return None if step.state == "done" else self._finish(callback, step)
+
+    def report(self, callback: str, failure: ScriptFailure) -> None:
+        """Log a failure of this script, and make sure that its text says where."""
+        self._failures.write(callback, self._located(failure))
+
+    async def close(self) -> None:
+        """Call ``destroy``, then end everything that runs or waits."""
+        try:
+            await self.call("destroy")
+        except ScriptFailure as failure:
+            self.report("destroy", failure)
+        await self._scheduler.close()
+        await self._timers.close()
+        await self._tasks.close()
+        await self._runs.close()
+        await self._socket.close()
+
+    async def _ask(self, name: str) -> Any:
+        values = await self.call(name)
+        return values[0] if values else None
+
+    def _handle(self, request: list[Any]) -> None:
+        action = self._own.get(request[0])
+        if action is None:
+            self._common.handle(request)
+        else:
+            action(*request[1:])
+
+    def _begin(self, callback: str, arguments: tuple[Any, ...]) -> Step:
+        try:
+            return self._runtime.start(callback, time.time(), list(arguments))
+        except ValueNotJsonError as error:
+            raise ScriptFailure(f"{callback} was not called: {error}") from None
+
+    async def _finish(self, callback: str, step: Step) -> None:
+        try:
+            await self._runs.open(self._seconds).finish(step)
+        except ScriptFailure as failure:
+            self.report(callback, failure)
+
+    def _located(self, failure: ScriptFailure) -> ScriptFailure:
+        if not failure.where and not failure.text.startswith(f"{self.name}:"):
+            failure.where = self.name
+        return failure
+
+    def _open_unlimited(self) -> Run:
+        return self._runs.open(None)
+
+    async def _run_task(self, number: int, run: Run) -> None:
+        await run.finish(self._runtime.start("task", number, run.cancelled))
+
+    async def _run_timer(self, number: int) -> None:
+        try:
+            step = self._runtime.start("timer", number)
+        except ScriptFailure as failure:
+            self.report("timer", failure)
+            return
+        if step.state == "wait":
+            await self._finish("timer", step)

@@ -1,0 +1,38 @@
+"""The plugins that scripts for Janus make ([[janus.lua]]): loaded, started, known to the Janus door by their names."""
+
+from __future__ import annotations
+
+from aribridge.core.settings import Settings
+from aribridge.janus import PluginFactory
+from aribridge.janus.plugins.lua import LuaPlugin
+from aribridge.script import Asterisks, ScriptLoadError
+from aribridge.server.errors import StartError
+
+
+class LuaPlugins:
+    """Adds to ``plugins`` what it started."""
+
+    def __init__(self, settings: Settings, asterisks: Asterisks, plugins: dict[str, PluginFactory]) -> None:
+        self._settings = settings
+        self._asterisks = asterisks
+        self._plugins = plugins
+        self._started: list[LuaPlugin] = []
+
+    async def start(self) -> None:
+        """Load the scripts and call their ``init``. Raises StartError."""
+        for lua in self._settings.janus.lua:
+            plugin = LuaPlugin(lua, self._settings.scripts, self._asterisks)
+            self._started.append(plugin)
+            try:
+                plugin.load()
+                await plugin.start()
+            except ScriptLoadError as error:
+                raise StartError(f"{error}\nMend the script, or take its [[janus.lua]] out.") from error
+            if plugin.info.name in self._plugins:
+                raise StartError(f"{lua.script}: there is a plugin {plugin.info.name} already; change its getPackage.")
+            self._plugins[plugin.info.name] = plugin
+
+    async def stop(self) -> None:
+        """Call each script's ``destroy``, and end what runs."""
+        for plugin in self._started:
+            await plugin.stop()
