@@ -140,7 +140,7 @@ async def test_a_wrong_password_is_said_clearly_and_not_tried_in_a_loop(asterisk
                 assert caught.value.code == "target_down"
         assert sink.told == []
     downs = [log for log in logs if log["event"] == "link.down"]
-    assert len(downs) == 2, "one for the refusal, one for the stop"
+    assert len(downs) == 1, "for the refusal; that we stop is no fault"
     assert "wr0ng-s3cret" not in str(logs) + link.reason
 
 

@@ -27,6 +27,7 @@ RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 OTHER_ED_KEY = ed25519.Ed25519PrivateKey.generate()
 NOW = int(time.time())
+"""When the tests were collected: they may run much later, so what is to be valid is so for two hours."""
 ECHO = "janus.plugin.echotest"
 
 
@@ -71,7 +72,7 @@ def authenticator(auth_settings) -> Authenticator:
 
 def token(key=SECRET, algorithm="HS256", headers=None, **claims) -> str:
     """A token for alice; a claim given as None is left out."""
-    body = {"sub": "alice", "exp": NOW + 60} | claims
+    body = {"sub": "alice", "exp": NOW + 7200} | claims
     return jwt.encode({name: value for name, value in body.items() if value is not None}, key, algorithm, headers)
 
 
@@ -101,11 +102,11 @@ def not_an_object() -> str:
     return (text + b"." + base64.urlsafe_b64encode(hmac.digest(SECRET, text, "sha256")).rstrip(b"=")).decode()
 
 
-def janus_token(expiry: int | str = NOW + 60, realm: str = "janus", plugins=(ECHO,), secret=JANUS_SECRET) -> str:
+def janus_token(expiry: int | str = NOW + 7200, realm: str = "janus", plugins=(ECHO,), secret=JANUS_SECRET) -> str:
     return sign(secret, ",".join([str(expiry), realm, *plugins]))
 
 
-ALICE = {"sub": "alice", "exp": NOW + 60}
+ALICE = {"sub": "alice", "exp": NOW + 7200}
 RS = {"key": RSA_KEY, "algorithm": "RS256", "aud": "aribridge", "iss": "https://id.example"}
 ED = {"key": ED_KEY, "algorithm": "EdDSA", "iss": "https://app.example"}
 
@@ -161,8 +162,8 @@ REFUSED = {
     "no exp": (lambda: token(exp=None), "lacks the exp claim"),
     "exp not a number": (lambda: token(exp="soon"), "malformed"),
     "exp infinite": (lambda: token(exp=float("inf")), ""),
-    "not yet valid": (lambda: token(nbf=NOW + 60), "not valid yet"),
-    "issued in the future": (lambda: token(iat=NOW + 60), "not valid yet"),
+    "not yet valid": (lambda: token(nbf=NOW + 3600), "not valid yet"),
+    "issued in the future": (lambda: token(iat=NOW + 3600), "not valid yet"),
     "RS256 for another audience": (lambda: token(**RS | {"aud": "billing"}), "audience"),
     "RS256 without an audience": (lambda: token(**RS | {"aud": None}), "lacks the aud claim"),
     "audience where none is expected": (lambda: token(aud="billing"), "audience"),
@@ -242,7 +243,7 @@ JANUS_REFUSED = {
     "last character gone": (None, janus_token()[:-1], "unauthorized"),
     "more behind": (None, janus_token() + ":", "unauthorized"),
     "a plugin added": (None, janus_token().replace(":", ",janus.plugin.lua:"), "unauthorized"),
-    "no realm": (None, sign(JANUS_SECRET, str(NOW + 60)), "unauthorized"),
+    "no realm": (None, sign(JANUS_SECRET, str(NOW + 7200)), "unauthorized"),
     "only a colon": (None, ":", "unauthorized"),
     "signed empty text": (None, sign(JANUS_SECRET, ""), "unauthorized"),
     "not ASCII": (None, "é:é", "unauthorized"),
@@ -277,12 +278,12 @@ def test_lets_in_by_janus_credentials(authenticator, apisecret, credentials, sub
 
 
 def test_a_signed_token_is_the_same_subject_every_time_and_another_one_is_another(authenticator):
-    one, other = janus_token(NOW + 60), janus_token(NOW + 61)
+    one, other = janus_token(NOW + 7200), janus_token(NOW + 7201)
     first = authenticator.janus(None, one, ECHO)
     assert first.sub.startswith("janus:")
     assert first.sub == authenticator.janus(None, one).sub
     assert first.sub != authenticator.janus(None, other).sub
-    assert first.expires == NOW + 62
+    assert first.expires == NOW + 7202
 
 
 def test_a_signed_token_needs_the_plugin_only_to_attach(authenticator):
@@ -296,7 +297,7 @@ def test_janus_credentials_allow_what_the_configuration_grants(authenticator):
 
 
 @pytest.mark.parametrize(
-    ("apisecret", "credentials"), [(None, None), ("", ""), ("x", None), (None, sign(b"", f"{NOW + 60},janus"))]
+    ("apisecret", "credentials"), [(None, None), ("", ""), ("x", None), (None, sign(b"", f"{NOW + 7200},janus"))]
 )
 def test_nothing_configured_lets_nobody_in(apisecret, credentials):
     nobody = Authenticator(AuthSettings())
