@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from real.client import PageClient
-from real.janus import LUA_FOLDER
+from real.janus import lua_folder
 from real.machine import free_port
 from real.wait import until
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def gateway_with(gateways: Gateways, pages: Pages, script: str) -> Gateway:
-    lua = [{"script": str(LUA_FOLDER / script), "path": [str(LUA_FOLDER)]}]
+    lua = [{"script": str(lua_folder() / script), "path": [str(lua_folder())]}]
     nobody = {"name": "pbx", "url": f"http://127.0.0.1:{free_port()}/ari", "password_file": "signing.key"}
     return await gateways.start(nobody, server={"origins": [pages.origin]}, janus={"lua": lua}, ready=False)
 
