@@ -23,6 +23,7 @@ from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.admin import Admin
 from aribridge.server.doors.catalogue import CatalogueDoor
 from aribridge.server.doors.rtc import RtcDoor
+from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.http import application
@@ -147,6 +148,7 @@ class Gateway:
             WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
             RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers),
             CatalogueDoor(self.targets, self._authenticator),
+            StateDoor(self.targets, self._authenticator),
             Pages(console=dev or settings.server.console),
             self._janus,
         ]

@@ -44,69 +44,19 @@ class RoomySink:
         self.given_up = True
 
 
-class StreamClient:
-    """One subscription over several connections. ``got``: positions and data of events; ``holes``: of gaps."""
+class Follower:
+    """What a client makes of one subscription's messages. ``got``: events with their positions; ``holes``: gaps."""
 
-    def __init__(self, stream, *, mode="events", most_frames=10**9, frame=65536, **wish):
-        self.stream, self.mode, self.wish, self.frame = stream, mode, wish, frame
-        self.most_frames = most_frames
+    def __init__(self):
         self.got, self.holes, self.reasons = [], [], []
-        self.state = None
-        self.page = None
+        self.position = self.state = self.page = None
         self.waits = False
-        self.position = None
-        self.view = None
-        self.connect()
 
-    def connect(self, since=None):
-        self.sink = RoomySink(self.most_frames)
-        wish = Subscribe(id=1, sub=1, mode=self.mode, since=since and Position(**since), **self.wish)
-        self.view, reply = self.stream.subscribe(wish, self.sink, self.frame)
-        self.reply = reply
+    def begin(self, reply):
+        """Take the body of the reply to a subscribe."""
         if reply["mode"] != "replay":
             self.position = {"epoch": reply["epoch"], "seq": reply["seq"]}
-        if since and reply["mode"] == "replay":
-            assert reply["seq"] == since["seq"]
         self.page = 1 if reply["mode"] == "snapshot" else None
-        self.waits = not self.stream.is_open
-
-    def disconnect(self):
-        if self.view is not None:
-            self.stream.unsubscribe(self.view)
-            self.view = None
-
-    def resume(self):
-        """Come back; whoever was in the middle of a snapshot has nothing that patches could follow on."""
-        self.disconnect()
-        self.connect(None if self.page else self.position)
-
-    def fill(self):
-        while self.view and self.sink.room and not self.sink.given_up:
-            frame = self.view.next()
-            if frame is None and not self.view.behind:
-                break
-            if frame is not None:
-                self.sink.put(frame)
-
-    def read(self, most=10**9):
-        """Take frames, and let more come as there is room."""
-        self.fill()
-        while most and self.view and self.sink.frames:
-            self.take(json.loads(self.sink.frames.pop(0)))
-            most -= 1
-            self.fill()
-
-    def ping(self):
-        position = self.view and self.view.bring_up()
-        if position:
-            assert not self.page
-            self.read_put()
-            self.position = position
-
-    def read_put(self):
-        """A ping comes behind what was put before it."""
-        while self.sink.frames:
-            self.take(json.loads(self.sink.frames.pop(0)))
 
     def take(self, message):
         getattr(self, f"take_{message['type']}")(message)
@@ -150,3 +100,62 @@ class StreamClient:
             else:
                 assert change["remove"] is True
                 del objects[change["id"]]
+
+
+class StreamClient(Follower):
+    """One subscription to a stream, over several connections."""
+
+    def __init__(self, stream, *, mode="events", most_frames=10**9, frame=65536, **wish):
+        super().__init__()
+        self.stream, self.mode, self.wish, self.frame = stream, mode, wish, frame
+        self.most_frames = most_frames
+        self.view = None
+        self.connect()
+
+    def connect(self, since=None):
+        self.sink = RoomySink(self.most_frames)
+        wish = Subscribe(id=1, sub=1, mode=self.mode, since=since and Position(**since), **self.wish)
+        self.view, reply = self.stream.subscribe(wish, self.sink, self.frame)
+        self.reply = reply
+        self.begin(reply)
+        if since and reply["mode"] == "replay":
+            assert reply["seq"] == since["seq"]
+        self.waits = not self.stream.is_open
+
+    def disconnect(self):
+        if self.view is not None:
+            self.stream.unsubscribe(self.view)
+            self.view = None
+
+    def resume(self):
+        """Come back; whoever was in the middle of a snapshot has nothing that patches could follow on."""
+        self.disconnect()
+        self.connect(None if self.page else self.position)
+
+    def fill(self):
+        while self.view and self.sink.room and not self.sink.given_up:
+            frame = self.view.next()
+            if frame is None and not self.view.behind:
+                break
+            if frame is not None:
+                self.sink.put(frame)
+
+    def read(self, most=10**9):
+        """Take frames, and let more come as there is room."""
+        self.fill()
+        while most and self.view and self.sink.frames:
+            self.take(json.loads(self.sink.frames.pop(0)))
+            most -= 1
+            self.fill()
+
+    def ping(self):
+        position = self.view and self.view.bring_up()
+        if position:
+            assert not self.page
+            self.read_put()
+            self.position = position
+
+    def read_put(self):
+        """A ping comes behind what was put before it."""
+        while self.sink.frames:
+            self.take(json.loads(self.sink.frames.pop(0)))

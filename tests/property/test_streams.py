@@ -1,0 +1,297 @@
+"""Whatever happens to calls, links and clients: every event or a gap, in order, once; and the state as it is.
+
+One machine with all parts that keep this promise, but for the carriers: a model of an Asterisk whose events keep order
+within one object only, the link lost and made again in any moment, the call state read while it changes, scripts that
+drop events, and clients that filter, read slowly, leave in the middle of anything and come back.
+"""
+
+import json
+import os
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from models.pbx import ModelPbx
+from models.streams import StreamClient, stream_event
+
+from aribridge.core.events import labels_of
+from aribridge.core.filters import Filter
+from aribridge.core.settings import StreamSettings
+from aribridge.core.state.kinds import KINDS
+from aribridge.core.state.resync import Resync
+from aribridge.stream import Stream
+
+STEPS = int(os.environ.get("STREAM_STEPS", "60"))
+EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "60"))
+
+FILTERS = [
+    {},
+    {"type": ["Channel*"]},
+    {"type": ["StasisStart", "Bridge*"]},
+    {"channel": ["c1", "c2"]},
+    {"bridge": ["*"]},
+    {"channel": ["c*"], "bridge": ["b*"]},
+]
+OBJECT_FILTERS = [one for one in FILTERS if "type" not in one]
+pick = st.integers(0, 1000)
+
+
+def one_of(things, number):
+    things = sorted(things)
+    return things[number % len(things)] if things else None
+
+
+class Streams(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.pbx = ModelPbx()
+        self.stream = Stream("pbx", StreamSettings(history_events=12, history_seconds=100.0), lambda: self.now)
+        self.resync, self.buffer, self.known = None, [], 0
+        self.questions, self.answers = [], []
+        self.epochs, self.published = [], []
+        self.note_epoch()
+        self.clients = []
+        self.linked = False
+
+    def note_epoch(self):
+        self.epochs.append(self.stream.position["epoch"])
+
+    # --- calls
+
+    @rule(number=pick)
+    def a_channel_comes(self, number):
+        self.pbx.create_channel(f"c{number % 4}" if f"c{number % 4}" not in self.pbx.objects["channels"] else None)
+
+    @rule(number=pick, state=st.sampled_from(["Ring", "Up", "Busy"]))
+    def a_channel_changes(self, number, state):
+        if ident := one_of(self.pbx.objects["channels"], number):
+            self.pbx.change_channel(ident, state=state)
+
+    @rule(number=pick, name=st.sampled_from(["Ann", "", None]))
+    def a_caller_is_named(self, number, name):
+        if ident := one_of(self.pbx.objects["channels"], number):
+            self.pbx.change_channel(ident, caller={"name": name, "number": "1"} if name else {"number": name})
+
+    @rule(number=pick)
+    def a_channel_enters_stasis(self, number):
+        if ident := one_of(self.pbx.objects["channels"], number):
+            self.pbx.start_stasis(ident)
+
+    @rule(number=pick)
+    def a_channel_goes(self, number):
+        if ident := one_of(self.pbx.objects["channels"], number):
+            self.pbx.destroy_channel(ident)
+
+    @rule(number=pick)
+    def a_bridge_comes(self, number):
+        self.pbx.create_bridge(f"b{number % 2}" if f"b{number % 2}" not in self.pbx.objects["bridges"] else None)
+
+    @rule(number=pick, member=pick)
+    def a_channel_enters_a_bridge(self, number, member):
+        bridge, channel = (one_of(self.pbx.objects[kind], n) for kind, n in (("bridges", number), ("channels", member)))
+        if bridge and channel:
+            self.pbx.enter(bridge, channel)
+
+    @rule(number=pick)
+    def a_bridge_goes(self, number):
+        if ident := one_of(self.pbx.objects["bridges"], number):
+            self.pbx.destroy_bridge(ident)
+
+    @rule(number=pick, state=st.sampled_from(["online", "offline"]))
+    def an_endpoint_changes(self, number, state):
+        self.pbx.set_endpoint(str(200 + number % 2), state)
+
+    @rule(number=pick)
+    def a_channel_hears_and_records(self, number):
+        if ident := one_of(self.pbx.objects["channels"], number):
+            self.pbx.play(ident)
+            if "r" not in self.pbx.objects["recordings"]:
+                self.pbx.record(ident, "r")
+
+    @precondition(lambda self: "r" in self.pbx.objects["recordings"])
+    @rule()
+    def a_recording_ends(self):
+        self.pbx.stop_recording("r")
+
+    # --- events and the link
+
+    @precondition(lambda self: self.pbx.topics)
+    @rule(number=pick, most=st.integers(1, 8), dropped=st.booleans())
+    def events_arrive(self, number, most, dropped):
+        for n in range(most):
+            if topic := one_of(self.pbx.topics, number + n):
+                self.arrive(self.pbx.deliver(topic), dropped=dropped and n == 0)
+
+    def arrive(self, event, *, dropped=False):
+        if self.stream.is_open:
+            self.append(event, self.stream.state.apply(event, self.now), dropped=dropped)
+        elif self.linked:
+            self.buffer.append(event)
+
+    def append(self, event, changes=(), *, dropped=False):
+        if dropped and not changes:
+            return
+        self.stream.append(None if dropped else stream_event(event), changes)
+        if not dropped:
+            position = self.stream.position
+            self.published.append((position["epoch"], position["seq"], json.loads(json.dumps(event))))
+
+    @precondition(lambda self: self.linked)
+    @rule()
+    def the_link_is_lost(self):
+        self.linked = False
+        self.resync, self.buffer, self.known, self.questions, self.answers = None, [], 0, [], []
+        self.pbx.topics.clear()
+        if self.stream.is_open:
+            self.stream.lost()
+            self.note_epoch()
+
+    @precondition(lambda self: not self.linked)
+    @rule()
+    def the_link_is_made(self):
+        self.linked = True
+        self.pbx.topics.clear()
+        old = self.stream.state
+        known = [(kind, ident) for kind in ("playbacks", "recordings") for ident in old.ids(kind)]
+        self.resync = Resync(known)
+
+    @precondition(lambda self: self.resync is not None)
+    @rule(steps=st.lists(st.sampled_from(["ask", "look", "answer"]), max_size=8), number=pick)
+    def the_state_is_read_further(self, steps, number):
+        """Asterisk looks at any moment between question and answer."""
+        for step in steps:
+            if step == "ask" and (read := self.resync.take()):
+                self.questions.append(read)
+            elif step == "look" and self.questions:
+                read = self.questions.pop(number % len(self.questions))
+                self.answers.append((read, *self.pbx.read(read)))
+            elif step == "answer" and self.answers:
+                for event in self.buffer[self.known :]:
+                    self.resync.event(event, self.now)
+                self.known = len(self.buffer)
+                self.resync.answer(*self.answers.pop(number % len(self.answers)), self.now)
+        if self.resync.done:
+            self.open()
+
+    def open(self):
+        self.stream.open(self.resync.state)
+        self.note_epoch()
+        buffer, known = self.buffer, self.known
+        self.resync, self.buffer, self.known = None, [], 0
+        for event in buffer[:known]:
+            self.append(event)
+        for event in buffer[known:]:
+            self.arrive(event)
+
+    @rule(seconds=st.floats(0, 60))
+    def time_passes(self, seconds):
+        self.now += seconds
+
+    # --- clients
+
+    @precondition(lambda self: len(self.clients) < 5)
+    @rule(filter=st.sampled_from(FILTERS), room=st.sampled_from([1, 3, 10**9]))
+    def a_client_subscribes_to_events(self, filter, room):
+        client = StreamClient(self.stream, most_frames=room, filter=filter)
+        client.since = dict(client.position)
+        self.clients.append(client)
+
+    @precondition(lambda self: len(self.clients) < 5)
+    @rule(
+        filter=st.sampled_from(OBJECT_FILTERS), room=st.sampled_from([1, 3, 10**9]), frame=st.sampled_from([600, 65536])
+    )
+    def a_client_subscribes_to_the_state(self, filter, room, frame):
+        self.clients.append(StreamClient(self.stream, mode="state", most_frames=room, frame=frame, filter=filter))
+
+    @rule(number=pick, most=st.integers(0, 30))
+    def a_client_reads(self, number, most):
+        if self.clients:
+            client = self.clients[number % len(self.clients)]
+            client.read(most)
+            if client.sink.given_up:
+                client.resume()
+
+    @rule(number=pick)
+    def a_client_is_pinged(self, number):
+        if self.clients:
+            self.clients[number % len(self.clients)].ping()
+
+    @rule(number=pick)
+    def a_client_leaves(self, number):
+        if self.clients:
+            self.clients[number % len(self.clients)].disconnect()
+
+    @rule(number=pick)
+    def a_client_comes_back(self, number):
+        if self.clients:
+            self.clients[number % len(self.clients)].resume()
+
+    # --- what must hold
+
+    @invariant()
+    def nothing_piles_up(self):
+        for client in self.clients:
+            assert len(client.sink.frames) <= client.sink.most
+        assert len(self.stream._log.history) <= 12
+
+    def teardown(self):
+        for _ in range(1000):
+            if self.stream.is_open:
+                break
+            if not self.linked:
+                self.the_link_is_made()
+            self.the_state_is_read_further(["ask", "look", "answer"], 0)
+        while self.pbx.topics:
+            self.arrive(self.pbx.deliver(next(iter(self.pbx.topics))))
+        self.check_state()
+        for client in self.clients:
+            self.catch_up(client)
+            if client.mode == "state":
+                self.check_client_state(client)
+            else:
+                self.check_events(client)
+
+    def catch_up(self, client):
+        for _ in range(1000):
+            if client.view is None or client.sink.given_up:
+                client.resume()
+            client.read()
+            if not (client.sink.given_up or client.view.behind or client.sink.frames):
+                return
+        raise AssertionError("never caught up")
+
+    def check_state(self):
+        state = self.stream.state
+        for kind in ("channels", "bridges"):
+            assert state.values(kind) == self.pbx.objects[kind]
+        for kind in ("endpoints", "playbacks", "recordings"):
+            assert state.values(kind).items() <= self.pbx.objects[kind].items()
+
+    def check_client_state(self, client):
+        selects = Filter(client.wish["filter"], objects=True).selects
+        for kind in KINDS:
+            objects = self.stream.state.values(kind)
+            field = KINDS[kind].field
+            assert client.state[kind] == {i: v for i, v in objects.items() if selects(labels_of({field: v}))}
+
+    def check_events(self, client):
+        passes = Filter(client.wish["filter"]).passes
+        start = self.rank(client.since)
+        wanted = [(epoch, seq, event) for epoch, seq, event in self.published if passes(labels_of(event))]
+        expected = [one for one in wanted if self.rank_of(one) > start and not self.in_hole(client, one)]
+        assert [self.rank_of(one) for one in client.got] == [self.rank_of(one) for one in expected]
+        assert [event for _, _, event in client.got] == [event for _, _, event in expected]
+
+    def in_hole(self, client, one):
+        return any(self.rank(was) < self.rank_of(one) <= self.rank(now) for was, now in client.holes)
+
+    def rank(self, position):
+        return self.epochs.index(position["epoch"]), position["seq"]
+
+    def rank_of(self, one):
+        return self.epochs.index(one[0]), one[1]
+
+
+TestStreams = Streams.TestCase
+TestStreams.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)

@@ -1,0 +1,213 @@
+"""With real Asterisks: the state that clients follow is Asterisk's own; who was away gets everything, or one gap."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from models.streams import Follower
+from real.gateway import target
+from real.proxy import FaultyProxy, faulty_proxy
+from real.wait import until
+from real.wsclient import greeted
+
+CALLS = 100
+AWAY = 5000
+
+
+@asynccontextmanager
+async def ari(asterisk):
+    """Asterisk's own ARI, past the gateway."""
+    auth = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
+    async with aiohttp.ClientSession(headers=auth, connector=aiohttp.TCPConnector(limit=8)) as http:
+
+        async def call(method, path, **query):
+            async with http.request(method, asterisk.ari_url + path, params=query) as response:
+                assert response.status < 400 or method == "DELETE", (path, await response.text())
+                return await response.json() if response.status == 200 else None
+
+        yield call
+
+
+class Reader:
+    """Follows one subscription on a WebSocket."""
+
+    def __init__(self, client, body):
+        self.client, self.follower = client, Follower()
+        self.follower.begin(body)
+
+    async def read(self):
+        async for message in self.client.socket:
+            data = json.loads(message.data)
+            for one in data if isinstance(data, list) else [data]:
+                if one["type"] in {"event", "gap", "patch", "snapshot"}:
+                    self.follower.take(one)
+
+
+@asynccontextmanager
+async def following(gateway, follower=None, **subscribe):
+    """A client that reads all the time; its follower."""
+    async with greeted(gateway.url, gateway.token()) as client:
+        reply = await client.ask(type="subscribe", sub=1, **subscribe)
+        assert reply["status"] == 200, reply
+        reader = Reader(client, reply["body"])
+        if follower is not None:
+            reader.follower = follower
+            follower.begin(reply["body"])
+        for message in client.seen:
+            if message["type"] in {"event", "gap", "patch", "snapshot"}:
+                reader.follower.take(message)
+        task = asyncio.create_task(reader.read())
+        try:
+            yield reader.follower
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def truth(call):
+    channels, bridges, endpoints = [await call("GET", path) for path in ("/channels", "/bridges", "/endpoints")]
+    return {
+        "channels": {one["id"]: [one["state"], one["caller"], one["connected"]] for one in channels},
+        "bridges": {one["id"]: sorted(one["channels"]) for one in bridges},
+        "endpoints": {f"{one['technology']}/{one['resource']}": one.get("state") for one in endpoints},
+    }
+
+
+def told(state):
+    return {
+        "channels": {i: [one["state"], one["caller"], one["connected"]] for i, one in state["channels"].items()},
+        "bridges": {i: sorted(one["channels"]) for i, one in state["bridges"].items()},
+        "endpoints": {i: one.get("state") for i, one in state["endpoints"].items()},
+    }
+
+
+async def same(follower, call):
+    real = await truth(call)
+    return told(follower.state) == real
+
+
+async def a_call(call, app, number, *, stays):
+    """Two halves of a Local channel, one in a bridge of its own for a while."""
+    channel, bridge = f"state-{number}", f"state-b{number}"
+    query = {"endpoint": "Local/600@default", "callerId": f"Ann <{number}>", "otherChannelId": f"{channel}-2"}
+    await call("POST", f"/channels/{channel}", app=app, **query)
+    await call("POST", f"/bridges/{bridge}", type="mixing")
+    await until(lambda: joined(call, bridge, channel), what="the channel is in Stasis")
+    if not stays:
+        await call("DELETE", f"/channels/{channel}")
+        await call("DELETE", f"/bridges/{bridge}")
+
+
+async def joined(call, bridge, channel):
+    """True once the channel is in the bridge, or is no more: Asterisk ends it when the application is away."""
+    try:
+        await call("POST", f"/bridges/{bridge}/addChannel", channel=channel)
+    except AssertionError:
+        return channel not in {one["id"] for one in await call("GET", "/channels")}
+    return True
+
+
+async def test_the_state_is_asterisks_own_after_200_channels_and_a_link_cut(asterisk, gateways):
+    async with faulty_proxy(urlsplit(asterisk.ari_url).port) as proxy, ari(asterisk) as call:
+        section = target(asterisk, url=f"http://127.0.0.1:{proxy.port}/ari")
+        gateway = await gateways.start(section)
+        async with following(gateway, mode="state") as whole, following(gateway) as events:
+            await calls(call, section["app"], range(CALLS // 2), cut=proxy.drop)
+            await until(lambda: "upstream_lost" in whole.reasons, what="the cut is told")
+            await until(lambda: not whole.waits and not whole.page, what="the link is back")
+            await calls(call, section["app"], range(CALLS // 2, CALLS))
+            await until(lambda: same(whole, call), what="the client's state is Asterisk's")
+            assert len(whole.state["channels"]) >= 10
+            assert told((await state_door(gateway, 200))["state"]) == told(whole.state)
+            assert (await state_door(gateway, 403, ops=["channels.*"]))["code"] == "forbidden"
+            for number in range(0, CALLS, 10):
+                await call("DELETE", f"/channels/state-{number}")
+                await call("DELETE", f"/bridges/state-b{number}")
+            await until(lambda: not whole.state["channels"] and not whole.state["bridges"], what="all is gone")
+            assert len(events.got) > CALLS
+            assert set(events.reasons) == {"upstream_lost"}
+
+
+async def state_door(gateway, status, **claims):
+    headers = {"Authorization": f"Bearer {gateway.token(**claims)}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.get(f"{gateway.url}/v1/state/pbx") as response,
+    ):
+        assert response.status == status
+        return await response.json()
+
+
+async def calls(call, app, numbers, cut=None):
+    """Ten calls at a time, the link cut in the middle; one in ten stays."""
+    for start in range(numbers.start, numbers.stop, 10):
+        if cut and start >= (numbers.start + numbers.stop) // 2:
+            cut()
+            cut = None
+        await asyncio.gather(
+            *(a_call(call, app, number, stays=number % 10 == 0) for number in range(start, start + 10))
+        )
+
+
+class CountingProxy(FaultyProxy):
+    """Keeps the request lines that went through it."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.requests = []
+
+    async def _forward(self, reader, writer):
+        async def noted(reader=reader):
+            data = await type(reader).read(reader, 65536)
+            if data.startswith((b"GET ", b"POST ", b"DELETE ")):
+                self.requests.append(data.split(b"\r\n", 1)[0])
+            return data
+
+        reader.read = lambda _: noted()
+        await super()._forward(reader, writer)
+
+
+async def storm(call, app, most):
+    """As many events of the application's own."""
+
+    async def some(start):
+        for number in range(start, most, 8):
+            await call("POST", f"/events/user/Storm{number}", application=app)
+
+    await asyncio.gather(*(some(start) for start in range(8)))
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(20_000, AWAY), (1000, 0)], ids=["long history", "short history"])
+async def test_5000_events_while_a_client_is_away(asterisk22, gateways, kept, expected):
+    proxy = CountingProxy(urlsplit(asterisk22.ari_url).port)
+    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+    section = target(asterisk22, url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ari")
+    async with server, ari(asterisk22) as call:
+        gateway = await gateways.start(section, stream={"history_events": kept})
+        wish = {"filter": {"type": ["ChannelUserevent"]}}
+        async with following(gateway, **wish) as events:
+            pass
+        proxy.requests.clear()
+        await storm(call, section["app"], AWAY)
+        await until(lambda: passed(gateway, AWAY), within=30, what="the gateway has them all")
+        async with following(gateway, events, since=events.position, **wish) as events:
+            await until(lambda: len(events.got) == expected or events.reasons, what="everything is there")
+            await call("POST", "/events/user/Last", application=section["app"])
+            await until(lambda: events.got and events.got[-1][2]["eventname"] == "Last", what="it goes on live")
+        names = [event["eventname"] for _, _, event in events.got]
+        assert sorted(names[:-1]) == sorted(f"Storm{n}" for n in range(expected))
+        assert [seq for _, seq, _ in events.got] == sorted(seq for _, seq, _ in events.got)
+        assert events.reasons == ([] if expected else ["history_expired"])
+        assert proxy.requests == []
+        async with following(gateway, mode="state") as state:
+            await until(lambda: state.state is not None and not state.page, what="the snapshot is there")
+            assert told(state.state) == await truth(call)
+        proxy.drop()
+
+
+async def passed(gateway, most):
+    figures = await gateway.metrics()
+    return figures.get('aribridge_events_total{target="pbx",type="ChannelUserevent"}', 0) >= most
