@@ -68,7 +68,7 @@ local function start_leg(s, endpoint, options)
   s.legs[leg.id] = leg
   local ok, problem = host.pcall(send, s, "channels.originate", {
     channelId = leg.id, endpoint = endpoint, appArgs = "dialed", originator = s.id, callerId = caller_id(s, options),
-    timeout = options.timeout + SPARE, variables = options.variables,
+    timeout = math.ceil(options.timeout) + SPARE, variables = options.variables,
   }, "channel", leg.id)
   if not ok then
     if type(problem) ~= "table" or problem.source ~= "asterisk" or not problem.status then error(problem, 0) end

@@ -167,6 +167,17 @@ end
 host.observers.RecordingFinished = recorded
 host.observers.RecordingFailed = recorded
 
+-- Asterisk 16 tells that a recording is done before it lets another one have its name.
+local function start_recording(s, name, params)
+  for _ = 1, 10 do
+    local ok, problem = host.pcall(host.send_channel, s, "record", params, "recording", name)
+    if ok then return end
+    if type(problem) ~= "table" or problem.status ~= 409 then error(problem, 0) end
+    wait_until(s, function() return false end, 0.1)
+  end
+  host.send_channel(s, "record", params, "recording", name)
+end
+
 -- call:record{name = "greeting", max = 60, silence = 3, beep = true, terminator = "#"}: seconds, until one of these.
 -- Returns the recording as Asterisk describes it; nil and the reason when it failed.
 host.verb("record", function(s, options)
@@ -174,11 +185,11 @@ host.verb("record", function(s, options)
   local name = options.name
   if type(name) ~= "string" then refuse("record", "needs a name: call:record{name = \"greeting\"}") end
   s.recordings[name] = "recording"
-  host.send_channel(s, "record", {
+  start_recording(s, name, {
     name = name, format = options.format or "wav", maxDurationSeconds = options.max or 60,
     maxSilenceSeconds = options.silence, beep = options.beep, ifExists = options.if_exists or "overwrite",
     terminateOn = options.terminator or "#",
-  }, "recording", name)
+  })
   wait_until(s, function() return s.recordings[name] ~= "recording" end)
   local recording = s.recordings[name]
   s.recordings[name] = nil
