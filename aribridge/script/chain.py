@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows import Flows
+from aribridge.script.generation import Generation
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.http import Http
 from aribridge.script.kv import Kv
@@ -26,35 +28,39 @@ class ScriptHost:
 
     def __init__(self, settings: ScriptSettings, asterisks: Asterisks, state: Path | None = None) -> None:
         """``state`` is the folder of ``bridge.kv``; without one, scripts have no store."""
-        self.flows = Flows(lambda: self._scripts, settings, asterisks)
+        self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks)
+        self._settings = settings
+        self._asterisks = asterisks
         self._http = Http(settings.http_allow)
-        operations = {"flow": self.flows.serve, **self._http.operations}
         self._kv = Kv(state, settings.kv_mb << 20)
-        paths = [script_path(file) for file in settings.files]
-        self._scripts = [
-            Script(path, settings, asterisks, {**operations, **self._kv.operations(path.name)}) for path in paths
-        ]
-        self._by_hook: dict[str, list[Script]] = {}
+        self._scripts = Generation([])
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the present scripts were read from, modules included."""
+        return self._scripts.files
 
     def load(self) -> None:
-        """Load every script; once, before anything else.
+        """Load every script, for the first time or anew: all take their places at once, or none does.
+
+        What the scripts that were there before are doing comes to its end: hooks, tasks and call flows go on as they
+        were written, timers fire no more.
 
         In the event loop, since scripts may start timers right away; outside of one only to see whether they load.
         Raises ScriptLoadError for a missing file, a syntax error, an error at top level.
         """
-        for script in self._scripts:
-            script.load()
-            for hook in script.hooks:
-                self._by_hook.setdefault(hook, []).append(script)
+        fresh = Generation([self._script(script_path(file)) for file in self._settings.files])
+        fresh.load()
+        old, self._scripts = self._scripts, fresh
+        if old.scripts:
+            task = asyncio.get_running_loop().create_task(old.retire())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
 
     def has(self, hook: str) -> bool:
         """Whether any script defines the hook; asking a hook that none defines is cheap, but this is cheaper."""
-        return hook in self._by_hook
-
-    @property
-    def sees_events(self) -> bool:
-        """Whether ``on_event`` has anything to do."""
-        return self.has("on_event") or self.has("on_call")
+        return bool(self._scripts.defining(hook))
 
     async def on_command(self, client: Client, command: Command) -> Command | SystemCommand | Reply:
         """What the scripts make of a client's command; the very same object when they change nothing.
@@ -62,19 +68,20 @@ class ScriptHost:
         Raises Problem: ``denied`` when one refuses it, ``script_error`` when one fails.
         """
         system = False
-        for script in self._defining("on_command"):
-            verdict = await self._ask_command(script, client, command)
-            if isinstance(verdict, Reply):
-                return verdict
-            if isinstance(verdict, SystemCommand):
-                system, verdict = True, verdict.command
-            command = verdict
+        with self._scripts.using("on_command") as scripts:
+            for script in scripts:
+                verdict = await self._ask_command(script, client, command)
+                if isinstance(verdict, Reply):
+                    return verdict
+                if isinstance(verdict, SystemCommand):
+                    system, verdict = True, verdict.command
+                command = verdict
         return SystemCommand(command) if system else command
 
     def on_event(self, target: str, event: dict[str, Any]) -> dict[str, Any] | None:
         """What the scripts make of an event; None when one drops it. A script that fails changes nothing."""
         self.flows.event(target, event)
-        for script in self._defining("on_event"):
+        for script in self._scripts.defining("on_event"):
             try:
                 verdict = event_verdict(script.run_at_once("on_event", event, target), event)
             except ScriptFailure as failure:
@@ -92,13 +99,14 @@ class ScriptHost:
         """
         if not self.has("on_message"):
             raise Problem("no_handler", "no script of this gateway defines on_message")
-        for script in self._defining("on_message"):
-            try:
-                value = await script.run("on_message", *script.introduce(client), data)
-            except ScriptFailure as failure:
-                raise _problem(script, "on_message", failure, "unknown") from None
-            if value != "nothing":
-                return value[1]
+        with self._scripts.using("on_message") as scripts:
+            for script in scripts:
+                try:
+                    value = await script.run("on_message", *script.introduce(client), data)
+                except ScriptFailure as failure:
+                    raise _problem(script, "on_message", failure, "unknown") from None
+                if value != "nothing":
+                    return value[1]
         return None
 
     async def on_connect(self, client: Client) -> None:
@@ -112,13 +120,16 @@ class ScriptHost:
     async def close(self) -> None:
         """End call flows, timers and running hooks; return when all have ended."""
         await self.flows.close()
-        for script in self._scripts:
-            await script.close()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._scripts.close()
         await self._http.close()
         await self._kv.close()
 
-    def _defining(self, hook: str) -> list[Script]:
-        return self._by_hook.get(hook, [])
+    def _script(self, path: Path) -> Script:
+        operations = {"flow": self.flows.serve, **self._http.operations, **self._kv.operations(path.name)}
+        return Script(path, self._settings, self._asterisks, operations)
 
     async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
         fields = {"op": command.op, "params": command.params, "target": command.target}
@@ -128,11 +139,12 @@ class ScriptHost:
             raise _problem(script, "on_command", failure, "not_applied") from None
 
     async def _tell(self, hook: str, client: Client, *more: str) -> None:
-        for script in self._defining(hook):
-            try:
-                await script.run(hook, *script.introduce(client), *more)
-            except ScriptFailure as failure:
-                script.report(hook, failure)
+        with self._scripts.using(hook) as scripts:
+            for script in scripts:
+                try:
+                    await script.run(hook, *script.introduce(client), *more)
+                except ScriptFailure as failure:
+                    script.report(hook, failure)
 
 
 def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome) -> Problem:

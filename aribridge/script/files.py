@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptLoadError
 from aribridge.script.stock import lua_folder
 
@@ -25,20 +24,15 @@ def read_source(path: Path) -> str:
         raise ScriptLoadError(f"{path}: not a UTF-8 text file") from None
 
 
-def find_module(name: str, folder: Path) -> tuple[bool, dict[str, str]]:
-    """The source of a required module, beside the script or in the gateway's lua/lib: (found, answer to Lua)."""
-    try:
-        file = _module_file(name, folder)
-        return True, {"source": read_source(file), "name": f"{name.replace('.', '/')}.lua"}
-    except ScriptLoadError as error:
-        return False, Problem("script_error", str(error), source="script").to_error()
+def module_file(name: str, folder: Path) -> tuple[Path, str]:
+    """The file of a required module, beside the script or in the gateway's lua/lib, and what to call it in errors.
 
-
-def _module_file(name: str, folder: Path) -> Path:
+    Raises ScriptLoadError.
+    """
     if not _MODULE_NAME.fullmatch(name):
         raise ScriptLoadError(f"module '{name}': names of modules are words with dots between them")
     relative = f"{name.replace('.', '/')}.lua"
     for place in (folder, lua_folder() / "lib"):
         if (place / relative).is_file():
-            return place / relative
+            return place / relative, relative
     raise ScriptLoadError(f"module '{name}': no file {relative} in {folder}, and none among the gateway's own modules")

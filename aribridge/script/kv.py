@@ -39,8 +39,9 @@ class Kv:
 
     async def close(self) -> None:
         """Finish what is being written, and close the file."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._store is not None:
+            self._store.close()
 
     async def _get(self, script: str, key: Any) -> Any:
         return await self._do(lambda store: store.get(script, _key(key)))
@@ -77,10 +78,6 @@ class Kv:
         if self._folder is None:
             raise CallFailure("kv_failed", "bridge.kv has no folder to keep its file in: set state in aribridge.toml")
         return Store(self._folder, self._most)
-
-    def _close(self) -> None:
-        if self._store is not None:
-            self._store.close()
 
 
 def _key(key: Any) -> str:

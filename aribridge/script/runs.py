@@ -31,7 +31,7 @@ class Runs:
         return Run(self, longest)
 
     def add(self, run: Run) -> None:
-        """Own a run while it waits."""
+        """Own a run until it is over."""
         self._waiting.add(run)
         self._idle.clear()
 
@@ -42,7 +42,7 @@ class Runs:
             self._idle.set()
 
     async def idle(self) -> None:
-        """Return when no run waits."""
+        """Return when there is none."""
         await self._idle.wait()
 
     async def close(self) -> None:

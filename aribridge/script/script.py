@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aribridge.core.settings import ScriptSettings
+from aribridge.protocol.problems import Problem
 from aribridge.script.calls import AriCalls, Calls, Operation, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
-from aribridge.script.files import find_module, read_source
+from aribridge.script.files import module_file, read_source
 from aribridge.script.host import Asterisks, Client
 from aribridge.script.outbox import Outbox
-from aribridge.script.runs import Run, Runs
+from aribridge.script.runs import CLEAN_UP_SECONDS, Run, Runs
 from aribridge.script.runtime import Runtime, Step
 from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 from aribridge.script.values import ValueNotJsonError
+
+RETIREMENT_SECONDS = 60.0
+"""What tasks of a script have for their end after a reload."""
 
 
 class Script:
@@ -34,6 +40,7 @@ class Script:
         """``operations`` are those that scripts may wait for, besides ARI and their own tasks."""
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
+        self.files = [path]
         self._path = path
         self._failures = FailureLog(str(path))
         self._clients = Clients()
@@ -47,6 +54,7 @@ class Script:
         ari = AriCalls(asterisks).operations
         calls = Calls({**ari, **operations, "sleep": sleep, "join": self._tasks.join})
         self._runs = Runs(self._runtime, calls)
+        self._flows = Runs(self._runtime, calls)
         self._hook_seconds = settings.hook_seconds
 
     def load(self) -> None:
@@ -56,10 +64,19 @@ class Script:
             step = self._runtime.start("load", source, self.name)
             while step.state == "wait":
                 _require, module = step.value
-                step = self._runtime.resume(step.number, *find_module(module, self._path.parent))
+                step = self._runtime.resume(step.number, *self._find(module))
         except ScriptFailure as failure:
             raise ScriptLoadError(str(self._located(failure))) from None
         self.hooks = frozenset(step.value)
+
+    def _find(self, module: str) -> tuple[bool, dict[str, Any]]:
+        """The source of a required module, beside the script or in the gateway's lua/lib: (found, answer to Lua)."""
+        try:
+            file, name = module_file(module, self._path.parent)
+            self.files.append(file)
+            return True, {"source": read_source(file), "name": name}
+        except ScriptLoadError as error:
+            return False, Problem("script_error", str(error), source="script").to_error()
 
     def introduce(self, client: Client) -> tuple[str, dict[str, Any] | None]:
         """The client as the first two arguments of a hook."""
@@ -75,21 +92,54 @@ class Script:
         return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
 
     def open_flow(self) -> Run:
-        """A run for a call flow: without a limit in time, and cancelled when its call is gone."""
-        return self._open_unlimited()
+        """A run for a call flow, to be used: without a limit in time, and cancelled when its call is gone."""
+        run = self._flows.open(None)
+        self._flows.add(run)
+        return run
 
     async def run_flow(self, run: Run, hook: str, *arguments: Any) -> Any:
         """Run a hook as that run, to its end; its result. Raises ScriptFailure."""
-        return await run.finish(self._start(hook, arguments))
+        try:
+            return await run.finish(self._start(hook, arguments))
+        finally:
+            self._flows.discard(run)
 
     def report(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(hook, self._located(failure))
 
+    def stop_starting(self) -> None:
+        """Undo what loading started: neither timers nor tasks ever run."""
+        self._timers.end()
+        self._tasks.stop()
+
+    def stop_timers(self) -> None:
+        """Let no timer fire any more."""
+        self._timers.end()
+
+    async def retire(self) -> None:
+        """Return when hooks, flows and tasks have come to their end; tasks that belong to no call are cancelled."""
+        await self._idle(RETIREMENT_SECONDS)
+        self._tasks.cancel_idlers()
+        await self._flows.idle()
+        await self._idle(RETIREMENT_SECONDS)
+        self._tasks.cancel_all()
+        await self._idle(2 * CLEAN_UP_SECONDS)
+
+    async def _idle(self, seconds: float) -> None:
+        """Return when nothing runs any more, at the latest after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._timers.idle()
+                await self._tasks.idle()
+                await self._runs.idle()
+                await self._flows.idle()
+
     async def close(self) -> None:
-        """End timers, tasks and running hooks."""
+        """End timers, tasks, flows and running hooks."""
         await self._timers.close()
         await self._tasks.close()
+        await self._flows.close()
         await self._runs.close()
 
     def _located(self, failure: ScriptFailure) -> ScriptFailure:

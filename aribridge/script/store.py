@@ -51,7 +51,7 @@ class Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))
         # Autocommit: each operation is one statement, or says BEGIN itself.
-        self._db = sqlite3.connect(folder / FILE, timeout=_PATIENCE, isolation_level=None)
+        self._db = sqlite3.connect(folder / FILE, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,13 +35,22 @@ class Tasks:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._runs: dict[int, Run] = {}
         self._awaited: set[int] = set()
+        self._of_calls: set[int] = set()
+        self._ended = False
 
-    def spawn(self, numbers: Iterable[int]) -> None:
-        """Start tasks. Without a running event loop (``aribridge check``) nothing is started: nothing will run."""
+    def spawn(self, numbers: Sequence[int], of_call: bool) -> None:
+        """Start tasks; ``of_call`` are those of a call flow.
+
+        Without a running event loop (``aribridge check``) nothing is started: nothing will run.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
+        if self._ended:
+            return
+        if of_call:
+            self._of_calls.update(numbers)
         for number in numbers:
             run = self._runs[number] = self._open()
             task = self._tasks[number] = loop.create_task(self._work(number, run))
@@ -60,22 +69,36 @@ class Tasks:
         if tasks:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
 
-    def cancel_unawaited(self) -> None:
-        """Cancel every task that no other waits for."""
-        self.cancel(self._tasks.keys() - self._awaited)
+    def cancel_idlers(self) -> None:
+        """Cancel every task that no other waits for, and that belongs to no call."""
+        self.cancel(self._tasks.keys() - self._awaited - self._of_calls)
+
+    def cancel_all(self) -> None:
+        """Cancel every task."""
+        self.cancel(tuple(self._tasks))
+
+    async def idle(self) -> None:
+        """Return when all have ended, and those that they started."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    def stop(self) -> None:
+        """End all tasks where they are, for good; one that has not begun never does."""
+        self._ended = True
+        for task in self._tasks.values():
+            task.cancel()
 
     async def close(self) -> None:
         """End all tasks."""
-        tasks = tuple(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.stop()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _over(self, number: int, task: asyncio.Task[None]) -> None:
         run = self._runs.pop(number)
         del self._tasks[number]
         awaited = number in self._awaited
         self._awaited.discard(number)
+        self._of_calls.discard(number)
         failure = None if task.cancelled() else task.exception()
         if not isinstance(failure, ScriptFailure):
             if failure is not None:

@@ -15,6 +15,7 @@ class Timers:
         self._waiting: dict[int, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._periods: dict[int, float] = {}
+        self._ended = False
 
     def start(self, number: int, seconds: float) -> None:
         """Start a timer. Without a running event loop (``aribridge check``) nothing is started: nothing will run."""
@@ -22,7 +23,8 @@ class Timers:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        self._waiting[number] = loop.call_later(seconds, self._fire, number)
+        if not self._ended:
+            self._waiting[number] = loop.call_later(seconds, self._fire, number)
 
     def repeat(self, number: int, seconds: float) -> None:
         """Start a timer that fires again and again; a time that comes while it still runs is left out."""
@@ -35,8 +37,9 @@ class Timers:
         if handle := self._waiting.pop(number, None):
             handle.cancel()
 
-    def cancel_all(self) -> None:
-        """Stop all timers; what those that fired are doing goes on."""
+    def end(self) -> None:
+        """Stop all timers for good; what those that fired are doing goes on."""
+        self._ended = True
         self._periods.clear()
         for handle in self._waiting.values():
             handle.cancel()
@@ -56,9 +59,14 @@ class Timers:
             late = asyncio.get_running_loop().time() - due
             self.start(number, seconds - late % seconds)
 
+    async def idle(self) -> None:
+        """Return when none that fired is doing anything."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self) -> None:
         """Stop all timers, and what those that fired are still doing."""
-        self.cancel_all()
+        self.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

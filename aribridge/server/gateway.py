@@ -27,10 +27,11 @@ from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.http import application
-from aribridge.server.origins import Origins
 from aribridge.server.lua_plugins import LuaPlugins
+from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.supervise import Supervisor
+from aribridge.server.watch import watch
 from aribridge.stream import Stream
 from aribridge.transport.webrtc import RtcEngine
 
@@ -46,6 +47,7 @@ class Gateway:
     def __init__(self, settings: Settings, *, dev: bool = False) -> None:
         """Make the parts. Raises StartError for keys that cannot be read."""
         self._settings = settings
+        self._dev = dev
         self._draining = False
         self._runners: list[web.AppRunner] = []
         self._supervisor = Supervisor()
@@ -57,9 +59,9 @@ class Gateway:
         self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
-        self._janus = self._janus_door()
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
         self._lua_plugins = LuaPlugins(settings, ScriptAsterisks(self.targets), self._plugins)
+        self._janus = self._janus_door()
         self._app = self._application(dev=dev)
         self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()
 
@@ -76,18 +78,27 @@ class Gateway:
         self._draining = True
         await self.hub.drain(self._settings.server.drain_seconds)
         await self._janus.stop()
-        await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls
         await self._lua_plugins.stop()
+        await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
         for runner in reversed(self._runners):
             await runner.cleanup()
 
+    def reload_scripts(self) -> None:
+        """Load the scripts anew; if they don't load, the present ones stay, and the log says why."""
+        try:
+            self.scripts.load()
+        except ScriptLoadError as error:
+            log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the script's
+        else:
+            log.info("scripts.reloaded", files=self._settings.scripts.files)
+
     async def _start(self) -> None:
         self._load_scripts()
-        feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
         await self._lua_plugins.start()
+        feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
         await self._listen(self._settings.server.listen, self._app, "server.listen")
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
         await self._start_rtc()
@@ -95,6 +106,8 @@ class Gateway:
         for target, feed in zip(self.targets, feeds, strict=True):
             self._supervisor.keep(f"feed {target.name}", feed.run)
             self._supervisor.keep(f"link {target.name}", target.link.run)
+        if self._dev:
+            self._supervisor.keep("script watch", lambda: watch(lambda: self.scripts.files, self.reload_scripts))
         log.info("gateway.started", version=__version__, listen=self._settings.server.listen)
 
     def _load_scripts(self) -> None:
@@ -105,7 +118,7 @@ class Gateway:
 
     def _add_target(self, asterisk: AsteriskSettings) -> Feed:
         stream = Stream(asterisk.name, self._settings.stream)
-        on_event = self.scripts.on_event if self.scripts.sees_events else None
+        on_event = self.scripts.on_event if self._settings.scripts.files else None
         app = None if asterisk.events == "all" else asterisk.app
         feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app)
         link = Link(asterisk, feed)

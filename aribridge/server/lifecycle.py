@@ -15,12 +15,16 @@ log = structlog.get_logger("aribridge.server")
 
 
 async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], None]) -> None:
-    """Run a gateway until SIGINT or SIGTERM; ``ready`` is called once it listens. Raises StartError."""
+    """Run a gateway until SIGINT or SIGTERM; ``ready`` is called once it listens. Raises StartError.
+
+    SIGHUP loads the scripts anew.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(settings, dev=dev)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload_scripts)
     await gateway.start()
     try:
         ready(gateway)

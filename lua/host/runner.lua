@@ -67,6 +67,13 @@ function host.running()
   return current
 end
 
+local FLOWS = { on_call = true, on_resume = true }
+
+-- Whether the entry that runs is a call's: its flow, or a task that the flow started.
+function host.is_of_call()
+  return FLOWS[current.name] or current.task ~= nil and current.task.of_call
+end
+
 -- Why the entry that runs cannot wait, by its name.
 host.cannot_wait = {}
 

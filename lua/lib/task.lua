@@ -19,10 +19,12 @@ local function start(list)
   if live + #list > MAX_TASKS then error("more than " .. MAX_TASKS .. " tasks are running: cancel some", 0) end
   local numbers, handles = {}, {}
   for k = 1, #list do numbers[k] = last + k end
-  host.emit("spawn", numbers)
+  local of_call = host.is_of_call()
+  host.emit("spawn", numbers, of_call)
   for k, record in ipairs(list) do
     last, live = last + 1, live + 1
     record.number = last
+    record.of_call = of_call
     tasks[last] = record
     handles[k] = setmetatable({}, TASK)
     records[handles[k]] = record
