@@ -17,17 +17,22 @@ function on_disconnect(conn, reason)
   bridge.log("info", "disconnected", { connection = conn.id, user = conn.user.sub, reason = reason })
 end
 
+-- The next two are on the path of every command and every event, so they are here only when you need them: take the
+-- dashes away.
+
 -- A client wants Asterisk to do something: cmd.op is the operation ("channels.originate"), cmd.params its parameters.
 -- Return cmd to let it pass, changed or not; or bridge.deny("why"); or bridge.reply{status = 200, body = {...}}.
-function on_command(conn, cmd)
-  return cmd
-end
+--
+-- function on_command(conn, cmd)
+--   return cmd
+-- end
 
 -- Something happened to a call: event.type is "StasisStart", "ChannelDestroyed" and so on. Clients see what you return;
--- nil keeps it from them. This is on the path of every event: be brief.
-function on_event(event)
-  return event
-end
+-- nil keeps it from them. Be brief.
+--
+-- function on_event(event)
+--   return event
+-- end
 
 -- A client sent data to the scripts; what you return is its answer.
 function on_message(conn, data)

@@ -86,6 +86,8 @@ async def test_the_stock_script_lets_everything_pass(asterisks: RecordingAsteris
     host = load_host(asterisks, "stock:main.lua")
     event = {"type": "StasisStart"}
     assert host.on_event("pbx", event) is event
+    assert not host.has("on_event")  # an unconfigured gateway pays nothing on the path of commands and events
+    assert not host.has("on_command")
     assert await host.on_message(client, "echo") == "echo"
     assert await host.on_message(client, ["echo", 1]) == ["echo", 1]
     assert "error" in await host.on_message(client, "x")

@@ -30,7 +30,8 @@ async def test_a_block_of_the_guide_runs(tmp_path: Path, asterisks: RecordingAst
     path.write_text(block)
     asterisks.known = (*OPERATIONS, "endpoints.list")
     asterisks.answers = {"channels.list": [], "channels.get": {"state": "Up"}, "endpoints.list": [{"state": "online"}]}
-    host = load_host(asterisks, path)
+    host = ScriptHost(ScriptSettings(files=[str(path)]), asterisks, tmp_path / "state")
+    host.load()
     with capture_logs() as logs:
         await exercise(host)
     await host.close()
@@ -58,6 +59,7 @@ def test_the_guide_names_every_setting_with_its_default() -> None:
     assert f"`scripts.budget_ms` | {defaults.budget_ms} ms" in text
     assert f"`scripts.hook_seconds` | {defaults.hook_seconds:g} s" in text
     assert f"`scripts.memory_mb` | {defaults.memory_mb} MiB" in text
+    assert f"`scripts.kv_mb` | {defaults.kv_mb} MiB" in text
 
 
 async def test_the_first_script_does_what_the_guide_says(tmp_path: Path, asterisks: RecordingAsterisks) -> None:
