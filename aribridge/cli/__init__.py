@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "Write a configuration for your Asterisk, and print what to paste into it.",
     "check": "Check the configuration, its files and scripts.",
     "token": "Make a token, or look into one.",
+    "script": "Check Lua scripts, those for Janus too.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "asterisk": "A private Asterisk, for development and tests.",
 }

@@ -19,6 +19,7 @@ def check(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     """Check the configuration, the files that it names and the Lua scripts; contacts nobody."""
     settings = load_settings(config, assignments)
     _check_scripts(settings)
+    _check_janus_scripts(settings)
     click.echo("ok")
 
 
@@ -30,3 +31,15 @@ def _check_scripts(settings: Settings) -> None:
         ScriptHost(settings.scripts, ScriptAsterisks(Targets())).load()
     except ScriptLoadError as error:
         raise Failure(str(error)) from None
+
+
+def _check_janus_scripts(settings: Settings) -> None:
+    from aribridge.hub import ScriptAsterisks, Targets
+    from aribridge.janus.plugins.lua import LuaPlugin
+    from aribridge.script import ScriptLoadError
+
+    for lua in settings.janus.lua:
+        try:
+            LuaPlugin(lua, settings.scripts, ScriptAsterisks(Targets()), {}).load()
+        except ScriptLoadError as error:
+            raise Failure(str(error)) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
+from aribridge.script.calls import Operation
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows import Flows
 from aribridge.script.generation import Generation
@@ -57,6 +59,10 @@ class ScriptHost:
             task = asyncio.get_running_loop().create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+    def store(self, script: str) -> Mapping[str, Operation]:
+        """``bridge.kv`` for a script besides these, by its name."""
+        return self._kv.operations(script)
 
     def has(self, hook: str) -> bool:
         """Whether any script defines the hook; asking a hook that none defines is cheap, but this is cheaper."""

@@ -60,7 +60,7 @@ class Gateway:
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
-        self._lua_plugins = LuaPlugins(settings, ScriptAsterisks(self.targets), self._plugins)
+        self._lua_plugins = LuaPlugins(settings, ScriptAsterisks(self.targets), self.scripts, self._plugins)
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
         self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aribridge.core.settings import Settings
 from aribridge.janus import PluginFactory
 from aribridge.janus.plugins.lua import LuaPlugin
-from aribridge.script import Asterisks, ScriptLoadError
+from aribridge.script import Asterisks, ScriptHost, ScriptLoadError
 from aribridge.server.errors import StartError
 
 
 class LuaPlugins:
     """Adds to ``plugins`` what it started."""
 
-    def __init__(self, settings: Settings, asterisks: Asterisks, plugins: dict[str, PluginFactory]) -> None:
+    def __init__(
+        self, settings: Settings, asterisks: Asterisks, scripts: ScriptHost, plugins: dict[str, PluginFactory]
+    ) -> None:
         self._settings = settings
         self._asterisks = asterisks
+        self._scripts = scripts
         self._plugins = plugins
         self._started: list[LuaPlugin] = []
 
     async def start(self) -> None:
         """Load the scripts and call their ``init``. Raises StartError."""
         for lua in self._settings.janus.lua:
-            plugin = LuaPlugin(lua, self._settings.scripts, self._asterisks)
+            kv = self._scripts.store(Path(lua.script).name)
+            plugin = LuaPlugin(lua, self._settings.scripts, self._asterisks, kv)
             self._started.append(plugin)
             try:
                 plugin.load()

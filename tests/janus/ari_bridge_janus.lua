@@ -10,13 +10,14 @@ local sdp = require "janus-sdp"
 
 local base
 local tasks = {}
+local unsent = {} -- answers by session, until its data channel is ready for them
 
 function getPackage() return "janus.plugin.aribridge.demo" end
 
 function init(config) base = config end
 function destroy() end
-function createSession(id) end
-function destroySession(id) end
+function createSession(id) unsent[id] = {} end
+function destroySession(id) unsent[id] = nil end
 function querySession(id) return json.encode({ id = id }) end
 function setupMedia(id) end
 function hangupMedia(id) end
@@ -59,5 +60,11 @@ end
 
 function incomingTextData(id, text, length, label, protocol)
   local reply = json.encode(ask(json.decode(text)))
-  relayTextData(id, reply, #reply, label, protocol)
+  if relayTextData(id, reply, #reply, label, protocol) < 0 then table.insert(unsent[id], reply) end
+end
+
+function dataReady(id)
+  local replies = unsent[id] or {}
+  unsent[id] = {}
+  for _, reply in ipairs(replies) do relayTextData(id, reply, #reply) end
 end

@@ -61,7 +61,8 @@ async def doors(asterisk22: PrivateAsterisk, gateways: Gateways, tmp_path: Path)
 class Talker:
     """A browser of this test: one session, one data channel."""
 
-    def __init__(self, caller: Caller, channel: Any) -> None:
+    def __init__(self, url: str, caller: Caller, channel: Any) -> None:
+        self.url = url
         self.caller = caller
         self.channel = channel
 
@@ -69,8 +70,10 @@ class Talker:
         """The script's answer, and the seconds that it took."""
         asked = time.monotonic()
         self.channel.send(json.dumps(request))
-        async with asyncio.timeout(4 * SLOW):
-            _, text = await self.caller.heard.get()
+        try:
+            _, text = await asyncio.wait_for(self.caller.heard.get(), 2 * SLOW)
+        except TimeoutError:
+            pytest.fail(f"{self.url} does not answer {request}")
         return json.loads(text), time.monotonic() - asked
 
 
@@ -84,7 +87,7 @@ async def talker(url: str, credentials: dict[str, str]) -> AsyncIterator[Talker]
         event = await client.event("event")
         assert event["plugindata"] == {"plugin": PACKAGE, "data": {"result": "ok"}}
         await caller.accept(event["jsep"])
-        yield Talker(caller, await asyncio.wait_for(opened, 15))
+        yield Talker(url, caller, await asyncio.wait_for(opened, 15))
         await caller.pc.close()
 
 

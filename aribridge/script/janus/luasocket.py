@@ -23,7 +23,11 @@ class LuaSocket:
 
     def __init__(self, allow: Sequence[str]) -> None:
         self._http = Http(allow)
-        self.operations: dict[str, Operation] = {"socket.http": self._request, "socket.sleep": self._sleep}
+        self.operations: dict[str, Operation] = {
+            **self._http.operations,  # bridge.http, for the same hosts
+            "socket.http": self._request,
+            "socket.sleep": self._sleep,
+        }
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,7 +9,7 @@ from aribridge.script.runtime import Runtime, Step
 from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError
 
-_MODULES = (
+MODULES = (
     "json",
     "cjson",
     "cjson.safe",
@@ -32,7 +32,7 @@ class JanusRuntime(Runtime):
         super()._load_host(host)
         folder = lua_folder()
         self._load_file(folder / "host" / "json.lua", host)
-        for name in _MODULES:
+        for name in MODULES:
             self._load_module(name, folder / "janus" / f"{name.replace('.', '/')}.lua", host)
         self._load_file(folder / "host" / "janus.lua", host)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
-from aribridge.script.calls import AriCalls, Calls, sleep
+from aribridge.script.calls import AriCalls, Calls, Operation, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
@@ -40,7 +40,15 @@ class JanusScript:
     that call alone. One that waits (``socket.http``) lets the others go on.
     """
 
-    def __init__(self, settings: JanusLuaSettings, limits: ScriptSettings, asterisks: Asterisks, world: World) -> None:
+    def __init__(
+        self,
+        settings: JanusLuaSettings,
+        limits: ScriptSettings,
+        asterisks: Asterisks,
+        world: World,
+        operations: Mapping[str, Operation],
+    ) -> None:
+        """``operations`` are those that the script may wait for, besides HTTP, ARI and its own tasks."""
         path = Path(settings.script)
         self.name = path.name
         self.callbacks: frozenset[str] = frozenset()
@@ -58,8 +66,8 @@ class JanusScript:
         self._runtime = JanusRuntime(
             memory_bytes=limits.memory_mb << 20, budget_seconds=limits.budget_ms / 1000, outbox=self._handle
         )
-        operations = {**AriCalls(asterisks).operations, **self._socket.operations, "require": self._modules.require}
-        self._runs = Runs(self._runtime, Calls({**operations, "sleep": sleep, "join": self._tasks.join}))
+        own = {**self._socket.operations, "require": self._modules.require, "sleep": sleep, "join": self._tasks.join}
+        self._runs = Runs(self._runtime, Calls({**AriCalls(asterisks).operations, **operations, **own}))
 
     def load(self) -> None:
         """Run the main chunk and find the callbacks. Raises ScriptLoadError."""

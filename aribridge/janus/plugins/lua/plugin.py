@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
 from aribridge.janus.plugin import HandleContext, PluginInfo
 from aribridge.janus.plugins.lua.session import LuaSession
-from aribridge.script import Asterisks, ScriptLoadError
+from aribridge.script import Asterisks, Operation, ScriptLoadError
 from aribridge.script.janus import JanusScript
 
 log = structlog.get_logger("aribridge.janus")
@@ -23,9 +23,16 @@ class LuaPlugin:
 
     info = PluginInfo(PACKAGE, "Plugins written in Lua for Janus")
 
-    def __init__(self, settings: JanusLuaSettings, limits: ScriptSettings, asterisks: Asterisks) -> None:
+    def __init__(
+        self,
+        settings: JanusLuaSettings,
+        limits: ScriptSettings,
+        asterisks: Asterisks,
+        operations: Mapping[str, Operation],
+    ) -> None:
+        """``operations`` are what the script may wait for besides HTTP and ARI, such as ``bridge.kv``."""
         self._sessions: dict[int, LuaSession] = {}
-        self._script = JanusScript(settings, limits, asterisks, self)
+        self._script = JanusScript(settings, limits, asterisks, self, operations)
         self._path = settings.script
 
     def load(self) -> None:

@@ -1,0 +1,54 @@
+"""`aribridge script`: scripts, looked at without the gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aribridge.cli.options import Failure
+
+
+@click.group()
+def script() -> None:
+    """Check Lua scripts."""
+
+
+@script.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--janus", is_flag=True, help="The files are for Janus's Lua plugin: say what will not work here.")
+@click.option(
+    "--path", "folders", multiple=True, type=click.Path(path_type=Path), help="Folder of modules, with --janus."
+)
+def check(*, files: tuple[Path, ...], janus: bool, folders: tuple[Path, ...]) -> None:
+    """Check scripts; contacts nobody. Exits 1 if anything was found."""
+    found = [line for file in files for line in (_janus(file, folders) if janus else _load(file))]
+    for line in found:
+        click.echo(line)
+    if found:
+        raise Failure(f"{len(found)} found")
+    click.echo("ok")
+
+
+def _janus(file: Path, folders: tuple[Path, ...]) -> list[str]:
+    """What of a script for Janus will not work, as lines."""
+    from aribridge.script import ScriptLoadError, read_source
+    from aribridge.script.janus import check_janus
+
+    try:
+        findings = check_janus(file, read_source(file), list(folders))
+    except ScriptLoadError as error:
+        return [str(error)]
+    return [f"{file}:{finding.line}: {finding.what}: {finding.instead}" for finding in findings]
+
+
+def _load(file: Path) -> list[str]:
+    from aribridge.core.settings import ScriptSettings
+    from aribridge.hub import ScriptAsterisks, Targets
+    from aribridge.script import ScriptHost, ScriptLoadError
+
+    try:
+        ScriptHost(ScriptSettings(files=[str(file)]), ScriptAsterisks(Targets())).load()
+    except ScriptLoadError as error:
+        return [str(error)]
+    return []
