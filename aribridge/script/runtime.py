@@ -138,7 +138,7 @@ class Runtime:
         if self._lua.get_memory_used() > limit:
             raise ScriptFailure(
                 "the script keeps all the memory that scripts.memory_mb allows: find what it collects and never drops,"
-                " then restart the gateway",
+                " mend it and load the scripts anew",
                 ran_out="memory",
             )
 
