@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aribridge.asterisk.instance import PrivateAsterisk
 
+DEADLINE = 10.0
 PING = {"type": "request", "method": "GET", "path": "/asterisk/ping"}
 
 
@@ -40,15 +41,15 @@ async def gateway_websocket(gateway: Gateway) -> AsyncIterator[Callable[[], Awai
 
     async def ask(message: dict[str, Any]) -> Any:
         number = next(numbers)
-        waiting[number] = asyncio.get_running_loop().create_future()
+        answer = waiting[number] = asyncio.get_running_loop().create_future()
         await socket.send_str(json.dumps({**message, "id": number}))
-        return await waiting.pop(number)
+        return await asyncio.wait_for(answer, DEADLINE)
 
     async def read() -> None:
         async for frame in socket:
             answer = json.loads(frame.data)
             if answer.get("id") in waiting:
-                waiting[answer["id"]].set_result(answer)
+                waiting.pop(answer["id"]).set_result(answer)
 
     async with (
         aiohttp.ClientSession() as http,
