@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from aribridge.protocol.problems import Problem
@@ -11,16 +13,19 @@ from aribridge.script.errors import ScriptFailure
 from aribridge.script.runtime import Runtime, Step
 from aribridge.script.values import ValueNotJsonError
 
+Turn = Callable[[], AbstractAsyncContextManager[None]]
+
 CLEAN_UP_SECONDS = 5.0
 """What a cancelled run has for its last calls."""
 
 
 class Runs:
-    """The waiting runs of one script."""
+    """The waiting runs of one script; ``turn`` is entered for each step that they do."""
 
-    def __init__(self, runtime: Runtime, calls: Calls) -> None:
+    def __init__(self, runtime: Runtime, calls: Calls, turn: Turn = nullcontext) -> None:
         self.runtime = runtime
         self.calls = calls
+        self.turn = turn
         self.closed = False
         self._waiting: set[Run] = set()
         self._idle = asyncio.Event()
@@ -81,7 +86,9 @@ class Run:
         self._runs.add(self)
         try:
             while step.state == "wait":
-                step = self._resume(step.number, *await self._answer(step))
+                answer = await self._answer(step)
+                async with self._runs.turn():
+                    step = self._resume(step.number, *answer)
         except BaseException:
             self._runs.runtime.stop(step.number)
             raise

@@ -10,13 +10,14 @@ from typing import Any
 
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
-from aribridge.script.calls import AriCalls, Calls, Operation, sleep
+from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
 from aribridge.script.files import module_file, read_source
 from aribridge.script.host import Asterisks, Client
 from aribridge.script.outbox import Outbox
+from aribridge.script.pace import Pace
 from aribridge.script.runs import CLEAN_UP_SECONDS, Run, Runs
 from aribridge.script.runtime import Runtime, Step
 from aribridge.script.tasks import Tasks
@@ -52,9 +53,11 @@ class Script:
             outbox=Outbox(str(path), self._clients, self._timers, self._tasks, asterisks).handle,
         )
         ari = AriCalls(asterisks).operations
-        calls = Calls({**ari, **operations, "sleep": sleep, "join": self._tasks.join})
+        calls = Calls({**ari, **operations, "sleep": sleep, "time": local_time, "join": self._tasks.join})
         self._runs = Runs(self._runtime, calls)
         self._flows = Runs(self._runtime, calls)
+        self._pace = Pace()
+        self._background = Runs(self._runtime, calls, self._pace.turn)
         self._hook_seconds = settings.hook_seconds
 
     def load(self) -> None:
@@ -132,6 +135,7 @@ class Script:
             async with asyncio.timeout(seconds):
                 await self._timers.idle()
                 await self._tasks.idle()
+                await self._background.idle()
                 await self._runs.idle()
                 await self._flows.idle()
 
@@ -139,6 +143,7 @@ class Script:
         """End timers, tasks, flows and running hooks."""
         await self._timers.close()
         await self._tasks.close()
+        await self._background.close()
         await self._flows.close()
         await self._runs.close()
 
@@ -161,13 +166,17 @@ class Script:
             raise
 
     def _open_unlimited(self) -> Run:
-        return self._runs.open(None)
+        return self._background.open(None)
 
     async def _run_task(self, number: int, run: Run) -> None:
-        await run.finish(self._start("task", (number, run.cancelled)))
+        async with self._pace.turn():
+            step = self._start("task", (number, run.cancelled))
+        await run.finish(step)
 
     async def _run_timer(self, number: int) -> None:
         try:
-            await self.run("timer", number)
+            async with self._pace.turn():
+                step = self._start("timer", (number,))
+            await self._background.open(self._hook_seconds).finish(step)
         except ScriptFailure as failure:
             self.report("timer", failure)

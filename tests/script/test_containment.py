@@ -39,6 +39,17 @@ ATTACKS = {
     "__tostring": ("error(setmetatable({}, {__tostring = function() while true do end end}))", TIME),
     "__index": ("local t = setmetatable({}, {__index = function() while true do end end}) return t.x", TIME),
     "__pairs of the returned": ("return setmetatable({}, {__pairs = function() while true do end end})", None),
+    "__close of a coroutine": (
+        "local co = coroutine.create(function()\n"
+        "local x <close> = setmetatable({}, {__close = function() while true do end end}) coroutine.yield() end)\n"
+        "coroutine.resume(co) coroutine.close(co)",
+        TIME,
+    ),
+    "tasks without end": ("while true do require('task').spawn(function() end) end", "tasks and timers"),
+    "a gather of too many": (
+        "local all = {} for i = 1, 6000 do all[i] = print end require('task').gather(all)",
+        "more than 5000 tasks",
+    ),
     "recursion": ("local function f() return 1 + f() end return f()", "nested too deep"),
     "string.rep": ("return ('x'):rep(1e9)", MEMORY),
     "memory in pcall": ("while not pcall(string.rep, 'x', 1e9) do return 'survived' end", MEMORY),
@@ -100,6 +111,36 @@ async def test_an_attack_ends_alone(load: Any, client: ScriptClient, name: str) 
     # The budget is 50 ms; single operations on what memory allows come on top, and this machine is slow.
     assert time.process_time() - began < 0.5
     assert await host.on_message(client, "ping") == "pong"
+
+
+BOMBS = {
+    "tasks that start tasks": "local function bomb() pcall(task.spawn, bomb) pcall(task.spawn, bomb) end bomb()",
+    "tasks that loop": "for i = 1, 900 do task.spawn(function() while true do end end) end",
+    "timers that loop": "for i = 1, 900 do bridge.every(10, function() while true do end end) end",
+    "tasks that wait for nothing": (
+        "for i = 1, 900 do task.spawn(function() while true do pcall(bridge.sleep, 0) end end) end"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+async def test_what_runs_in_the_background_leaves_half_of_the_time_to_others(
+    load: Any, client: ScriptClient, name: str
+) -> None:
+    head = "local bridge, task = require 'bridge', require 'task' "
+    host = load(head + "function on_connect() " + BOMBS[name] + " end", budget_ms=10)
+    with capture_logs():
+        await host.on_connect(client)
+        turns, longest, began = 0, 0.0, time.perf_counter()
+        while time.perf_counter() - began < 0.4:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+            turns += 1
+        await host.close()
+    # The script's turns last 10 ms here. Other processes of the machine take their time in between.
+    assert turns > 20
+    assert longest < 0.2
 
 
 async def test_a_script_that_works_goes_on_beside_one_that_does_not(load: Any, client: ScriptClient) -> None:

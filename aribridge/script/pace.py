@@ -1,0 +1,36 @@
+"""Half of the time at most for what one script does in the background.
+
+The budget bounds a single run. Thousands of tasks and timers, each within its budget, would leave no time for anybody
+else; so they take turns, and after each burst the script pauses for as long as the burst took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_BURST = 0.005
+"""Seconds of work after which a pause follows."""
+
+
+class Pace:
+    """The turns of one script's tasks and timers, first come, first served."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._worked = 0.0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Work now; the work must not wait."""
+        async with self._lock:
+            if self._worked > _BURST:
+                pause, self._worked = self._worked, 0.0
+                await asyncio.sleep(pause)
+            began = time.perf_counter()
+            try:
+                yield
+            finally:
+                self._worked += time.perf_counter() - began
