@@ -71,8 +71,8 @@ class View:
 
     @property
     def position(self) -> dict[str, Any]:
-        """Where the client stands, as messages carry it."""
-        return {"epoch": self._epoch, "seq": self._told}
+        """Where the client stands, as messages carry it: before a gap that it was not told yet."""
+        return {"epoch": self._epoch, "seq": self._told} if self._gap is None else self._gap[0]
 
     def bring_up(self) -> dict[str, Any] | None:
         """Bring the client up to what was looked at, since nothing is outstanding; None while it gets a snapshot."""

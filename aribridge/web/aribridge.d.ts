@@ -1,5 +1,6 @@
 /** Types of aribridge.js. Those of Asterisk's operations, objects and events are generated, in ari.d.ts. */
 
+import type { Bridge as AriBridge, Channel, DeviceState, Endpoint, LiveRecording, Playback } from "./ari.js";
 import type { Event, Events, Operations } from "./ari.js";
 
 export type * from "./ari.js";
@@ -44,6 +45,8 @@ export interface Bridge {
   message(data: unknown): Promise<any>;
   /** Receive the events that pass a filter; resolves when they flow. */
   subscribe(options?: SubscribeOptions): Promise<Subscription>;
+  /** Follow the state of calls; resolves when it is there, and stays right from then on. */
+  callState(options?: CallStateOptions): Promise<CallState>;
   on<K extends keyof BridgeEvents>(type: K, listener: (value: BridgeEvents[K]) => void): void;
   once<K extends keyof BridgeEvents>(type: K, listener: (value: BridgeEvents[K]) => void): void;
   off<K extends keyof BridgeEvents>(type: K, listener: (value: BridgeEvents[K]) => void): void;
@@ -112,6 +115,36 @@ export interface SubscribeOptions {
   onGap?: (gap: Gap) => void;
 }
 
+export interface CallStateOptions {
+  /** Selects objects: by the keys of events' filters, but for type. */
+  filter?: Record<string, readonly string[]>;
+  target?: string;
+  /** After each change, told as the gateway sends it; null: everything is new. */
+  onChange?: (state: CallState, changes: readonly StateChange[] | null) => void;
+  onGap?: (gap: Gap) => void;
+}
+
+/** What there is, by id: endpoints by "TECH/resource", device states and live recordings by name. */
+export interface CallState {
+  readonly channels: Readonly<Record<string, Channel>>;
+  readonly bridges: Readonly<Record<string, AriBridge>>;
+  readonly endpoints: Readonly<Record<string, Endpoint>>;
+  readonly deviceStates: Readonly<Record<string, DeviceState>>;
+  readonly playbacks: Readonly<Record<string, Playback>>;
+  readonly recordings: Readonly<Record<string, LiveRecording>>;
+  /** Whether it is all there and goes on. */
+  readonly live: boolean;
+  close(): void;
+}
+
+export interface StateChange {
+  kind: "channels" | "bridges" | "endpoints" | "deviceStates" | "playbacks" | "recordings";
+  id: string;
+  put?: any;
+  merge?: any;
+  remove?: true;
+}
+
 export interface Subscription {
   readonly filter: Record<string, readonly string[]>;
   readonly target: string | undefined;
@@ -119,7 +152,7 @@ export interface Subscription {
   /** How often events were missed. */
   readonly gaps: number;
   /** "wait": the gateway has lost its Asterisk at the moment. */
-  readonly state: "pending" | "live" | "replay" | "wait" | "closed";
+  readonly state: "pending" | "live" | "replay" | "snapshot" | "wait" | "closed";
   close(): void;
 }
 

@@ -15,6 +15,7 @@ import { Emitter } from "./client/emitter.js";
 import { AriError, failure, isRefusal } from "./client/errors.js";
 import { backoff, isOffline, LONGEST_TIMER_MS, watchNetwork } from "./client/network.js";
 import { Requests } from "./client/requests.js";
+import { CallState } from "./client/state.js";
 import { Subscriptions } from "./client/subscriptions.js";
 
 export { AriError };
@@ -93,6 +94,16 @@ class Bridge {
     if (this.state === "closed") throw this.#closedError();
     const target = this.#options.target;
     return this.#subscriptions.add({ target, ...options }, this.state === "open")._live;
+  }
+
+  /**
+   * Follow the state of calls: channels, bridges, endpoints and the rest, by id. Resolves when it is there (or the target
+   * is away), and stays right from then on; `onChange(state, changes)` is called after each change.
+   */
+  async callState({ onChange, ...options } = {}) {
+    const callState = new CallState(onChange);
+    await this.subscribe({ ...options, callState });
+    return callState;
   }
 
   /** The subscriptions that are kept. */
@@ -334,6 +345,8 @@ class Bridge {
     welcome: (message) => this.#requests.received(message),
     reply: (message) => this.#requests.received(message),
     event: (message) => this.#subscriptions.event(message),
+    patch: (message) => this.#subscriptions.patch(message),
+    snapshot: (message) => this.#subscriptions.snapshot(message),
     gap: (message) => this.#subscriptions.gap(message),
     message: ({ data }) => this.#events.emit("message", data),
     ping: ({ t, pos }) => {

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from models.pbx import ModelPbx
+from models.pbx import HAPPENINGS, ModelPbx, happen
 
 from aribridge.core.state.resync import Resync
 
-happenings = st.sampled_from(["create", "change", "destroy", "bridge", "enter", "unbridge", "stasis"])
+happenings = st.sampled_from(HAPPENINGS)
 readings = st.sampled_from(["ask", "look", "answer", "answer"])
 steps = st.lists(
     st.tuples(st.one_of(happenings, readings, st.just("deliver")), st.integers(0, 5)), min_size=5, max_size=60
@@ -55,25 +55,6 @@ class Reading:
         raise AssertionError("it does not come to an end")
 
 
-def happen(pbx, what, number):
-    channels, bridges = pbx.objects["channels"], pbx.objects["bridges"]
-    channel, bridge = f"c{number % 3}", f"b{number % 2}"
-    if what == "create" and channel not in channels:
-        pbx.create_channel(channel)
-    elif what == "change" and channel in channels:
-        pbx.change_channel(channel, state=f"state {len(pbx.topics)} {number}")
-    elif what == "stasis" and channel in channels:
-        pbx.start_stasis(channel)
-    elif what == "destroy" and channel in channels:
-        pbx.destroy_channel(channel)
-    elif what == "bridge" and bridge not in bridges:
-        pbx.create_bridge(bridge)
-    elif what == "unbridge" and bridge in bridges:
-        pbx.destroy_bridge(bridge)
-    elif what == "enter" and bridge in bridges and channel in channels:
-        pbx.enter(bridge, channel)
-
-
 @given(st.lists(st.tuples(happenings, st.integers(0, 5)), max_size=12), steps)
 @hypothesis_settings(max_examples=400, deadline=None)
 def test_the_state_is_right_in_the_end(before, steps):
@@ -104,6 +85,18 @@ def test_what_changes_meanwhile_is_read_again_and_nothing_else():
     reading.step("deliver", 0)
     assert reading.finish().values("channels")["b"]["state"] == "Up"
     assert reading.reads == 4
+
+
+def test_what_goes_meanwhile_is_gone_though_the_answer_shows_it():
+    pbx = ModelPbx()
+    pbx.create_channel("a")
+    reading = Reading(pbx)
+    for step in ("ask", "look"):
+        reading.step(step, 0)
+    pbx.destroy_channel("a")
+    for step in ("deliver", "deliver", "answer"):
+        reading.step(step, 0)
+    assert reading.finish().ids("channels") == ()
 
 
 def test_an_object_that_never_rests_does_not_keep_the_stream_closed():

@@ -105,3 +105,45 @@ class ModelPbx:
 
     def _publish(self, topic, event):
         self.topics.setdefault(topic, []).append(copy.deepcopy(event))
+
+
+HAPPENINGS = (
+    "create", "change", "name", "stasis", "destroy", "bridge", "enter", "unbridge", "endpoint", "play", "record",
+)  # fmt: skip
+
+
+def happen(pbx, what, number):
+    """Let something happen to one of a few objects; nothing where that cannot be."""
+    channels, bridges, recordings = (pbx.objects[kind] for kind in ("channels", "bridges", "recordings"))
+    channel, bridge = f"c{number % 3}", f"b{number % 2}"
+    if what == "endpoint":
+        pbx.set_endpoint(str(200 + number % 2), f"state {len(pbx.topics)}")
+    elif what == "bridge" and bridge not in bridges:
+        pbx.create_bridge(bridge)
+    elif what == "unbridge" and bridge in bridges:
+        pbx.destroy_bridge(bridge)
+    elif what == "create" and channel not in channels:
+        pbx.create_channel(channel)
+    elif channel in channels:
+        _happen_to_channel(pbx, what, channel, bridge if bridge in bridges else None, number, recordings)
+
+
+def _happen_to_channel(pbx, what, channel, bridge, number, recordings):
+    if what == "change":
+        pbx.change_channel(channel, state=f"state {len(pbx.topics)} {number}")
+    elif what == "name":
+        pbx.change_channel(
+            channel, caller={"number": None} if number % 5 == 0 else {"name": "Ann", "number": str(number)}
+        )
+    elif what == "stasis":
+        pbx.start_stasis(channel)
+    elif what == "destroy":
+        pbx.destroy_channel(channel)
+    elif what == "enter" and bridge:
+        pbx.enter(bridge, channel)
+    elif what == "play":
+        pbx.play(channel)
+    elif what == "record" and "r" in recordings:
+        pbx.stop_recording("r")
+    elif what == "record":
+        pbx.record(channel, "r")

@@ -54,8 +54,7 @@ class Follower:
 
     def begin(self, reply):
         """Take the body of the reply to a subscribe."""
-        if reply["mode"] != "replay":
-            self.position = {"epoch": reply["epoch"], "seq": reply["seq"]}
+        self.position = {"epoch": reply["epoch"], "seq": reply["seq"]}
         self.page = 1 if reply["mode"] == "snapshot" else None
 
     def take(self, message):
@@ -118,8 +117,7 @@ class StreamClient(Follower):
         self.view, reply = self.stream.subscribe(wish, self.sink, self.frame)
         self.reply = reply
         self.begin(reply)
-        if since and reply["mode"] == "replay":
-            assert reply["seq"] == since["seq"]
+        assert since is None or self.position == since
         self.waits = not self.stream.is_open
 
     def disconnect(self):
@@ -151,8 +149,8 @@ class StreamClient(Follower):
     def ping(self):
         position = self.view and self.view.bring_up()
         if position:
-            assert not self.page
             self.read_put()
+            assert not self.page
             self.position = position
 
     def read_put(self):

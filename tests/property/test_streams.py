@@ -7,11 +7,12 @@ drop events, and clients that filter, read slowly, leave in the middle of anythi
 
 import json
 import os
+from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from models.pbx import ModelPbx
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from models.pbx import HAPPENINGS, ModelPbx, happen
 from models.streams import StreamClient, stream_event
 
 from aribridge.core.events import labels_of
@@ -21,8 +22,8 @@ from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.resync import Resync
 from aribridge.stream import Stream
 
-STEPS = int(os.environ.get("STREAM_STEPS", "60"))
-EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "60"))
+STEPS = int(os.environ.get("STREAM_STEPS", "50"))
+EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "100"))
 
 FILTERS = [
     {},
@@ -33,12 +34,10 @@ FILTERS = [
     {"channel": ["c*"], "bridge": ["b*"]},
 ]
 OBJECT_FILTERS = [one for one in FILTERS if "type" not in one]
-pick = st.integers(0, 1000)
-
-
-def one_of(things, number):
-    things = sorted(things)
-    return things[number % len(things)] if things else None
+READINGS = ("ask", "look", "answer")
+ROOMS = st.sampled_from([1, 3, 10**9])
+number = st.integers(0, 5)
+seeds = st.integers(0, 2**32)
 
 
 class Streams(RuleBasedStateMachine):
@@ -46,7 +45,7 @@ class Streams(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.pbx = ModelPbx()
-        self.stream = Stream("pbx", StreamSettings(history_events=12, history_seconds=100.0), lambda: self.now)
+        self.stream = Stream("pbx", StreamSettings(history_events=30, history_seconds=100.0), lambda: self.now)
         self.resync, self.buffer, self.known = None, [], 0
         self.questions, self.answers = [], []
         self.epochs, self.published = [], []
@@ -57,71 +56,36 @@ class Streams(RuleBasedStateMachine):
     def note_epoch(self):
         self.epochs.append(self.stream.position["epoch"])
 
-    # --- calls
+    @initialize()
+    def the_link_comes_up(self):
+        self.the_link_is_made()
+        self.read_all()
 
-    @rule(number=pick)
-    def a_channel_comes(self, number):
-        self.pbx.create_channel(f"c{number % 4}" if f"c{number % 4}" not in self.pbx.objects["channels"] else None)
+    # --- calls, events and the link
 
-    @rule(number=pick, state=st.sampled_from(["Ring", "Up", "Busy"]))
-    def a_channel_changes(self, number, state):
-        if ident := one_of(self.pbx.objects["channels"], number):
-            self.pbx.change_channel(ident, state=state)
+    @rule(seed=seeds)
+    def calls_go_on(self, seed):
+        rng = Random(seed)
+        for _ in range(rng.choice([3, 10, 30, 100])):
+            step = rng.choice(HAPPENINGS) if rng.random() < 0.5 else "deliver"
+            self.call_step(step, rng.randrange(100), dropped=rng.random() < 0.1)
 
-    @rule(number=pick, name=st.sampled_from(["Ann", "", None]))
-    def a_caller_is_named(self, number, name):
-        if ident := one_of(self.pbx.objects["channels"], number):
-            self.pbx.change_channel(ident, caller={"name": name, "number": "1"} if name else {"number": name})
+    @precondition(lambda self: self.stream.is_open)
+    @rule(seed=seeds)
+    def all_is_quiet(self, seed):
+        self.drain(Random(seed))
+        self.check_state()
 
-    @rule(number=pick)
-    def a_channel_enters_stasis(self, number):
-        if ident := one_of(self.pbx.objects["channels"], number):
-            self.pbx.start_stasis(ident)
+    def drain(self, rng):
+        while self.pbx.topics:
+            self.arrive(self.pbx.deliver(rng.choice(sorted(self.pbx.topics))))
 
-    @rule(number=pick)
-    def a_channel_goes(self, number):
-        if ident := one_of(self.pbx.objects["channels"], number):
-            self.pbx.destroy_channel(ident)
-
-    @rule(number=pick)
-    def a_bridge_comes(self, number):
-        self.pbx.create_bridge(f"b{number % 2}" if f"b{number % 2}" not in self.pbx.objects["bridges"] else None)
-
-    @rule(number=pick, member=pick)
-    def a_channel_enters_a_bridge(self, number, member):
-        bridge, channel = (one_of(self.pbx.objects[kind], n) for kind, n in (("bridges", number), ("channels", member)))
-        if bridge and channel:
-            self.pbx.enter(bridge, channel)
-
-    @rule(number=pick)
-    def a_bridge_goes(self, number):
-        if ident := one_of(self.pbx.objects["bridges"], number):
-            self.pbx.destroy_bridge(ident)
-
-    @rule(number=pick, state=st.sampled_from(["online", "offline"]))
-    def an_endpoint_changes(self, number, state):
-        self.pbx.set_endpoint(str(200 + number % 2), state)
-
-    @rule(number=pick)
-    def a_channel_hears_and_records(self, number):
-        if ident := one_of(self.pbx.objects["channels"], number):
-            self.pbx.play(ident)
-            if "r" not in self.pbx.objects["recordings"]:
-                self.pbx.record(ident, "r")
-
-    @precondition(lambda self: "r" in self.pbx.objects["recordings"])
-    @rule()
-    def a_recording_ends(self):
-        self.pbx.stop_recording("r")
-
-    # --- events and the link
-
-    @precondition(lambda self: self.pbx.topics)
-    @rule(number=pick, most=st.integers(1, 8), dropped=st.booleans())
-    def events_arrive(self, number, most, dropped):
-        for n in range(most):
-            if topic := one_of(self.pbx.topics, number + n):
-                self.arrive(self.pbx.deliver(topic), dropped=dropped and n == 0)
+    def call_step(self, step, number, *, dropped=False):
+        if step != "deliver":
+            happen(self.pbx, step, number)
+        elif self.pbx.topics:
+            topics = sorted(self.pbx.topics)
+            self.arrive(self.pbx.deliver(topics[number % len(topics)]), dropped=dropped)
 
     def arrive(self, event, *, dropped=False):
         if self.stream.is_open:
@@ -157,22 +121,39 @@ class Streams(RuleBasedStateMachine):
         self.resync = Resync(known)
 
     @precondition(lambda self: self.resync is not None)
-    @rule(steps=st.lists(st.sampled_from(["ask", "look", "answer"]), max_size=8), number=pick)
-    def the_state_is_read_further(self, steps, number):
+    @rule(seed=seeds)
+    def the_state_is_read_further(self, seed):
         """Asterisk looks at any moment between question and answer."""
-        for step in steps:
-            if step == "ask" and (read := self.resync.take()):
-                self.questions.append(read)
-            elif step == "look" and self.questions:
-                read = self.questions.pop(number % len(self.questions))
-                self.answers.append((read, *self.pbx.read(read)))
-            elif step == "answer" and self.answers:
-                for event in self.buffer[self.known :]:
-                    self.resync.event(event, self.now)
-                self.known = len(self.buffer)
-                self.resync.answer(*self.answers.pop(number % len(self.answers)), self.now)
+        rng = Random(seed)
+        for _ in range(rng.randrange(60)):
+            step = rng.choice([*READINGS, "deliver", rng.choice(HAPPENINGS)])
+            if step in READINGS:
+                self.read_step(step, rng.randrange(100))
+            else:
+                self.call_step(step, rng.randrange(100))
         if self.resync.done:
             self.open()
+
+    def read_all(self):
+        while not self.resync.done:
+            for step in READINGS:
+                self.read_step(step, 0)
+        self.open()
+
+    def read_step(self, step, number):
+        if step == "ask" and (read := self.resync.take()):
+            self.questions.append(read)
+        elif step == "look" and self.questions:
+            read = self.questions.pop(number % len(self.questions))
+            self.answers.append((read, *self.pbx.read(read)))
+        elif step == "answer" and self.answers:
+            self.hear(number)
+
+    def hear(self, number):
+        for event in self.buffer[self.known :]:
+            self.resync.event(event, self.now)
+        self.known = len(self.buffer)
+        self.resync.answer(*self.answers.pop(number % len(self.answers)), self.now)
 
     def open(self):
         self.stream.open(self.resync.state)
@@ -191,20 +172,18 @@ class Streams(RuleBasedStateMachine):
     # --- clients
 
     @precondition(lambda self: len(self.clients) < 5)
-    @rule(filter=st.sampled_from(FILTERS), room=st.sampled_from([1, 3, 10**9]))
+    @rule(filter=st.sampled_from(FILTERS), room=ROOMS)
     def a_client_subscribes_to_events(self, filter, room):
         client = StreamClient(self.stream, most_frames=room, filter=filter)
         client.since = dict(client.position)
         self.clients.append(client)
 
     @precondition(lambda self: len(self.clients) < 5)
-    @rule(
-        filter=st.sampled_from(OBJECT_FILTERS), room=st.sampled_from([1, 3, 10**9]), frame=st.sampled_from([600, 65536])
-    )
+    @rule(filter=st.sampled_from(OBJECT_FILTERS), room=ROOMS, frame=st.sampled_from([600, 65536]))
     def a_client_subscribes_to_the_state(self, filter, room, frame):
         self.clients.append(StreamClient(self.stream, mode="state", most_frames=room, frame=frame, filter=filter))
 
-    @rule(number=pick, most=st.integers(0, 30))
+    @rule(number=number, most=st.integers(0, 30))
     def a_client_reads(self, number, most):
         if self.clients:
             client = self.clients[number % len(self.clients)]
@@ -212,17 +191,17 @@ class Streams(RuleBasedStateMachine):
             if client.sink.given_up:
                 client.resume()
 
-    @rule(number=pick)
+    @rule(number=number)
     def a_client_is_pinged(self, number):
         if self.clients:
             self.clients[number % len(self.clients)].ping()
 
-    @rule(number=pick)
+    @rule(number=number)
     def a_client_leaves(self, number):
         if self.clients:
             self.clients[number % len(self.clients)].disconnect()
 
-    @rule(number=pick)
+    @rule(number=number)
     def a_client_comes_back(self, number):
         if self.clients:
             self.clients[number % len(self.clients)].resume()
@@ -233,17 +212,14 @@ class Streams(RuleBasedStateMachine):
     def nothing_piles_up(self):
         for client in self.clients:
             assert len(client.sink.frames) <= client.sink.most
-        assert len(self.stream._log.history) <= 12
+        assert len(self.stream._log.history) <= 30
 
     def teardown(self):
-        for _ in range(1000):
-            if self.stream.is_open:
-                break
-            if not self.linked:
-                self.the_link_is_made()
-            self.the_state_is_read_further(["ask", "look", "answer"], 0)
-        while self.pbx.topics:
-            self.arrive(self.pbx.deliver(next(iter(self.pbx.topics))))
+        if not self.linked:
+            self.the_link_is_made()
+        if not self.stream.is_open:
+            self.read_all()
+        self.drain(Random(len(self.published)))
         self.check_state()
         for client in self.clients:
             self.catch_up(client)

@@ -9,7 +9,7 @@ export class Subscription {
   position = null;
   /** How often events were missed. */
   gaps = 0;
-  /** "pending", "live", "replay", "wait" (the target is away) or "closed" */
+  /** "pending", "live", "replay", "snapshot" (one is coming), "wait" (the target is away) or "closed" */
   state = "pending";
 
   _sub = 0;
@@ -17,8 +17,9 @@ export class Subscription {
   _wasLive = false;
   #close;
 
-  constructor({ filter = {}, target, onEvent, onGap }, close) {
-    Object.assign(this, { filter, target, onEvent, onGap });
+  constructor({ filter = {}, target, onEvent, onGap, callState }, close) {
+    Object.assign(this, { filter, target, onEvent, onGap, _callState: callState });
+    if (callState) callState._subscription = this;
     this.#close = close;
     this._live = new Promise((resolve, reject) => Object.assign(this, { _resolve: resolve, _reject: reject }));
     this._live.catch(() => {});
@@ -73,12 +74,21 @@ export class Subscriptions {
   }
 
   event({ sub, epoch, seq, prev, data }) {
+    const subscription = this.#follow(sub, epoch, seq, prev);
+    if (subscription) guarded(subscription.onEvent, data, { target: subscription.target, epoch, seq, subscription });
+  }
+
+  patch({ sub, epoch, seq, prev, changes }) {
+    this.#follow(sub, epoch, seq, prev)?._callState._patch(changes);
+  }
+
+  snapshot({ sub, epoch, seq, ...page }) {
     const subscription = this.#bySub.get(sub);
-    if (!subscription?.position) return;
-    if (subscription.position.epoch !== epoch || subscription.position.seq !== prev) return this.#mend(subscription);
+    if (!subscription?._callState._snapshot(page)) return;
     subscription.position = { epoch, seq };
-    subscription._holes = 0;
-    guarded(subscription.onEvent, data, { target: subscription.target, epoch, seq, subscription });
+    subscription.state = "live";
+    subscription._resolve(subscription);
+    subscription._callState._changed(null);
   }
 
   gap({ sub, was, now, reason, next }) {
@@ -87,6 +97,7 @@ export class Subscriptions {
     subscription.position = now;
     subscription.state = next;
     if (next !== "wait") subscription.gaps += 1;
+    subscription._callState?._interrupt(next);
     const gap = { was, now, reason, next, subscription };
     guarded(subscription.onGap, gap);
     this.#hooks.gap(gap);
@@ -100,12 +111,24 @@ export class Subscriptions {
     }
   }
 
+  /** The subscription of an event or patch that follows where it stands; else undefined, and it is mended. */
+  #follow(sub, epoch, seq, prev) {
+    const subscription = this.#bySub.get(sub);
+    if (!subscription?.position) return undefined;
+    if (subscription.position.epoch !== epoch || subscription.position.seq !== prev) return this.#mend(subscription);
+    subscription.position = { epoch, seq };
+    subscription._holes = 0;
+    return subscription;
+  }
+
   #place(subscription) {
     const sub = ++this.#subs;
     subscription._sub = sub;
     this.#bySub.set(sub, subscription);
-    const { target, filter, position } = subscription;
-    const message = { type: "subscribe", sub, target, filter, since: position ?? undefined };
+    const { target, filter, position, _callState: callState } = subscription;
+    // Nothing can follow on half a snapshot.
+    const since = callState?._whole === false ? undefined : (position ?? undefined);
+    const message = { type: "subscribe", sub, target, filter, since, mode: callState ? "state" : undefined };
     const current = () => subscription._sub === sub && this.#all.has(subscription);
     this.#requests.send(
       message,
@@ -117,8 +140,8 @@ export class Subscriptions {
   #placed(subscription, { epoch, seq, mode }) {
     subscription.state = mode;
     subscription._wasLive = true;
-    if (mode !== "replay") subscription.position = { epoch, seq };
-    subscription._resolve(subscription);
+    subscription.position = { epoch, seq };
+    if (mode !== "snapshot") subscription._resolve(subscription);
   }
 
   #refused(subscription, error) {
