@@ -153,10 +153,15 @@ function sink.chain(...)
   end
 end
 
-local function no_file(_, message)
-  return nil, message or "there are no files here: scripts have no io"
+local NO_FILES = "there are no files here: scripts have no io"
+
+function source.file(_, message)
+  return source.error(message or NO_FILES)
 end
-source.file, sink.file = no_file, no_file
+
+function sink.file(_, message)
+  return sink.error(message or NO_FILES)
+end
 
 -- Moves one chunk; nil when the source is at its end or either side failed.
 function pump.step(from, to)

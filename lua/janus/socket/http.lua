@@ -46,16 +46,11 @@ local function prepared(request, body)
 end
 
 local function given(reply, sink)
-  local headers = {}
-  for _, pair in ipairs(reply.headers) do
-    local name = lower(pair[1])
-    headers[name] = headers[name] and headers[name] .. ", " .. pair[2] or pair[2]
-  end
   if sink then
     local ok, problem = ltn12.pump.all(ltn12.source.string(reply.body), sink)
     if not ok then return nil, problem end
   end
-  return 1, reply.status, headers, reply.line
+  return 1, reply.status, reply.headers, reply.line
 end
 
 -- The generic form: a table with url, method, headers, source, sink, user, password, redirect.

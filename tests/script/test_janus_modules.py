@@ -1,0 +1,241 @@
+"""The modules that scripts for Janus require: json, cjson, ansicolors, ltn12, mime, socket, socket.http, socket.url."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from janus_parts import running, web_server
+
+from aribridge.core.settings import ScriptSettings
+from aribridge.script import ScriptFailure
+
+CHECKS = {
+    "json": r"""
+        local json = require "json"
+        local d = json.decode('{"a":null,"b":[],"c":{},"d":1.0,"e":3,"f":[null,1],"h":"\\u00e9\\n\\ud83d\\ude00\\/"}')
+        assert(d.a == json.util.null and math.type(d.d) == "float" and math.type(d.e) == "integer")
+        assert(d.h == "é\n😀/" and #d.f == 2 and d.f[2] == 1)
+        assert(json.encode(d.b) == "[]" and json.encode(d.c) == "{}" and json.encode({}) == "{}")
+        assert(json.encode({1, nil, 3}) == "[1,null,3]" and json.encode({[1234] = 1}) == '{"1234":1}')
+        assert(json.encode(1234567890.0) == "1234567890.0" and json.encode(2) == "2")
+        assert(json.encode('"\\\1\127') == '"\\"\\\\\\u0001\\u007f"')
+        assert(json.encode(nil) == "null" and json.encode(json.util.null) == "null")
+        for _, bad in ipairs { "", "{", "[1,]", '{"a"}', "nul", '"', '"\\x"', "1 2", "{'a':1}", ("["):rep(300) } do
+          assert(not pcall(json.decode, bad), bad)
+        end
+        assert(not pcall(json.encode, print) and not pcall(json.encode, 0/0))
+        local loop = {} loop[1] = loop
+        assert(not pcall(json.encode, loop))
+    """,
+    "cjson": r"""
+        local cjson, safe = require "cjson", require "cjson.safe"
+        local d = cjson.decode('{"a":null,"e":3,"b":[]}')
+        assert(d.a == cjson.null and math.type(d.e) == "float")
+        assert(cjson.encode(3.0) == "3" and cjson.encode({}) == "{}" and cjson.encode({1, nil, 3}) == "[1,null,3]")
+        assert(cjson.encode({[1] = 1, [5] = 2}) == "[1,null,null,null,2]")
+        assert(not pcall(cjson.encode, {[1234] = 1}))
+        local value, problem = safe.decode("{")
+        assert(value == nil and type(problem) == "string" and safe.decode("[1]")[1] == 1)
+    """,
+    "ansicolors": r"""
+        local colors = require "ansicolors"
+        assert(colors("%{red}x%{reset}") == "\27[0m\27[31mx\27[0m\27[0m")
+        assert(colors.noReset("%{bright blue}x") == "\27[1m\27[34mx" and colors() == "\27[0m\27[0m")
+        assert(not pcall(colors, "%{pinkish}"))
+    """,
+    "ltn12": r"""
+        local ltn12 = require "ltn12"
+        local text = ("0123456789"):rep(1000)
+        local sink, list = ltn12.sink.table()
+        assert(ltn12.pump.all(ltn12.source.string(text), sink) == 1 and table.concat(list) == text and #list > 1)
+        local upper = function(chunk) return chunk and chunk:upper() end
+        local twice = ltn12.filter.chain(upper, function(chunk) return chunk and chunk .. chunk end)
+        sink, list = ltn12.sink.table()
+        ltn12.pump.all(ltn12.source.table { "a", "b" }, ltn12.sink.chain(twice, sink))
+        assert(table.concat(list) == "AABB")
+        sink, list = ltn12.sink.table()
+        local both = ltn12.source.cat(ltn12.source.string("a"), ltn12.source.string("b"))
+        ltn12.pump.all(ltn12.source.chain(both, upper), sink)
+        assert(table.concat(list) == "AB")
+        local ok, problem = ltn12.pump.all(ltn12.source.string("x"), ltn12.sink.error("full"))
+        assert(ok == nil and problem == "full")
+        ok, problem = ltn12.pump.all(ltn12.source.file(nil, "no file"), ltn12.sink.null())
+        assert(ok == nil and problem == "no file")
+    """,
+    "mime": r"""
+        local mime, ltn12 = require "mime", require "ltn12"
+        assert(mime.b64("user:password") == "dXNlcjpwYXNzd29yZA==")
+        assert(mime.unb64("dXNlcjpwYXNzd29yZA==") == "user:password")
+        local done, rest = mime.b64("abcd", "")
+        assert(done == "YWJj" and rest == "d")
+        local sink, list = ltn12.sink.table()
+        local encode = ltn12.filter.chain(mime.encode("base64"), mime.wrap("base64"))
+        ltn12.pump.all(ltn12.source.string(("x"):rep(100)), ltn12.sink.chain(encode, sink))
+        local lines = table.concat(list)
+        assert(#lines:match("^[^\r]+") == 76 and mime.unb64(lines) == ("x"):rep(100))
+        sink, list = ltn12.sink.table()
+        ltn12.pump.all(ltn12.source.string(lines), ltn12.sink.chain(mime.decode("base64"), sink))
+        assert(table.concat(list) == ("x"):rep(100))
+        assert(mime.qp("é=") == "=C3=A9=3D" and mime.unqp("=C3=A9=3D") == "é=")
+    """,
+    "socket.url": r"""
+        local url = require "socket.url"
+        local parsed = url.parse("http://me:secret@host:8088/a/b;p?q=1#f")
+        assert(parsed.scheme == "http" and parsed.user == "me" and parsed.password == "secret")
+        assert(parsed.host == "host" and parsed.authority == "me:secret@host:8088")
+        assert(parsed.port == "8088" and parsed.path == "/a/b" and parsed.params == "p" and parsed.query == "q=1")
+        assert(url.build(parsed) == "http://me:secret@host:8088/a/b;p?q=1#f")
+        assert(url.parse("http://[::1]:80/").host == "::1" and url.parse("http://h").port == nil)
+        assert(url.escape("a b/ü") == "a%20b%2f%c3%bc" and url.unescape("a%20b") == "a b")
+    """,
+    "socket": r"""
+        local socket = require "socket"
+        local before = socket.gettime()
+        socket.sleep(0.05)
+        local slept = socket.gettime() - before
+        assert(slept > 0.04 and slept < 1, slept)
+        assert(socket.skip(1, "a", "b") == "b")
+        local fine = socket.protect(function() return socket.try(nil, "why") end)
+        local value, why = fine()
+        assert(value == nil and why == "why")
+        assert(not pcall(socket.tcp))
+        assert(require "ssl.https".request == require "socket.http".request)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+async def test_module(tmp_path, asterisks, name):
+    async with running(tmp_path, f"function setupMedia()\n{CHECKS[name]}\nend", asterisks) as (script, _):
+        await script.call("setupMedia", 7.0)
+
+
+async def test_the_time_is_that_of_the_clock(tmp_path, asterisks):
+    source = "function querySession() return require('socket').gettime() end"
+    async with running(tmp_path, source, asterisks) as (script, _):
+        [now] = await script.call("querySession", 7.0)
+        assert abs(now - time.time()) < 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+)  # fmt: skip
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(values=st.lists(JSON, max_size=20))
+async def test_json_survives_the_way_through_lua(tmp_path, asterisks, values):
+    source = "local json = require 'json' function querySession(t) return json.encode(json.decode(t)) end"
+    async with running(tmp_path, source, asterisks) as (script, _):
+        [text] = await script.call("querySession", json.dumps(values, ensure_ascii=False))
+    # LuaJSON writes floats with 14 digits.
+    assert rounded(json.loads(text)) == rounded(values)
+
+
+def rounded(value):
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.14g}") if isinstance(value, float) else value
+
+
+@given(data=st.binary(max_size=100))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_base64_is_that_of_everybody(tmp_path, asterisks, data):
+    source = """
+        local mime = require "mime"
+        function incomingBinaryData(id, data, n) relayTextData(id, (mime.b64(data) or "") .. ".", 1000) end
+        function incomingTextData(id, text, n) relayBinaryData(id, (mime.unb64(text) or "") .. ".", 1000) end
+    """
+    async with running(tmp_path, source, asterisks) as (script, world):
+        encoded = base64.b64encode(data).decode()
+        await script.call("incomingBinaryData", 7.0, data, 1.0, "", "")
+        await script.call("incomingTextData", 7.0, encoded, 1.0, "", "")
+        assert [_bytes(frame) for frame in world.relayed] == [encoded.encode() + b".", data + b"."]
+
+
+HTTP = """
+    local http, ltn12 = require "socket.http", require "ltn12"
+    local base
+    function init(config) base = config end
+    local function told(...) return table.concat({...}, "|") end
+    function querySession(what)
+      if what == "simple" then
+        local body, status, headers, line = http.request(base .. "/x")
+        return told(body, status, headers["x-made-by"], line)
+      elseif what == "post" then
+        return (http.request(base .. "/x", "a=1"))
+      elseif what == "missing" then
+        return told((select(2, http.request(base .. "/missing"))))
+      elseif what == "generic" then
+        local list = {}
+        local ok, status = http.request {
+          url = base .. "/x", method = "PUT", source = ltn12.source.string("\\0\\xff"), sink = ltn12.sink.table(list),
+          headers = { ["content-length"] = 2, ["X-One"] = "1" }, user = "me", password = "secret",
+        }
+        return told(ok, status, table.concat(list))
+      elseif what == "binary" then
+        local body = http.request(base .. "/binary")
+        return #body + body:byte(256)
+      elseif what == "held" then
+        http.TIMEOUT = 0.1
+        return told("", select(2, http.request(base .. "/held")))
+      else
+        return told("", select(2, http.request(what)))
+      end
+    end
+"""
+
+
+async def test_http(tmp_path, asterisks):
+    async with web_server() as web:
+        base = f"http://127.0.0.1:{web.port}"
+        async with running(tmp_path, HTTP, asterisks, config=base, http_allow=[f"127.0.0.1:{web.port}"]) as (script, _):
+
+            async def ask(what):
+                return (await script.call("querySession", what))[0]
+
+            assert await ask("simple") == "GET /x |200|test|HTTP/1.1 200 OK"
+            assert await ask("post") == f"POST /x {b'a=1'.hex()}"
+            assert web.asked[-1].headers["content-type"] == "application/x-www-form-urlencoded"
+            assert (await ask("missing")).startswith("404")
+            assert await ask("generic") == "1|200|PUT /x 00ff"
+            headers = web.asked[-1].headers
+            assert (headers["x-one"], headers["authorization"]) == ("1", "Basic bWU6c2VjcmV0")
+            assert await ask("binary") == 256 + 255
+            assert await ask("held") == "|timeout"
+
+
+async def test_http_reaches_what_is_allowed_alone(tmp_path, asterisks):
+    async with web_server() as web:
+        base = f"http://127.0.0.1:{web.port}"
+        async with running(tmp_path, HTTP, asterisks, http_allow=[f"127.0.0.1:{web.port}"]) as (script, _):
+            for url in ("http://127.0.0.1:1/", "http://localhost/", f"{base}/away", "ftp://127.0.0.1/", "nonsense"):
+                [text] = await script.call("querySession", url)
+                assert text[0] == "|"
+                assert len(text) > 5
+        assert [request.path for request in web.asked] == ["/away"]
+        async with running(tmp_path, HTTP, asterisks) as (script, _):
+            [text] = await script.call("querySession", base)
+            assert "http_allow of [[janus.lua]]" in text
+
+
+async def test_waiting_for_http_is_bounded_by_hook_seconds(tmp_path, asterisks):
+    async with web_server() as web:
+        base = f"http://127.0.0.1:{web.port}"
+        limits = ScriptSettings(hook_seconds=0.1)
+        async with running(tmp_path, HTTP, asterisks, http_allow=["127.0.0.1:*"], limits=limits) as (script, _):
+            with pytest.raises(ScriptFailure, match="hook_seconds"):
+                await script.call("querySession", f"{base}/held")
+
+
+def _bytes(frame):
+    return frame if isinstance(frame, bytes) else frame.encode()
