@@ -46,9 +46,11 @@ def _load(file: Path) -> list[str]:
     from aribridge.core.settings import ScriptSettings
     from aribridge.hub import ScriptAsterisks, Targets
     from aribridge.script import ScriptHost, ScriptLoadError
+    from aribridge.script.lint import lint
 
+    host = ScriptHost(ScriptSettings(files=[str(file)]), ScriptAsterisks(Targets()))
     try:
-        ScriptHost(ScriptSettings(files=[str(file)]), ScriptAsterisks(Targets())).load()
+        host.load()
+        return [f"{mistake.file}:{mistake.line}: {mistake.text}" for mistake in lint(host.files)]
     except ScriptLoadError as error:
         return [str(error)]
-    return []

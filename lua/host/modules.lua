@@ -52,3 +52,14 @@ function host.entries.load()
   end
   return found
 end
+
+local function names_of(list)
+  local names = host.array {}
+  for name in pairs(list) do names[#names + 1] = name end
+  return names
+end
+
+-- Result: the names of what scripts are given, and of the hooks (for `aribridge script check`).
+function host.entries.names()
+  return { globals = names_of(host.env), hooks = names_of(host.hook_names) }
+end
