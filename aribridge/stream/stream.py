@@ -51,7 +51,8 @@ class Stream:
         snapshot = wish.snapshot or ("if_needed" if wish.mode == "state" else "never")
         filter_ = Filter(wish.filter, objects=wish.mode == "state")
         view = make(self._log, wish.sub, filter_, sink, most, snapshots=snapshot != "never")
-        mode = view.begin(wish.since, always=snapshot == "always")
+        # In place of patches a snapshot will do, but not in place of events.
+        mode = view.begin(wish.since, always=snapshot == "always" and wish.mode == "state")
         self._views[view] = None
         return view, {"sub": wish.sub, **view.position, "mode": mode}
 

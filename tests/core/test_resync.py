@@ -99,6 +99,19 @@ def test_what_goes_meanwhile_is_gone_though_the_answer_shows_it():
     assert reading.finish().ids("channels") == ()
 
 
+def test_a_late_event_about_what_was_gone_before_leaves_nothing_behind():
+    pbx = ModelPbx()
+    pbx.create_channel("a")
+    pbx.start_stasis("a")
+    late = pbx.deliver(("stasis", "a"))
+    pbx.destroy_channel("a")
+    pbx.topics.clear()
+    reading = Reading(pbx)
+    reading.step("ask", 0)
+    reading.resync.event(late, 0.0)
+    assert reading.finish().ids("channels") == ()
+
+
 def test_an_object_that_never_rests_does_not_keep_the_stream_closed():
     pbx = ModelPbx()
     pbx.create_channel("a")

@@ -1,0 +1,182 @@
+"""From a link's events to the stream: nothing is told before the state is right, and nothing is told twice."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from models.pbx import ModelPbx
+from models.streams import StreamClient
+from real.wait import until
+
+from aribridge.core.command import Answer
+from aribridge.core.settings import StreamSettings
+from aribridge.core.state.resync import Read
+from aribridge.hub import Feed
+from aribridge.hub import feed as feed_module
+from aribridge.hub import resync as resync_module
+from aribridge.protocol.problems import Problem
+from aribridge.stream import Stream
+
+
+class FaultyAsterisk:
+    """A model whose answers can be held back, or be refusals; its events go to the feed when told."""
+
+    def __init__(self):
+        self.pbx, self.asked, self.faults = ModelPbx(), [], []
+        self.answering = asyncio.Event()
+        self.answering.set()
+
+    async def ask(self, op, params):
+        self.asked.append(op)
+        if self.faults:
+            fault = self.faults.pop(0)
+            if isinstance(fault, Problem):
+                raise fault
+            return Answer(fault, b"<html>")
+        kind, _, _ = op.partition(".")
+        status, body = self.pbx.read(Read(op, params, kind, next(iter(params.values()), "")))
+        await self.answering.wait()
+        return Answer(status, json.dumps(body).encode())
+
+    def tell(self, feed):
+        while self.pbx.topics:
+            feed.event(json.dumps(self.pbx.deliver(next(iter(self.pbx.topics)))))
+
+
+@pytest.fixture
+def asterisk():
+    return FaultyAsterisk()
+
+
+@pytest.fixture
+def stream():
+    return Stream("pbx", StreamSettings())
+
+
+@asynccontextmanager
+async def running(stream, asterisk, on_event=None):
+    feed = Feed(stream, on_event, asterisk.ask, None)
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def drained(feed):
+    await until(lambda: not feed._waiting, every=0.001, what="everything was fed")
+
+
+async def test_what_happens_while_the_state_is_read_is_told_afterwards_once(stream, asterisk):
+    client = StreamClient(stream)
+    watcher = StreamClient(stream, mode="state")
+    asterisk.pbx.create_channel("before")
+    asterisk.pbx.topics.clear()
+    asterisk.answering.clear()
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: len(asterisk.asked) == 3, every=0.001)
+        asterisk.pbx.create_channel("meanwhile")
+        asterisk.pbx.change_channel("before", state="Up")
+        asterisk.tell(feed)
+        assert not stream.is_open
+        asterisk.answering.set()
+        await drained(feed)
+        assert sorted(stream.state.ids("channels")) == ["before", "meanwhile"]
+        assert sorted(asterisk.asked[3:]) == ["channels.get", "channels.get"]
+        client.read()
+        watcher.read()
+        assert [event["type"] for _, _, event in client.got] == ["ChannelCreated", "ChannelStateChange"]
+        assert watcher.state["channels"] == asterisk.pbx.objects["channels"]
+        assert watcher.position == stream.position
+        asterisk.pbx.change_channel("meanwhile", state="Up")
+        asterisk.tell(feed)
+        await drained(feed)
+        watcher.read()
+        assert watcher.state["channels"] == asterisk.pbx.objects["channels"]
+
+
+async def test_a_link_lost_while_the_state_is_read_opens_nothing(stream, asterisk):
+    asterisk.answering.clear()
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: len(asterisk.asked) == 3, every=0.001)
+        asterisk.pbx.create_channel("lost")
+        asterisk.tell(feed)
+        feed.lost("the test said so")
+        await drained(feed)
+        assert not stream.is_open
+        asterisk.answering.set()
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        assert stream.state.ids("channels") == ("lost",)
+        assert stream.position["seq"] == 0
+
+
+async def test_refusals_are_asked_again(stream, asterisk, monkeypatch):
+    monkeypatch.setattr(resync_module, "_PAUSE_SECONDS", 0.0)
+    asterisk.faults = [503, Problem("timeout", "no answer"), 500, 503]
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        assert len(asterisk.asked) == 7
+
+
+async def test_what_an_old_asterisk_lacks_is_not_there(stream, asterisk):
+    asterisk.faults = [Problem("unknown_operation", "no such thing")] * 3
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        assert list(stream.state.items()) == []
+
+
+async def test_more_events_than_can_wait_are_a_gap_and_the_state_is_read_anew(stream, asterisk, monkeypatch):
+    monkeypatch.setattr(feed_module, "_MOST_WAITING", 10)
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        client = StreamClient(stream)
+        for number in range(25):
+            asterisk.pbx.create_channel(f"c{number}")
+        asterisk.tell(feed)
+        await drained(feed)
+        client.read()
+        assert len(client.holes) == 1
+        assert client.position["epoch"] == stream.position["epoch"]
+        assert stream.state.values("channels") == asterisk.pbx.objects["channels"]
+
+
+async def test_what_a_script_drops_or_changes_is_still_so(stream, asterisk):
+    def on_event(_, event):
+        return None if event["type"] == "ChannelStateChange" else event | {"channel": {"id": "made up"}}
+
+    async with running(stream, asterisk, on_event) as feed:
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        client, watcher = StreamClient(stream), StreamClient(stream, mode="state")
+        asterisk.pbx.create_channel("a")
+        asterisk.pbx.change_channel("a", state="Up")
+        asterisk.tell(feed)
+        await drained(feed)
+        client.read()
+        watcher.read()
+        assert [event["channel"]["id"] for _, _, event in client.got] == ["made up"]
+        assert watcher.state["channels"] == asterisk.pbx.objects["channels"]
+
+
+async def test_events_of_scripts_keep_their_place_and_odd_ones_are_left_out(stream, asterisk):
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        await until(lambda: stream.is_open, every=0.001)
+        client = StreamClient(stream)
+        asterisk.pbx.create_channel("a")
+        asterisk.tell(feed)
+        feed.publish({"type": "Lunch"})
+        feed.event("not json")
+        asterisk.pbx.create_channel("b")
+        asterisk.tell(feed)
+        await drained(feed)
+        client.read()
+        assert [event["type"] for _, _, event in client.got] == ["ChannelCreated", "Lunch", "ChannelCreated"]
