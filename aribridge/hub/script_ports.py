@@ -31,9 +31,13 @@ class ScriptAsterisks:
         return [operation.id for operation in catalogue] if catalogue is not None else ()
 
     async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
-        """Call an operation by id; return the decoded body. Raises Problem, for Asterisk's refusals too."""
+        """Call an operation by id; return the decoded body. Raises Problem, for Asterisk's refusals too.
+
+        ``flow`` among the parameters is not Asterisk's: the channel that is made goes to ``on_call``.
+        """
         picked = self._targets.pick(target)
-        return await self._send(picked, Command(picked.name, op, params))
+        given = {name: value for name, value in params.items() if name != "flow"}
+        return await self._send(picked, Command(picked.name, op, given), flow=bool(params.get("flow")))
 
     async def request(self, target: str | None, method: str, path: str, query: Any, body: Any) -> Any:
         """Call an operation by method and path."""
@@ -44,9 +48,9 @@ class ScriptAsterisks:
         """Put a script's event into the target's stream. Raises Problem."""
         self._targets.pick(target).feed.publish(event)
 
-    async def _send(self, target: Target, command: Command) -> Any:
+    async def _send(self, target: Target, command: Command, *, flow: bool = False) -> Any:
         if self._flows is not None:
-            command = self._flows.outgoing(command, by="script")
+            command = self._flows.outgoing(command, by="script", flow=flow)
         answer = await target.link.call(command)
         body = msgspec.json.decode(answer.body) if answer.body else None
         if answer.status < 400:

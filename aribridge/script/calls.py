@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -42,6 +44,30 @@ class Calls:
 async def sleep(milliseconds: float) -> None:
     """``bridge.sleep``."""
     await asyncio.sleep(milliseconds / 1000)
+
+
+async def local_time(zone: str) -> dict[str, Any]:
+    """``bridge.time``: the time in a zone of the IANA database, in fields as os.date("*t") has them.
+
+    Raises Problem (``bad_parameter``).
+    """
+    try:
+        now = datetime.now(ZoneInfo(zone))
+    except (ValueError, OSError, KeyError):
+        detail = f"bridge.time: {zone!r} is no time zone; zones are named like Europe/Vienna"
+        raise Problem("bad_parameter", detail) from None
+    return {
+        "year": now.year,
+        "month": now.month,
+        "day": now.day,
+        "hour": now.hour,
+        "min": now.minute,
+        "sec": now.second,
+        "wday": now.isoweekday() % 7 + 1,
+        "yday": now.timetuple().tm_yday,
+        "isdst": bool(now.dst()),
+        "offset": int((now.utcoffset() or timedelta()).total_seconds()),
+    }
 
 
 class AriCalls:

@@ -82,13 +82,18 @@ local function pump(s, seconds)
   if s.ended then error(ended(s), 0) end -- by a handler, in the middle of another verb
 end
 
+-- Asks for something that Asterisk may refuse. If that is because the caller is gone, that is what is raised.
+function host.ask(s, ...)
+  local ok, result = host.pcall(host.wait, "flow", s.flow, ...)
+  if ok then return result end
+  if type(result) == "table" and result.source == "asterisk" then pump(s, 0) end
+  error(result, 0)
+end
+
 -- Carries out an operation of ARI; `kind` and `id` name what it makes, so that it is removed at the flow's end at the
 -- latest.
 local function send(s, op, params, kind, id)
-  local ok, result = host.pcall(host.wait, "flow", s.flow, "call", op, params, kind, id)
-  if ok then return result end
-  if type(result) == "table" and result.source == "asterisk" then pump(s, 0) end -- is it because the caller is gone?
-  error(result, 0)
+  return host.ask(s, "call", op, params, kind, id)
 end
 host.send = send
 

@@ -35,7 +35,7 @@ end
 local function leave(s, how, op, params)
   local where = host.where(3)
   if params then params.channelId = s.id end
-  host.wait("flow", s.flow, "end", how, where, op, params)
+  host.ask(s, "end", how, where, op, params)
   s.ended = how
 end
 

@@ -137,6 +137,14 @@ function bridge.kv.delete(key) return host.wait("kv.delete", key) end
 -- The keys that begin with the prefix, in order; at most a thousand, those behind the key `after`.
 function bridge.kv.list(prefix, after) return host.wait("kv.list", prefix or "", after or "") end
 
+-- The time in a time zone of the IANA database, as a table like os.date("*t"): bridge.time{zone = "Europe/Vienna"}.
+function bridge.time(options)
+  if type(options) ~= "table" or type(options.zone) ~= "string" then
+    error("bridge.time takes the name of a time zone: bridge.time{zone = \"Europe/Vienna\"}", 0)
+  end
+  return host.wait("time", options.zone)
+end
+
 -- Puts an event of the script's own into the stream of events that clients see; no script's on_event gets it.
 function bridge.publish(event, target)
   if type(event) ~= "table" or type(event.type) ~= "string" or event.type == "" then

@@ -48,13 +48,16 @@ class Flow:
         self._run = script.open_flow()
         self._sending: set[asyncio.Task[Any]] = set()
         self._ending = ""
+        self._left: Gone | None = None
         self._where: str | None = None
 
     # --- what the gateway tells
 
     def leave(self, why: Gone) -> None:
         """The call is gone, or the gateway stops: the script learns it at the wait it is in, or at the next."""
-        if not self._gone.done() and not self._ending:
+        if self._ending:
+            self._left = why  # as the script wished, unless Asterisk refuses it yet
+        elif not self._gone.done():
             self._gone.set_result(why)
             self._run.cancel(why)
 
@@ -118,14 +121,22 @@ class Flow:
             await self._finish(self._send(op, params))
         except Problem:
             self._ending, self._where = "", None
+            if self._left:
+                self.leave(self._left)
+            await self._await_news()
             raise
 
     async def _finish(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Send to the end, even if the script no longer waits for it: what is half made cannot be removed."""
         task = asyncio.ensure_future(work)
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(self._sent)
         return await asyncio.shield(task)
+
+    def _sent(self, task: asyncio.Task[Any]) -> None:
+        self._sending.discard(task)
+        if not task.cancelled():
+            task.exception()  # the script that it was for may be gone
 
     async def _send(self, op: str, params: Mapping[str, Any]) -> Any:
         return await self._asterisks.call(self.target, op, params)
