@@ -77,6 +77,7 @@ class Gateway:
         """Finish what is in flight, say goodbye, and release everything."""
         self._draining = True
         await self.hub.drain(self._settings.server.drain_seconds)
+        await self._lua_plugins.stop_waiting()
         await self._janus.stop()
         await self._lua_plugins.stop()
         await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls

@@ -38,6 +38,11 @@ class LuaPlugins:
                 raise StartError(f"{lua.script}: there is a plugin {plugin.info.name} already; change its getPackage.")
             self._plugins[plugin.info.name] = plugin
 
+    async def stop_waiting(self) -> None:
+        """End what the scripts wait for."""
+        for plugin in self._started:
+            await plugin.stop_waiting()
+
     async def stop(self) -> None:
         """Call each script's ``destroy``, and end what runs."""
         for plugin in self._started:

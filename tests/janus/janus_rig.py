@@ -26,11 +26,11 @@ from aribridge.protocol.problems import Problem
 from aribridge.transport.webrtc import RtcEngine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
     from aribridge.core.principal import Principal
-    from aribridge.janus import Channel, HandleContext, Jsep
+    from aribridge.janus import Channel, HandleContext, Jsep, PluginFactory
     from aribridge.transport.carrier import Carrier, Receiver
 
 KEY = b"a key for tests that has thirty-two bytes and more"
@@ -217,13 +217,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def serving(folder: Path, **settings: Any) -> AsyncIterator[Rig]:
-    """Run a door with these settings, and see to it that nothing of it is left."""
+async def serving(folder: Path, more: Iterable[PluginFactory] = (), **settings: Any) -> AsyncIterator[Rig]:
+    """Run a door with these settings and `more` plugins, and see to it that nothing of it is left."""
     before = asyncio.all_tasks()
     rtc = RtcEngine(WebRtcSettings(), frame=65536, default_address=("127.0.0.1", free_port()))
     await rtc.start()
     probe, hub = ProbePlugin(), NamingHub()
-    plugins = {plugin.info.name: plugin for plugin in (probe, AriPlugin(hub), EchoTestPlugin())}
+    plugins = {plugin.info.name: plugin for plugin in (probe, AriPlugin(hub), EchoTestPlugin(), *more)}
     info = ServerInfo(version="1.2.3", server_name="test")
     door = JanusDoor(JanusSettings(**settings), authenticator(folder), rtc, plugins, info)
     application = web.Application()

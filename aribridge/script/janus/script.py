@@ -115,6 +115,10 @@ class JanusScript:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(callback, self._located(failure))
 
+    async def stop_waiting(self) -> None:
+        """End every call that waits, and let none wait any more."""
+        await self._runs.close()
+
     async def close(self) -> None:
         """Call ``destroy``, then end everything that runs or waits."""
         try:

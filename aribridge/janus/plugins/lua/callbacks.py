@@ -24,36 +24,35 @@ class Callbacks:
     def __init__(self, script: JanusScript, spawn: Spawn) -> None:
         self._script = script
         self._spawn = spawn
-        self._waiting: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[int, str, tuple[Any, ...]]] = deque()
         self._bytes = 0
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        """What waits, and all that came after it; None while nothing does."""
 
     def call(self, callback: str, *arguments: Any) -> None:
         """Call a callback, now or after those that came before."""
-        if self._task is not None:
-            self._waiting.append((callback, arguments))
-            return
-        rest = self._script.begin(callback, *arguments)
-        if rest is not None:
-            self._task = self._spawn(self._go_on(rest))
+        self._call(0, callback, arguments)
 
     def offer(self, size: int, callback: str, *arguments: Any) -> bool:
         """The same for what clients send; False when too much waits already."""
-        if self._task is not None:
-            if len(self._waiting) >= MAX_WAITING or self._bytes + size > MAX_BYTES:
-                return False
-            self._bytes += size
-        self.call(callback, *arguments)
+        if len(self._waiting) >= MAX_WAITING or self._bytes + size > MAX_BYTES:
+            return False
+        self._call(size, callback, arguments)
         return True
-
-    async def settled(self) -> None:
-        """Return when all that were called have ended."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
 
     def drop(self) -> None:
         """Call nothing that waits."""
         self._waiting.clear()
+        self._bytes = 0
+
+    def _call(self, size: int, callback: str, arguments: tuple[Any, ...]) -> None:
+        if self.task is not None:
+            self._waiting.append((size, callback, arguments))
+            self._bytes += size
+            return
+        rest = self._script.begin(callback, *arguments)
+        if rest is not None:
+            self.task = self._spawn(self._go_on(rest))
 
     async def _go_on(self, rest: Coroutine[Any, Any, None] | None) -> None:
         try:
@@ -62,8 +61,9 @@ class Callbacks:
                     await rest
                 rest = None
                 if self._waiting:
-                    callback, arguments = self._waiting.popleft()
+                    size, callback, arguments = self._waiting.popleft()
+                    self._bytes -= size
                     rest = self._script.begin(callback, *arguments)
                 await asyncio.sleep(0)
         finally:
-            self._task, self._bytes = None, 0
+            self.task = None

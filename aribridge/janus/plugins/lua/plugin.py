@@ -56,6 +56,10 @@ class LuaPlugin:
         )
         log.info("plugin.lua", script=self._path, package=package)
 
+    async def stop_waiting(self) -> None:
+        """End what the script waits for, so that its sessions can end without delay."""
+        await self._script.stop_waiting()
+
     async def stop(self) -> None:
         """Call the script's ``destroy`` and end what still runs of it; the handles are gone by now."""
         await self._script.close()

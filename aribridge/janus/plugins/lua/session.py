@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,6 +40,7 @@ class LuaSession:
         self._callbacks = Callbacks(script, context.spawn)
         self._events = Events(context)
         self._relay = Relay(context, context.spawn, self._drained)
+        self._creating: asyncio.Task[None] | None = None
         self._connected = False
         self._ready = False
 
@@ -47,6 +49,7 @@ class LuaSession:
     def create(self) -> None:
         """Tell the script of the session."""
         self._callbacks.call("createSession", self._id)
+        self._creating = self._callbacks.task
 
     async def message(self, body: Mapping[str, Any], jsep: Jsep | None, transaction: str) -> Result:
         """Negotiate what belongs to the transport, then let the script handle the message."""
@@ -55,7 +58,8 @@ class LuaSession:
         if jsep is not None:
             self._events.answer = await self._context.negotiate(jsep)
         try:
-            await self._callbacks.settled()
+            if self._creating is not None:
+                await asyncio.wait({self._creating})
             with self._events.after(transaction):
                 return _result(await self._handle(body, jsep, transaction, update=update))
         except JanusError:
