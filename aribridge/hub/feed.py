@@ -43,14 +43,22 @@ class Feed:
     """Takes what a link tells (an ``ari.LinkSink``) and feeds the target's stream, in order.
 
     After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
-    None for everything. What comes meanwhile waits, and follows when the stream opens.
+    None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told.
     """
 
-    def __init__(self, stream: Stream, on_event: OnEvent | None, ask: Ask, app: str | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        on_event: OnEvent | None,
+        ask: Ask,
+        app: str | None,
+        on_open: Callable[[], None] | None = None,
+    ) -> None:
         self._stream = stream
         self._on_event = on_event
         self._ask = ask
         self._app = app
+        self._on_open = on_open
         self._waiting: deque[str | object] = deque()
         self._known = 0
         self._wake = asyncio.Event()
@@ -130,6 +138,8 @@ class Feed:
         if not opening.cancelled():
             opening.result()
             self._stream.open(resync.state)
+            if self._on_open is not None:
+                self._on_open()
 
     def _news(self) -> Iterator[dict[str, Any]]:
         """The events that came since the last call; they stay in the queue, for the stream."""

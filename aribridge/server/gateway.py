@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Gateway:
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
-        self._lua_plugins = LuaPlugins(settings, ScriptAsterisks(self.targets), self.scripts, self._plugins)
+        self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
         self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()
@@ -121,7 +122,8 @@ class Gateway:
         stream = Stream(asterisk.name, self._settings.stream)
         on_event = self.scripts.on_event if self._settings.scripts.files else None
         app = None if asterisk.events == "all" else asterisk.app
-        feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app)
+        on_open = partial(self.scripts.flows.resync, asterisk.name)
+        feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app, on_open)
         link = Link(asterisk, feed)
         self.targets.add(Target(asterisk.name, link, stream, feed))
         return feed

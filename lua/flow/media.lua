@@ -39,6 +39,11 @@ host.observers["aribridge.gap"] = function(s)
   for id, state in pairs(s.playbacks) do
     if state == "playing" and not try(s, "playbacks.get", { playbackId = id }) then s.playbacks[id] = "done" end
   end
+  for name, state in pairs(s.recordings) do
+    if state == "recording" and not try(s, "recordings.getLive", { recordingName = name }) then
+      s.recordings[name] = { name = name, state = "done" }
+    end
+  end
 end
 
 -- Media as a script names it: "sound:beep", or a list.

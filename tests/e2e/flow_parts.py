@@ -67,6 +67,16 @@ async def ari(asterisk: PrivateAsterisk, path: str) -> Any:
         return await response.json()
 
 
+async def past_the_gateway(asterisk: PrivateAsterisk, method: str, path: str) -> int:
+    """A command to Asterisk itself; the status of the answer."""
+    headers = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.request(method, f"{asterisk.ari_url}{path}") as response,
+    ):
+        return response.status
+
+
 async def nothing_left(asterisk: PrivateAsterisk) -> None:
     """Wait until Asterisk has no channel and no bridge; AssertionError with what is left."""
 

@@ -62,6 +62,8 @@ function verbs.wrong(call)
   tell(call, select(2, pcall(call.read, call, { max = 0 })))
 end
 
+function verbs.plays(call) tell(call, select(2, call:play("sound:vm-goodbye"))) end
+
 function verbs.waits(call) call:wait() end
 
 function verbs.pressed(call)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from flow_parts import ari, ended, nothing_left
+from flow_parts import ari, ended, nothing_left, past_the_gateway
 from real.gateway import Gateways, target
+from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
 
@@ -176,4 +178,22 @@ async def test_the_gateway_stops_and_leaves_no_call_in_silence(asterisk22, gatew
     channel = await ari(asterisk22, f"/channels/{line['channel']}")
     assert channel["dialplan"]["app_name"] == "Echo"
     await asterisk22.cli(f"channel request hangup {channel['name']}")
+    await nothing_left(asterisk22)
+
+
+async def test_what_happens_while_the_link_is_down_is_found_out_afterwards(asterisk22, gateways):
+    address = urlsplit(asterisk22.ari_url)
+    async with faulty_proxy(address.port) as proxy:
+        section = target(asterisk22, url=f"http://127.0.0.1:{proxy.port}/ari")
+        gateway = await gateways.start(section, scripts={"files": [str(SCRIPT)]})
+        async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:
+            waiting = [await start(client, verb) for verb in ("waits", "plays")]
+            for channel in waiting:
+                await client.event("StasisStart", id=channel)
+            await client.until(lambda m: m["type"] == "event" and m["data"]["type"] == "PlaybackStarted")
+            proxy.drop()
+            await past_the_gateway(asterisk22, "DELETE", f"/channels/{waiting[0]}")
+            assert (await over(gateway, waiting[0]))["hung_up_by"] == "caller"
+            assert await told(gateway, "plays") == ["done"]
+        await gateway.stop()
     await nothing_left(asterisk22)

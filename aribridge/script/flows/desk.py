@@ -15,6 +15,7 @@ from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows.flow import Flow
 from aribridge.script.flows.made import Made
+from aribridge.script.flows.mailbox import GAP
 from aribridge.script.flows.unhandled import Unhandled
 from aribridge.script.host import Asterisks
 from aribridge.script.script import Script
@@ -122,6 +123,13 @@ class Flows:
     def _hung_up(self, command: Command, by: str) -> None:
         for flow in self._of_caller(command.target, command.params.get("channelId")):
             flow.hung_up_by = by
+
+    def resync(self, target: str) -> None:
+        """Events of this Asterisk may have been missed: let every flow look at the state of its call."""
+        for flow in self._flows.values():
+            if flow.target == target:
+                flow.mailbox.put(GAP)
+                self._start(flow.look())
 
     # --- what scripts wait for
 

@@ -61,6 +61,14 @@ class Flow:
             self._gone.set_result(why)
             self._run.cancel(why)
 
+    async def look(self) -> None:
+        """See whether the call is still there, after events may have been missed."""
+        try:
+            await self._send("channels.get", {"channelId": self.channel})
+        except Problem as problem:
+            if problem.status == 404:
+                self.leave("hangup")
+
     def channels(self) -> list[str]:
         """The channels whose events are the flow's: the caller's and those of its legs."""
         return [self.channel, *self._ledger.channels()]
