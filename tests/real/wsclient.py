@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,20 @@ class Client:
         self.socket = socket
         self.seen: list[dict[str, Any]] = []
         self._ids = itertools.count(1)
+        self._arrived: deque[dict[str, Any]] = deque()
 
     async def send(self, message: Any) -> None:
         await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
         """The next message; an array is taken apart. AssertionError when the socket closed instead."""
-        frame = await self.socket.receive(DEADLINE)
-        assert frame.type is aiohttp.WSMsgType.TEXT, f"{frame.type!r} {frame.data!r} {frame.extra!r}; seen {self.seen}"
-        message: dict[str, Any] = json.loads(frame.data)
+        if not self._arrived:
+            frame = await self.socket.receive(DEADLINE)
+            told = f"{frame.type!r} {frame.data!r} {frame.extra!r}; seen {self.seen}"
+            assert frame.type is aiohttp.WSMsgType.TEXT, told
+            decoded = json.loads(frame.data)
+            self._arrived.extend(decoded if isinstance(decoded, list) else [decoded])
+        message = self._arrived.popleft()
         self.seen.append(message)
         return message
 
