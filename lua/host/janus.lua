@@ -164,7 +164,7 @@ end
 local LEVELS = { [1] = "error", [2] = "error", [3] = "warning", [4] = "info" }
 
 function env.janusLog(level, text)
-  text = sub(gsub(tostring(text), "\27%[[%d;]*m", ""), 1, MAX_LOG)
+  text = gsub(sub(tostring(text), 1, MAX_LOG), "\27%[[%d;]*m", "")
   emit_bytes("log", LEVELS[tonumber(level)] or "debug", text, {})
 end
 
@@ -186,9 +186,11 @@ function env.timeCallback(...)
   return 0
 end
 
+local decode = host.loaded.json.decode -- not what a script makes of it
+
 local function parsed(text)
   if type(text) ~= "string" then return nil end
-  local ok, value = host.pcall(host.loaded.json.decode, text)
+  local ok, value = host.pcall(decode, text)
   return ok and type(value) == "table" and value or nil
 end
 

@@ -22,7 +22,8 @@ local function sequences(names)
 end
 
 local function replace(text)
-  return (gsub(tostring(text or ""), "%%{([^}]*)}", sequences))
+  -- Spelt so that no text makes the search start over and over: nothing could interrupt it.
+  return (gsub(tostring(text or ""), "%%{([%w_ ,;]*)}", sequences))
 end
 
 local colours = { noReset = replace }

@@ -140,10 +140,10 @@ function mime.wrap(_, length)
   local left = length
   return function(chunk)
     if chunk == nil then return left < length and "\r\n" or nil end
-    local out = {}
-    while chunk ~= "" do
-      local part = sub(chunk, 1, left)
-      chunk, left = sub(chunk, #part + 1), left - #part
+    local out, at = {}, 1
+    while at <= #chunk do
+      local part = sub(chunk, at, at + left - 1)
+      at, left = at + #part, left - #part
       out[#out + 1] = part
       if left == 0 then
         out[#out + 1] = "\r\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -91,6 +92,7 @@ CHECKS = {
         assert(parsed.port == "8088" and parsed.path == "/a/b" and parsed.params == "p" and parsed.query == "q=1")
         assert(url.build(parsed) == "http://me:secret@host:8088/a/b;p?q=1#f")
         assert(url.parse("http://[::1]:80/").host == "::1" and url.parse("http://h").port == nil)
+        assert(url.parse("http://[::1]/").port == nil and url.parse("http://h:/").port == nil)
         assert(url.escape("a b/ü") == "a%20b%2f%c3%bc" and url.unescape("a%20b") == "a b")
     """,
     "socket": r"""
@@ -239,3 +241,26 @@ async def test_waiting_for_http_is_bounded_by_hook_seconds(tmp_path, asterisks):
 
 def _bytes(frame):
     return frame if isinstance(frame, bytes) else frame.encode()
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        'require("ansicolors")(("%{"):rep(1e6))',
+        'require("socket.url").parse("http://" .. ("["):rep(1e6) .. ":1")',
+        'require("socket.url").parse(("%"):rep(1e6))',
+        'require("json").decode(("["):rep(1e6))',
+        'require("json").decode(\'"\' .. ("\\\\\\\\"):rep(1e6))',
+        'require("mime").b64(("x"):rep(1e7))',
+        'require("mime").unqp(("= "):rep(1e6))',
+        'require("mime").normalize()(("\\r"):rep(1e6))',
+        'janusLog(4, ("\\27["):rep(1e6))',
+        'local ltn12 = require "ltn12" ltn12.pump.all(function() return "x" end, ltn12.sink.null())',
+    ],
+)
+async def test_no_module_can_be_kept_busy(tmp_path, asterisks, attack):
+    async with running(tmp_path, f"function setupMedia()\n{attack}\nend", asterisks) as (script, _):
+        began = time.process_time()
+        with suppress(ScriptFailure):
+            await script.call("setupMedia", 7.0)
+        assert time.process_time() - began < 0.5

@@ -266,11 +266,14 @@ async def test_the_gateways_own_modules_are_there(tmp_path, asterisks):
     source = """
         local ari, bridge, task = require "ari", require "bridge", require "task"
         function querySession(id)
-          return ari.asterisk.getInfo().system.version
+          bridge.sleep(1)
+          local year = bridge.time{ zone = "Europe/Vienna" }.year
+          local version = task.gather { function() return ari.asterisk.getInfo().system.version end }[1]
+          return version .. " " .. tostring(year > 2000)
         end
     """
     async with running(tmp_path, source, asterisks) as (script, _):
-        assert await script.call("querySession", 7.0) == ["22"]
+        assert await script.call("querySession", 7.0) == ["22 true"]
 
 
 async def test_modules_are_found_in_path_and_beside_the_script_at_any_time(tmp_path, asterisks):

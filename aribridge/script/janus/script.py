@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
-from aribridge.script.calls import AriCalls, Calls, Operation, sleep
+from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
@@ -66,8 +66,9 @@ class JanusScript:
         self._runtime = JanusRuntime(
             memory_bytes=limits.memory_mb << 20, budget_seconds=limits.budget_ms / 1000, outbox=self._handle
         )
-        own = {**self._socket.operations, "require": self._modules.require, "sleep": sleep, "join": self._tasks.join}
-        self._runs = Runs(self._runtime, Calls({**AriCalls(asterisks).operations, **operations, **own}))
+        common = {**AriCalls(asterisks).operations, "sleep": sleep, "time": local_time, "join": self._tasks.join}
+        own = {**self._socket.operations, "require": self._modules.require}
+        self._runs = Runs(self._runtime, Calls({**common, **operations, **own}))
 
     def load(self) -> None:
         """Run the main chunk and find the callbacks. Raises ScriptLoadError."""

@@ -1,7 +1,7 @@
 -- The module "socket.url": URLs in parts (RFC 3986).
 
 local gsub, match, format, find = string.gsub, string.match, string.format, string.find
-local byte, char = string.byte, string.char
+local byte, char, sub = string.byte, string.char, string.sub
 
 local url = { _VERSION = "URL 1.0.3" }
 
@@ -22,7 +22,9 @@ local function parse_authority(parsed, authority)
     if not find(userinfo, ":", 1, true) then parsed.password = nil end
   end
   local host, port = match(authority, "^(.*):(%d*)$")
-  if host and not find(host, "%[[^%]]*$") then authority, parsed.port = host, port ~= "" and port or nil end
+  if host and (sub(host, 1, 1) ~= "[" or sub(host, -1) == "]") then
+    authority, parsed.port = host, port ~= "" and port or nil
+  end
   if authority ~= "" then parsed.host = match(authority, "^%[(.+)%]$") or authority end
 end
 
