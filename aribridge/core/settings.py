@@ -162,7 +162,7 @@ class ScriptSettings:
         "path",
     )
     hook_seconds: float = setting(10.0, "Longest time for one run of a hook.", "seconds")
-    budget_ms: int = setting(50, "Most CPU time between two yields of a hook.", "milliseconds")
+    budget_ms: int = setting(40, "Most CPU time between two yields of a hook.", "milliseconds")
     memory_mb: int = setting(64, "Most memory of one script.", "MiB")
     kv_mb: int = setting(10, "Most that one script may keep in bridge.kv.", "MiB")
     http_allow: list[str] = setting(

@@ -3,17 +3,19 @@
 
 local host = ...
 
-local clock, sethook, getinfo, error = os.clock, debug.sethook, debug.getinfo, error
+local clock, sethook, gethook, getinfo, error = os.clock, debug.sethook, debug.gethook, debug.getinfo, error
 local raw_create, raw_resume, raw_pcall = coroutine.create, coroutine.resume, pcall
 local raw_yield, raw_close = coroutine.yield, coroutine.close
-local sub = string.sub
+local sub, max, memory = string.sub, math.max, collectgarbage
 
--- Instructions between two looks at the clock. Not more, since a single one may take long (two large strings joined).
-local INSTRUCTIONS = 200
+-- Instructions between two looks at the clock. A single one may take a millisecond (two large strings joined), so the
+-- looks come more often where there is memory for that, and where it happens.
+local INSTRUCTIONS, FEW = 200, 5
+local SLOW = 2.5e-4 -- seconds between two looks
 local MAX_LEVELS = 2000 -- of calls within calls
 local WAIT = {} -- what a wait for the gateway yields; scripts never see it
 
-local deadline = 0
+local deadline, looked = 0, 0
 
 -- "file:line" of the innermost frame that is a script's, counted from `level` of the caller; nil when there is none.
 -- Chunks of scripts are named "@file", the gateway's own "=aribridge".
@@ -37,8 +39,21 @@ local function stop(ran_out)
   error("the run is over", 0)
 end
 
+local function look_again_in(now)
+  local _, _, before = gethook()
+  local instructions = FEW
+  if now - looked < SLOW then
+    local megabytes = memory("count") // 1024
+    instructions = megabytes < 2 and INSTRUCTIONS or max(FEW, INSTRUCTIONS // megabytes)
+  end
+  if instructions ~= before then sethook(check, "", instructions) end
+end
+
 function check()
-  if host.overrun or clock() >= deadline then stop("time") end
+  local now = clock()
+  if host.overrun or now >= deadline then stop("time") end
+  look_again_in(now)
+  looked = now
   -- Each error that a pcall catches costs a walk over the whole stack, so stacks are kept short.
   if getinfo(MAX_LEVELS, "") then stop("depth") end
 end
@@ -60,7 +75,8 @@ end
 -- Starts the budget of one entry into the script.
 function host.begin()
   host.overrun = nil
-  deadline = clock() + host.budget_seconds
+  looked = clock()
+  deadline = looked + host.budget_seconds
 end
 
 function host.create(fn)

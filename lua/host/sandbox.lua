@@ -34,7 +34,9 @@ function string_library.rep(text, n, separator)
   check()
   -- Repeating nothing makes nothing, but the loop would count all the way.
   if text == "" and (separator == nil or separator == "") then return "" end
-  return rep(text, n, separator)
+  local made = rep(text, n, separator)
+  if #made > LARGE then check() end
+  return made
 end
 
 -- The functions of `table` believe __len; a made-up length would keep them busy for ever.
@@ -63,8 +65,8 @@ end
 local move = table.move
 function table_library.move(from, first, last, ...)
   check()
-  if math.type(first) == "integer" and math.type(last) == "integer" and last - first > 1000000 then
-    error("table.move takes at most a million elements", 2)
+  if math.type(first) == "integer" and math.type(last) == "integer" and last - first > 100000 then
+    error("table.move takes at most 100000 elements", 2)
   end
   return move(from, first, last, ...)
 end

@@ -68,8 +68,8 @@ ATTACKS = {
         "local t = {} for i = 1, 200000 do t[i] = i end while true do table.insert(t, 1, 0) end",
         EITHER,
     ),
-    "table.move": ("table.move({}, 1, 1e15 // 1 | 0, 2)", "at most a million"),
-    "table.move by steps": ("while true do table.move({}, 1, 999999, 2) end", EITHER),
+    "table.move": ("table.move({}, 1, 1e15 // 1 | 0, 2)", "at most 100000"),
+    "table.move by steps": ("while true do table.move({}, 1, 99999, 2) end", EITHER),
     "__len": ("table.insert(setmetatable({}, {__len = function() return 1 << 40 end}), 1, 1)", "__len"),
     "__len in unpack": ("table.concat(setmetatable({}, {__len = function() return 1 << 40 end}))", "__len"),
     "sort": ("local t = {} for i = 1, 1e5 do t[i] = -i end while true do table.sort(t) end", EITHER),
@@ -108,8 +108,8 @@ async def test_an_attack_ends_alone(load: Any, client: ScriptClient, name: str) 
             assert [line["event"] for line in logs if line["event"] != "script.log"] == ["script.error"]
         else:
             await host.on_message(client, "attack")
-    # The budget is 50 ms; single operations on what memory allows come on top, and this machine is slow.
-    assert time.process_time() - began < 0.5
+    # The budget is 20 ms here; single operations on what memory allows come on top.
+    assert time.process_time() - began < 0.2
     assert await host.on_message(client, "ping") == "pong"
 
 
@@ -140,7 +140,7 @@ async def test_what_runs_in_the_background_leaves_half_of_the_time_to_others(
         await host.close()
     # The script's turns last 10 ms here. Other processes of the machine take their time in between.
     assert turns > 20
-    assert longest < 0.2
+    assert longest < 1
 
 
 async def test_a_script_that_works_goes_on_beside_one_that_does_not(load: Any, client: ScriptClient) -> None:
@@ -202,7 +202,7 @@ async def test_memory_is_given_back_after_an_overrun(load: Any, client: ScriptCl
     for _ in range(5):
         with pytest.raises(Problem, match=EITHER):
             await host.on_message(client, 40000)
-    assert await host.on_message(client, 5000) == 5000
+    assert await host.on_message(client, 2000) == 2000
 
 
 async def failure(host: Any, client: ScriptClient) -> str | None:
