@@ -1,70 +1,17 @@
 """With real Asterisks: the state that clients follow is Asterisk's own; who was away gets everything, or one gap."""
 
 import asyncio
-import json
-from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from models.streams import Follower
+from models.gateway_clients import ari, following
 from real.gateway import target
 from real.proxy import FaultyProxy, faulty_proxy
 from real.wait import until
-from real.wsclient import greeted
 
 CALLS = 100
 AWAY = 5000
-
-
-@asynccontextmanager
-async def ari(asterisk):
-    """Asterisk's own ARI, past the gateway."""
-    auth = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
-    async with aiohttp.ClientSession(headers=auth, connector=aiohttp.TCPConnector(limit=8)) as http:
-
-        async def call(method, path, **query):
-            async with http.request(method, asterisk.ari_url + path, params=query) as response:
-                assert response.status < 400 or method == "DELETE", (path, await response.text())
-                return await response.json() if response.status == 200 else None
-
-        yield call
-
-
-class Reader:
-    """Follows one subscription on a WebSocket."""
-
-    def __init__(self, client, body):
-        self.client, self.follower = client, Follower()
-        self.follower.begin(body)
-
-    async def read(self):
-        async for message in self.client.socket:
-            data = json.loads(message.data)
-            for one in data if isinstance(data, list) else [data]:
-                if one["type"] in {"event", "gap", "patch", "snapshot"}:
-                    self.follower.take(one)
-
-
-@asynccontextmanager
-async def following(gateway, follower=None, **subscribe):
-    """A client that reads all the time; its follower."""
-    async with greeted(gateway.url, gateway.token()) as client:
-        reply = await client.ask(type="subscribe", sub=1, **subscribe)
-        assert reply["status"] == 200, reply
-        reader = Reader(client, reply["body"])
-        if follower is not None:
-            reader.follower = follower
-            follower.begin(reply["body"])
-        for message in client.seen:
-            if message["type"] in {"event", "gap", "patch", "snapshot"}:
-                reader.follower.take(message)
-        task = asyncio.create_task(reader.read())
-        try:
-            yield reader.follower
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 async def truth(call):
