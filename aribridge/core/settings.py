@@ -124,7 +124,7 @@ class JanusLuaSettings:
     """One script written for Janus's Lua plugin ([[janus.lua]], repeated for several)."""
 
     script: str = setting("", "The script; a plugin named by its getPackage, else janus.plugin.lua.", "path")
-    config: str = setting("", "What its init gets; empty: nil.")
+    config: str = setting("", "What its init gets; empty: nil.", secret=True)
     path: list[str] = setting([], "Folders of the modules that it requires, besides its own.", "path")
     http_allow: list[str] = setting(
         [],

@@ -59,6 +59,7 @@ function handleMessage(id, tr, text, jsep)
   if what == "early" then
     pushEvent(id, nil, '{"n": 0}', nil)
     pushEvent(id, tr, '{"n": 1}', nil)
+    if message.url then http.request(message.url) end
     pushEvent(id, tr, '{"n": 2}', nil)
     return 1, nil
   end
@@ -104,6 +105,39 @@ async def lua_rig(tmp_path: Path) -> AsyncIterator[Rig]:
 async def bob(lua_rig: Rig) -> AsyncIterator[RawClient]:
     async with lua_rig.client() as client:
         yield client
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[Held]:
+    held = Held()
+    await held.start()
+    yield held
+    await held.stop()
+
+
+class Held:
+    """A web server that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._hold, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
+
+    async def stop(self) -> None:
+        self.go_on.set()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked.set()
+        await self.go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow")
+        await writer.drain()
+        writer.close()
 
 
 async def attached(client: RawClient) -> dict[str, int]:
@@ -172,6 +206,16 @@ async def test_events_of_a_message_come_after_its_reply(bob):
     assert [message["janus"] for message in got] == ["ack", "event", "event", "event"]
     assert [message.get("transaction") for message in got] == [transaction, None, transaction, transaction]
     assert [message["plugindata"]["data"]["n"] for message in got if message["janus"] == "event"] == [0, 1, 2]
+
+
+async def test_they_do_so_where_the_message_has_to_wait(bob, held):
+    handle = await attached(bob)
+    transaction = await bob.send("message", **handle, body={"do": "early", "url": held.url})
+    await event(bob, n=0)
+    held.go_on.set()
+    got = [await bob.next() for _ in range(3)]
+    assert [message["janus"] for message in got] == ["ack", "event", "event"]
+    assert {message["transaction"] for message in got} == {transaction}
 
 
 async def test_the_script_sees_offers_without_their_transport(bob):
@@ -276,39 +320,6 @@ async def test_the_script_ends_the_session(bob):
     await do(bob, handle, "end")
     assert (await bob.event("detached"))["sender"] == handle["handle_id"]
     assert (await do(bob, handle, "echo"))["error"]["code"] == 459
-
-
-@pytest.fixture
-async def held() -> AsyncIterator[Held]:
-    held = Held()
-    await held.start()
-    yield held
-    await held.stop()
-
-
-class Held:
-    """A web server that answers when it is told to."""
-
-    def __init__(self) -> None:
-        self.go_on = asyncio.Event()
-        self.asked = asyncio.Event()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._hold, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
-
-    async def stop(self) -> None:
-        self.go_on.set()
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        self.asked.set()
-        await self.go_on.wait()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow")
-        await writer.drain()
-        writer.close()
 
 
 async def test_a_data_message_that_waits_holds_up_its_own_session_alone(bob, held):

@@ -246,7 +246,7 @@ def _bytes(frame):
 @pytest.mark.parametrize(
     "attack",
     [
-        'require("ansicolors")(("%{"):rep(1e6))',
+        'require("ansicolors").noReset(("%{"):rep(1e6))',
         'require("socket.url").parse("http://" .. ("["):rep(1e6) .. ":1")',
         'require("socket.url").parse(("%"):rep(1e6))',
         'require("json").decode(("["):rep(1e6))',

@@ -177,12 +177,13 @@ async def test_poking_leads_to_resume_scheduler_after_the_call(tmp_path, asteris
         function resumeScheduler()
           for _, task in ipairs(tasks) do assert(coroutine.resume(task)) end
           tasks = {}
+          relayTextData(7, "resumed", 7)
         end
     """
     async with running(tmp_path, source, asterisks) as (script, world):
         await script.call("handleMessage", 7.0, "t", "{}", None)
-        await until(lambda: len(world.done) == 4)
-        assert world.relayed == ["first", "task 1", "task 2", "task 3"]
+        await until(lambda: len(world.done) == 7)
+        assert world.relayed == ["first", "task 1", "task 2", "task 3", "resumed", "resumed", "resumed"]
 
 
 SCHEDULED = """
