@@ -50,7 +50,7 @@ def labels_of(event: Mapping[str, Any]) -> Labels:
 def _ids(event: Mapping[str, Any], kind: str) -> Iterator[str]:
     for field in _SINGLE[kind]:
         value = event.get(field)
-        if isinstance(value, Mapping) and isinstance(value.get("id"), str):
+        if isinstance(value, dict) and isinstance(value.get("id"), str):
             yield value["id"]
 
 
@@ -59,22 +59,22 @@ def _channels(event: Mapping[str, Any]) -> Iterator[str]:
     yield from _ids(event, "channel")
     for field in _SINGLE["bridge"]:
         bridge = event.get(field)
-        members = bridge.get("channels") if isinstance(bridge, Mapping) else None
+        members = bridge.get("channels") if isinstance(bridge, dict) else None
         yield from (member for member in members or () if isinstance(member, str))
     for field in ("playback", "recording"):
         job = event.get(field)
-        target = job.get("target_uri") if isinstance(job, Mapping) else None
+        target = job.get("target_uri") if isinstance(job, dict) else None
         if isinstance(target, str) and target.startswith("channel:"):
             yield target.removeprefix("channel:")
 
 
 def _endpoints(event: Mapping[str, Any]) -> Iterator[str]:
     endpoint = event.get("endpoint")
-    if isinstance(endpoint, Mapping):
+    if isinstance(endpoint, dict):
         yield f"{endpoint.get('technology')}/{endpoint.get('resource')}"
 
 
 def _one(event: Mapping[str, Any], field: str, key: str) -> frozenset[str]:
     value = event.get(field)
-    name = value.get(key) if isinstance(value, Mapping) else None
+    name = value.get(key) if isinstance(value, dict) else None
     return frozenset((name,)) if isinstance(name, str) else frozenset()

@@ -20,8 +20,8 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _member(before: Any, after: Any) -> Any:
-    if isinstance(after, Mapping):
-        return diff(before if isinstance(before, Mapping) else {}, after)
+    if isinstance(after, dict):
+        return diff(before if isinstance(before, dict) else {}, after)
     if after is None:
         raise Inexpressible
     return after

@@ -14,6 +14,9 @@ from aribridge.core.patches import Inexpressible, diff
 Selects = Callable[[Labels], bool]
 """A subscription's filter, as it looks at one object."""
 
+_OVERHEAD = 700
+"""About what a change and its item take beside their texts, in bytes; measured."""
+
 _json = msgspec.json.Encoder()
 
 
@@ -40,7 +43,7 @@ class Change:
     @property
     def size(self) -> int:
         """About what it takes in memory, in bytes; the text before is the text after of an earlier change."""
-        return len(self.after.text if self.after else "") + len(self.merge or "") + 300
+        return len(self.after.text if self.after else "") + len(self.merge or "") + _OVERHEAD
 
     def text_for(self, selects: Selects) -> str:
         """The member of a patch's ``changes`` for a filter; empty where it neither had nor gets the object."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ class Kind:
 
     def id_of(self, value: Any) -> str | None:
         """The id of an object of this kind, None for what is none."""
-        ident = value.get(self.key) if isinstance(value, Mapping) else None
+        ident = value.get(self.key) if isinstance(value, dict) else None
         return ident if isinstance(ident, str) and ident else None
 
     def parameters(self, ident: str) -> dict[str, str]:
@@ -37,7 +36,7 @@ class _Endpoints(Kind):
     __slots__ = ()
 
     def id_of(self, value: Any) -> str | None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         tech, resource = value.get("technology"), value.get("resource")
         return f"{tech}/{resource}" if isinstance(tech, str) and isinstance(resource, str) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from aribridge.core.events import labels_of
+from aribridge.core.events import Labels, labels_of
 from aribridge.core.state.changes import Change, Item, change, encoded
 from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.rules import Act, Touch, touches
@@ -53,7 +53,7 @@ class CallState:
         was, before = objects.get(ident, ({}, None))
         if before is not None and was == value:
             return ()
-        after = Item(kind, ident, labels_of({KINDS[kind].field: value}), encoded(value))
+        after = Item(kind, ident, _labels(kind, value, before), encoded(value))
         objects[ident] = (value, after)
         changed = change(before, after, was, value)
         if kind == "deviceStates" and len(objects) > _MOST_DEVICES:
@@ -92,3 +92,10 @@ class CallState:
             if spare > 0 or since < now - _TOMB_SECONDS:
                 del self._gone[old]
                 spare -= 1
+
+
+def _labels(kind: str, value: Mapping[str, Any], before: Item | None) -> Labels:
+    # What an object names is told by its id for ever, but for the members of a bridge.
+    if before is not None and kind != "bridges":
+        return before.labels
+    return labels_of({KINDS[kind].field: value})

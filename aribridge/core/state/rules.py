@@ -74,5 +74,5 @@ def touches(event: Mapping[str, Any], *, everything: bool) -> Iterator[Touch]:
     for kind, field, act in rules.get(str(event.get("type")), ()):
         value = event.get(field)
         ident = KINDS[kind].id_of(value)
-        if ident is not None and isinstance(value, Mapping):
+        if ident is not None and isinstance(value, dict):
             yield Touch(kind, ident, act, value)
