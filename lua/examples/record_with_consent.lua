@@ -8,7 +8,8 @@ end
 
 function on_call(call)
   call:answer()
-  local digit = call:read { prompt = { "sound:conf-now-recording", "sound:vm-press", "digits:1" }, max = 1, timeout = 5 }
+  local prompt = { "sound:conf-now-recording", "sound:vm-press", "digits:1" }
+  local digit = call:read { prompt = prompt, max = 1, timeout = 5 }
   local name = digit == "1" and "consented-" .. os.date("!%Y%m%d-%H%M%S") .. "-" .. call.id or nil
   call:set("CDR_RECORDED", digit == "1" and "yes" or "no")
   if call:dial(PHONE, { timeout = 20, record = name }) ~= "answered" then call:play("sound:vm-nobodyavail") end
