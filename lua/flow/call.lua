@@ -13,7 +13,6 @@ local MAX_DIGITS = 100
 
 local CALL = { __name = "call", __metatable = false }
 CALL.__index = CALL
-host.call = CALL
 
 local states = setmetatable({}, { __mode = "k" }) -- what scripts cannot write
 
@@ -29,7 +28,6 @@ local function state_of(call, verb)
   if s.ended then error(ended(s), 0) end
   return s
 end
-host.call_state = state_of
 
 -- Defines a verb: fn(state, ...).
 function host.verb(name, fn)

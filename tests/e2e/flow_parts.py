@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +109,3 @@ async def logged(gateway: Gateway, text: str) -> dict[str, Any]:
 
     found: dict[str, Any] = json.loads((await until(lines, what=f"{text} in the log"))[0])
     return found
-
-
-async def idle(seconds: float) -> None:
-    """Let a call go on for a while: what is tested is that nothing happens."""
-    await asyncio.sleep(seconds)

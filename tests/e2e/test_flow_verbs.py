@@ -13,6 +13,8 @@ from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
 
+PARTIES = {"recorded": "Local/601@default"}
+"""Who is called, where it matters: recording takes somebody who says something."""
 SCRIPT = Path(__file__).with_name("flow_verbs.lua")
 
 
@@ -77,7 +79,7 @@ async def over(office, channel):
     ],
 )
 async def test_a_verb(office, client, verb, words):
-    channel = await start(client, verb, office.asterisk.release)
+    channel = await start(client, verb, office.asterisk.release, endpoint=PARTIES.get(verb, "Local/600@default"))
     assert await told(office, verb) == words
     line = await over(office, channel)
     assert (line["outcome"], line["hung_up_by"]) == ("hung up", "script")

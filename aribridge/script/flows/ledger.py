@@ -42,10 +42,6 @@ class Ledger:
         """Strike off what is gone."""
         self._entries.pop((kind, ident), None)
 
-    def clear(self) -> None:
-        """Leave everything where it is: somebody else looks after it."""
-        self._entries.clear()
-
     def channels(self) -> list[str]:
         """The ids of the channels."""
         return [ident for kind, ident in self._entries if kind == "channel"]
