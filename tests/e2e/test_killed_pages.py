@@ -90,7 +90,9 @@ def resident_kb(gateway: Gateway) -> float:
 async def test_nothing_is_left_of_pages_that_were_killed_during_calls(
     playwright: Playwright, gateways: Gateways, asterisk: PrivateAsterisk, pages: Pages
 ) -> None:
-    gateway = await gateways.start(target(asterisk), server={"origins": [pages.origin]})
+    # A short history: it would grow with the events of the calls until it is full, as it should.
+    settings = {"server": {"origins": [pages.origin]}, "stream": {"history_events": 100}}
+    gateway = await gateways.start(target(asterisk), **settings)
     before = await Footprint.of(gateway)
     await one_round(playwright, gateway, asterisk, pages)
     after_first = resident_kb(gateway)

@@ -16,6 +16,7 @@ from aribridge.transport.webrtc import sdp
 from aribridge.transport.webrtc.addresses import bind_addresses, public_addresses, udp_ports
 from aribridge.transport.webrtc.dtls import Identity
 from aribridge.transport.webrtc.ice import IceAgent
+from aribridge.transport.webrtc.leftovers import Leftovers
 from aribridge.transport.webrtc.peer import Peer, PeerEvents
 from aribridge.transport.webrtc.ports import PortRange, SharedPort, UdpPorts
 from aribridge.transport.webrtc.udp import UdpPort
@@ -41,6 +42,7 @@ class RtcEngine:
         self._public: list[str] = []
         self._servers: dict[str, Any] = {}
         self._identity: Identity
+        self._leftovers = Leftovers()
 
     @property
     def peers(self) -> int:
@@ -71,6 +73,7 @@ class RtcEngine:
     async def stop(self) -> None:
         """Close all peers, telling each other side, and release the sockets."""
         await asyncio.gather(*(peer.close("Gateway stopped") for peer in list(self._peers.values())))
+        self._leftovers.stop()
         await self._ports.close()
 
     async def answer(self, offer_sdp: str, events: PeerEvents) -> Peer:
@@ -132,6 +135,7 @@ class RtcEngine:
             await self._ports.give(self._sockets.pop(peer.id, ()))
         finally:
             self._peers.pop(peer.id, None)
+            self._leftovers.add(self.peers)
 
 
 def _server_arguments(ice_servers: Sequence[dict[str, Any]]) -> dict[str, Any]:
