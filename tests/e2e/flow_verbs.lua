@@ -64,6 +64,8 @@ end
 
 function verbs.plays(call) tell(call, select(2, call:play("sound:vm-goodbye"))) end
 
+function verbs.endless() while true do end end
+
 function verbs.waits(call) call:wait() end
 
 function verbs.pressed(call)

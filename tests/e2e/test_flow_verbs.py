@@ -116,6 +116,14 @@ async def _only(office, channel):
     return sorted(left) == [channel, f"{channel};2"]
 
 
+async def test_a_script_that_runs_over_its_budget_leaves_the_call_to_the_dialplan(office, client):
+    channel = await start(client, "endless")
+    assert (await over(office, channel))["outcome"] == "budget"
+    told = await client.until(lambda m: m["type"] == "event" and m["data"].get("variable") == "ARIBRIDGE_RESULT")
+    assert told["data"]["value"] == "budget"
+    assert (await client.request("DELETE", f"/channels/{channel}"))["status"] == 204
+
+
 async def test_a_call_that_is_kept_is_the_clients(office, client):
     channel = await start(client, "kept")
     assert (await told(office, "kept"))[0].startswith("the call has left this script, by call:keep()")
