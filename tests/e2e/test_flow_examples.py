@@ -35,8 +35,10 @@ async def office(asterisk, tmp_path_factory):
     gateway = await gateways.start(target(asterisk, app=asterisk.app), scripts={"files": files})
     gateway.asterisk = asterisk
     yield gateway
-    await nothing_left(asterisk)
-    await gateways.stop()
+    try:
+        await nothing_left(asterisk)
+    finally:
+        await gateways.stop()
     assert not [line for line in gateway.log if "script.error" in line]
 
 

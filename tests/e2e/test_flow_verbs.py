@@ -26,8 +26,10 @@ async def office(asterisk, tmp_path_factory):
     gateway = await gateways.start(target(asterisk, app=asterisk.app), scripts={"files": files, "unhandled_after": 0.7})
     gateway.asterisk = asterisk
     yield gateway
-    await nothing_left(asterisk)
-    await gateways.stop()
+    try:
+        await nothing_left(asterisk)
+    finally:
+        await gateways.stop()
 
 
 @pytest.fixture
