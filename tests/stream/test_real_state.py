@@ -9,6 +9,7 @@ from models.gateway_clients import ari, following
 from real.gateway import target
 from real.proxy import FaultyProxy, faulty_proxy
 from real.wait import until
+from real.wsclient import greeted
 
 CALLS = 100
 AWAY = 5000
@@ -149,6 +150,9 @@ async def test_5000_events_while_a_client_is_away(asterisk22, gateways, kept, ex
         assert [seq for _, seq, _ in events.got] == sorted(seq for _, seq, _ in events.got)
         assert events.reasons == ([] if expected else ["history_expired"])
         assert proxy.requests == []
+        hello = {"subs": [{"sub": 7, "since": events.position, **wish}]}
+        async with greeted(gateway.url, gateway.token(), **hello) as client:
+            assert client.seen[0]["subs"] == [{"status": 200, "body": {"sub": 7, **events.position, "mode": "replay"}}]
         async with following(gateway, mode="state") as state:
             await until(lambda: state.state is not None and not state.page, what="the snapshot is there")
             assert told(state.state) == await truth(call)
