@@ -162,3 +162,30 @@ async def test_5000_events_while_a_client_is_away(asterisk22, gateways, kept, ex
 async def passed(gateway, most):
     figures = await gateway.metrics()
     return figures.get('aribridge_events_total{target="pbx",type="ChannelUserevent"}', 0) >= most
+
+
+async def test_of_an_application_alone_the_state_holds_what_is_in_it(asterisk, gateways):
+    """Channels before the link is made, after it, and such as leave the application again."""
+    section = target(asterisk, events="app")
+    app = section["app"]
+    async with faulty_proxy(urlsplit(asterisk.ari_url).port) as proxy, ari(asterisk) as call:
+        gateway = await gateways.start(section | {"url": f"http://127.0.0.1:{proxy.port}/ari"})
+        async with following(gateway, mode="state") as state:
+            await call("POST", "/channels/mine", endpoint="Local/600@default", app=app, otherChannelId="mine-2")
+            await call(
+                "POST", "/channels/other", endpoint="Local/602@default", extension="600", otherChannelId="other-2"
+            )
+            await until(lambda: state.state["channels"].get("mine", {}).get("state") == "Up", what="it is in Stasis")
+            proxy.drop()
+            await until(lambda: state.reasons[1:] and not state.page, what="the link is back")
+            assert state.state["channels"]["mine"]["state"] == "Up"
+            assert "other" not in state.state["channels"]
+            await call("POST", "/channels/mine/continue", context="default", extension="600", priority="1")
+            await until(lambda: "mine" not in state.state["channels"], what="it left the application")
+        for channel in ("mine", "other"):
+            await call("DELETE", f"/channels/{channel}")
+        await until(lambda: gone(call), what="nothing is left behind")
+
+
+async def gone(call):
+    return not await call("GET", "/channels")
