@@ -273,7 +273,11 @@ end
 local patterns = {}
 host.patterns = patterns
 
+-- Without one of these find looks for the text as it is, so that even a lone ")" is no mistake (Lua 5.4 manual, 6.4.1).
+local SPECIALS = "[%^%$%*%+%?%.%(%[%%%-]"
+
 function patterns.find(text, pattern, init, plain)
+  plain = plain or not raw_find(pattern, SPECIALS)
   if plain or is_cheap(text, pattern) then return raw_find(text, pattern, init, plain) end
   local state, first, after = first_match(text, pattern, init)
   if not state then return nil end
