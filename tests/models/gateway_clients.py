@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from models.streams import Follower
+from real.wait import until
 from real.wsclient import greeted
 
 
@@ -53,6 +54,7 @@ async def following(gateway, follower=None, **subscribe):
                 reader.follower.take(message)
         task = asyncio.create_task(reader.read())
         try:
+            await until(lambda: not reader.follower.page, what="the snapshot, if there is to be one, is whole")
             yield reader.follower
         finally:
             task.cancel()
