@@ -2,8 +2,7 @@
 
     python -m aribridge.web.typescript /usr/share/asterisk/rest-api > aribridge/web/ari.d.ts
 
-Only names and types are taken over, none of the description's prose; its form is Swagger 1.1 (Asterisk documentation,
-"Asterisk REST Interface").
+Only names and types are taken over, none of the description's prose.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from aribridge.ari.catalogue import Operation, Parameter
-from aribridge.ari.description import read_catalogue
-from aribridge.ari.rules import fill
+from aribridge.web import description
 
 _PRIMITIVES = {
     "string": "string",
@@ -31,21 +28,16 @@ _PRIMITIVES = {
     "void": "null",
     "binary": "never",
 }
-_BASES = ("Message", "Event")
-"""The models that events inherit from."""
 
 
 def declarations(folder: Path) -> str:
     """The text of ari.d.ts. Raises OSError or ValueError where the folder holds no API description."""
-    index = json.loads((folder / "resources.json").read_bytes())
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.json")) if path.name != "resources.json"}
-    documents = map(json.loads, files.values())
-    models = {name: model for document in documents for name, model in document.get("models", {}).items()}
+    api = description.read(folder)
     parts = [
-        _head(index["apiVersion"]),
-        *_operations(read_catalogue(files.items())),
-        *(_model(name, model, models) for name, model in sorted(models.items())),
-        _events(models),
+        _head(api.version),
+        *_operations(api.resources),
+        *(_model(name, model, api.base(name)) for name, model in api.models.items()),
+        _events(api.events),
     ]
     return "\n".join(parts)
 
@@ -57,12 +49,11 @@ def _head(version: str) -> str:
     )
 
 
-def _operations(operations: Iterable[Operation]) -> Iterator[str]:
-    resources = [(name, list(group)) for name, group in groupby(operations, lambda it: it.id.partition(".")[0])]
-    lines = (f"  readonly {name}: {_title(name)}Operations;\n" for name, _ in resources)
+def _operations(resources: Mapping[str, Iterable[Operation]]) -> Iterator[str]:
+    lines = (f"  readonly {name}: {_title(name)}Operations;\n" for name in resources)
     yield f"export interface Operations {{\n{''.join(lines)}}}\n"
-    for name, group in resources:
-        methods = "".join(map(_method, group))
+    for name, operations in resources.items():
+        methods = "".join(map(_method, operations))
         yield f"export interface {_title(name)}Operations {{\n{methods}}}\n"
 
 
@@ -71,8 +62,7 @@ def _title(name: str) -> str:
 
 
 def _method(operation: Operation) -> str:
-    may_lack = fill(operation, {}, "the gateway's")
-    needed = {name for name, parameter in operation.parameters.items() if parameter.required and name not in may_lack}
+    needed = description.needed(operation)
     fields = "".join(
         f"      {_key(name)}{'' if name in needed else '?'}: {_parameter_type(parameter)};\n"
         for name, parameter in operation.parameters.items()
@@ -92,22 +82,16 @@ def _parameter_type(parameter: Parameter) -> str:
 
 
 def _type(described: str) -> str:
-    if described.startswith("List["):
-        return f"{_type(described.removeprefix('List[').removesuffix(']'))}[]"
+    if element := description.element(described):
+        return f"{_type(element)}[]"
     return _PRIMITIVES.get(described, described)
 
 
-def _model(name: str, model: Mapping[str, Any], models: Mapping[str, Any]) -> str:
-    base = _base(name, models)
+def _model(name: str, model: Mapping[str, Any], base: str) -> str:
     fields = "".join(_property(key, described) for key, described in model["properties"].items())
     if base == "Event":
         fields = f"  type: {json.dumps(name)};\n{fields}"
     return f"export interface {name}{f' extends {base}' if base else ''} {{\n{fields}}}\n"
-
-
-def _base(name: str, models: Mapping[str, Any]) -> str:
-    """Return the nearest model that lists this one among its subtypes."""
-    return next((base for base in reversed(_BASES) if name in models.get(base, {}).get("subTypes", ())), "")
 
 
 def _property(name: str, described: Mapping[str, Any]) -> str:
@@ -121,8 +105,8 @@ def _key(name: str) -> str:
     return name if name.isidentifier() else json.dumps(name)
 
 
-def _events(models: Mapping[str, Any]) -> str:
-    lines = "".join(f"  {name}: {name};\n" for name in sorted(models.get("Event", {}).get("subTypes", ())))
+def _events(names: Iterable[str]) -> str:
+    lines = "".join(f"  {name}: {name};\n" for name in names)
     return f'/** Each type of event; "*" stands for all. */\nexport interface Events {{\n{lines}  "*": Event;\n}}\n'
 
 
