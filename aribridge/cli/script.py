@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aribridge.cli.options import Failure
 
+if TYPE_CHECKING:
+    from aribridge.script.testing import Result
+
 
 @click.group()
 def script() -> None:
-    """Check Lua scripts."""
+    """Check and test Lua scripts."""
 
 
 @script.command()
@@ -28,6 +32,36 @@ def check(*, files: tuple[Path, ...], janus: bool, folders: tuple[Path, ...]) ->
     if found:
         raise Failure(f"{len(found)} found")
     click.echo("ok")
+
+
+@script.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def test(*, files: tuple[Path, ...]) -> None:
+    """Run the tests of scripts; contacts nobody. Exits 1 if any failed.
+
+    The tests of rules.lua are in rules_test.lua beside it, in tests/ or in ../tests/.
+    """
+    from aribridge.script import ScriptLoadError
+    from aribridge.script.testing import find_suites, run_suite
+
+    try:
+        results = [_show(result) for suite in find_suites(files) for result in run_suite(suite)]
+    except ScriptLoadError as error:
+        raise Failure(str(error)) from None
+    if failed := results.count(False):
+        raise Failure(f"{failed} of {len(results)} failed")
+    click.echo(f"{len(results)} passed")
+
+
+def _show(result: Result) -> bool:
+    """Write what came of a test; whether it passed."""
+    for line in result.printed:
+        click.echo(f"     {line}")
+    if result.failure:
+        click.echo(f"FAIL {result.where}: {result.test}: {result.failure}")
+    else:
+        click.echo(f"ok   {result.where}: {result.test}")
+    return not result.failure
 
 
 def _janus(file: Path, folders: tuple[Path, ...]) -> list[str]:

@@ -1,0 +1,65 @@
+"""An event loop in simulated time: whenever everybody waits for time to pass, it has passed."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import Any
+
+
+class _Clock(selectors.DefaultSelector):
+    """Where the event loop would sleep until its next timer, sets the clock forward to it instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.threads = 0
+        self.idle: list[asyncio.Future[None]] = []
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self.threads:
+            return super().select(None)  # what a thread does takes no simulated time
+        if self.idle:
+            self._tell_idle()
+        elif timeout is None:
+            return super().select(None)
+        else:
+            self.now += timeout
+        return []
+
+    def _tell_idle(self) -> None:
+        waiting, self.idle = self.idle, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time is 0 at the start, and passes only while nothing else is left to do."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+        super().__init__(self._clock)
+
+    def time(self) -> float:
+        """Seconds of simulated time."""
+        return self._clock.now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Run a function in a thread; the clock stands until it is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self._clock.threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    async def settle(self) -> None:
+        """Return when nothing is left to do but to wait for time to pass."""
+        future: asyncio.Future[None] = self.create_future()
+        self._clock.idle.append(future)
+        await future
+
+    def _thread_done(self, _: asyncio.Future[Any]) -> None:
+        self._clock.threads -= 1
