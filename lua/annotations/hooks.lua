@@ -22,6 +22,9 @@ accepts = nil
 ---@type fun(call: aribridge.call)
 on_call = nil
 
+---@type fun(call: aribridge.call, saved: table<string, any>?)
+on_resume = nil
+
 ---@class aribridge.call
 ---@field id string
 ---@field name string
@@ -168,3 +171,7 @@ function call:keep() end
 
 ---@param cause? string|integer
 function call:hangup(cause) end
+
+---Keeps what on_resume gets after the gateway was started anew; the last one counts.
+---@param value table<string, any>
+function call:save(value) end
