@@ -182,6 +182,19 @@ def test_errors_of_the_script_fail_a_test_unless_it_asks_for_them(tried: Tried) 
     assert raised == ("s_test.lua:4", "s.lua:3: in the message (script_error)")
 
 
+def test_the_script_is_at_rest_whenever_the_test_goes_on(tried: Tried) -> None:
+    script = """local bridge, task = require "bridge", require "task"
+        task.spawn(function() bridge.log("loaded") bridge.kv.set("a", 1) bridge.log("stored") end)
+        function on_event(event)
+          task.spawn(function() bridge.kv.set("a", 2) error("in the task") end)
+          return event
+        end"""
+    tests = """
+        function test_at_the_start() T.equal(#T.logs(), 2) end
+        function test_at_the_end() T.event{type = "A"} end"""
+    assert failures(tried(script, tests)) == [("s_test.lua", "s.lua:4: in the task")]
+
+
 @pytest.mark.parametrize(
     ("statement", "text"),
     [

@@ -81,7 +81,6 @@ class Bench:
 
     def _settled(self, operation: Operation) -> Operation:
         async def work(*arguments: Any) -> Any:
-            await self._settle()
             try:
                 return await operation(*arguments)
             finally:

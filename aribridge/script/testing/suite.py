@@ -70,6 +70,7 @@ async def _run(suite: Suite, name: str, state: Path) -> Result:
         bench = Bench(host, asterisks, loop.settle, logs)
         try:
             host.load()
+            await loop.settle()
             failure = await tests.run(name, bench)
         finally:
             await host.close()
