@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,18 @@ class ScriptHost:
     A hook is asked of every script that defines it, in order; each script sees what the one before it returned.
     """
 
-    def __init__(self, settings: ScriptSettings, asterisks: Asterisks, state: Path | None = None) -> None:
-        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store."""
+    def __init__(
+        self,
+        settings: ScriptSettings,
+        asterisks: Asterisks,
+        state: Path | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store.
+
+        ``clock`` tells in seconds how long scripts work in the background, so that they pause as long.
+        """
+        self._clock = clock
         self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks)
         self._settings = settings
         self._asterisks = asterisks
@@ -135,7 +146,7 @@ class ScriptHost:
 
     def _script(self, path: Path) -> Script:
         operations = {"flow": self.flows.serve, **self._http.operations, **self._kv.operations(path.name)}
-        return Script(path, self._settings, self._asterisks, operations)
+        return Script(path, self._settings, self._asterisks, operations, self._clock)
 
     async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
         fields = {"op": command.op, "params": command.params, "target": command.target}

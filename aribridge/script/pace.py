@@ -7,8 +7,7 @@ else; so they take turns, and after each burst the script pauses for as long as 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _BURST = 0.005
@@ -16,9 +15,10 @@ _BURST = 0.005
 
 
 class Pace:
-    """The turns of one script's tasks and timers, first come, first served."""
+    """The turns of one script's tasks and timers, first come, first served; ``clock`` tells how long they take."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._worked = 0.0
 
@@ -29,8 +29,8 @@ class Pace:
             if self._worked > _BURST:
                 pause, self._worked = self._worked, 0.0
                 await asyncio.sleep(pause)
-            began = time.perf_counter()
+            began = self._clock()
             try:
                 yield
             finally:
-                self._worked += time.perf_counter() - began
+                self._worked += self._clock() - began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,17 @@ class Script:
     """
 
     def __init__(
-        self, path: Path, settings: ScriptSettings, asterisks: Asterisks, operations: Mapping[str, Operation]
+        self,
+        path: Path,
+        settings: ScriptSettings,
+        asterisks: Asterisks,
+        operations: Mapping[str, Operation],
+        clock: Callable[[], float],
     ) -> None:
-        """``operations`` are those that scripts may wait for, besides ARI and their own tasks."""
+        """``operations`` are those that scripts may wait for, besides ARI and their own tasks.
+
+        ``clock`` tells in seconds how long they work in the background.
+        """
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
         self.files = [path]
@@ -56,7 +64,7 @@ class Script:
         calls = Calls({**ari, **operations, "sleep": sleep, "time": local_time, "join": self._tasks.join})
         self._runs = Runs(self._runtime, calls)
         self._flows = Runs(self._runtime, calls)
-        self._pace = Pace()
+        self._pace = Pace(clock)
         self._background = Runs(self._runtime, calls, self._pace.turn)
         self._hook_seconds = settings.hook_seconds
 

@@ -195,6 +195,27 @@ def test_the_script_is_at_rest_whenever_the_test_goes_on(tried: Tried) -> None:
     assert failures(tried(script, tests)) == [("s_test.lua", "s.lua:4: in the task")]
 
 
+def test_much_work_in_the_background_takes_no_simulated_time(tried: Tried) -> None:
+    script = """local bridge, task = require "bridge", require "task"
+        local function work() for n = 1, 200000 do local _ = n * n end end
+        function on_connect()
+          task.spawn(function() for _ = 1, 5 do work() bridge.sleep(0) end bridge.log("done") end)
+        end"""
+    assert failures(tried(script, "function test_it() T.connect(T.conn()) T.equal(#T.logs(), 1) end")) == []
+
+
+@pytest.mark.parametrize("wait", ["bridge.sleep(0)", "bridge.kv.get('a')", "pcall(bridge.http, {})"])
+def test_a_script_that_never_rests_fails_the_test_and_not_the_next(
+    tried: Tried, monkeypatch: pytest.MonkeyPatch, wait: str
+) -> None:
+    monkeypatch.setattr("aribridge.script.testing.clock.MOST_ROUNDS", 5000)
+    script = f"""local bridge, task = require "bridge", require "task"
+        function on_connect() task.spawn(function() while true do {wait} end end) end"""
+    tests = "function test_it() T.connect(T.conn()) end function test_next() T.advance(1000) end"
+    ((_, text),) = failures(tried(script, tests))
+    assert "never comes to rest" in text
+
+
 @pytest.mark.parametrize(
     ("statement", "text"),
     [

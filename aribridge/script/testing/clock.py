@@ -6,6 +6,13 @@ import asyncio
 import selectors
 from typing import Any
 
+MOST_ROUNDS = 100_000
+"""Of the event loop at one point of time: a second or more."""
+
+
+class RestlessError(Exception):
+    """Something goes on and on without ever waiting for time to pass."""
+
 
 class _Clock(selectors.DefaultSelector):
     """Where the event loop would sleep until its next timer, sets the clock forward to it instead."""
@@ -14,14 +21,17 @@ class _Clock(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.threads = 0
+        self.rounds = 0
         self.idle: list[asyncio.Future[None]] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or timeout == 0:
+            self._count()
             return ready
         if self.threads:
             return super().select(None)  # what a thread does takes no simulated time
+        self.rounds = 0
         if self.idle:
             self._tell_idle()
         elif timeout is None:
@@ -29,6 +39,12 @@ class _Clock(selectors.DefaultSelector):
         else:
             self.now += timeout
         return []
+
+    def _count(self) -> None:
+        self.rounds += 1
+        if self.rounds > MOST_ROUNDS:
+            self.rounds = 0
+            raise RestlessError
 
     def _tell_idle(self) -> None:
         waiting, self.idle = self.idle, []
@@ -38,7 +54,10 @@ class _Clock(selectors.DefaultSelector):
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time is 0 at the start, and passes only while nothing else is left to do."""
+    """An event loop whose time is 0 at the start, and passes only while nothing else is left to do.
+
+    What it runs raises RestlessError when that never comes.
+    """
 
     def __init__(self) -> None:
         self._clock = _Clock()
