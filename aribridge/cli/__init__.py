@@ -18,6 +18,7 @@ COMMANDS = {
     "token": "Make a token, or look into one.",
     "script": "Check Lua scripts, those for Janus too.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
+    "trace": "Show the events, commands, script log lines and errors of a call.",
     "asterisk": "A private Asterisk, for development and tests.",
 }
 

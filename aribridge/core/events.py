@@ -55,12 +55,17 @@ def _ids(event: Mapping[str, Any], kind: str) -> Iterator[str]:
 
 
 def _channels(event: Mapping[str, Any]) -> Iterator[str]:
-    """All channels named: as objects, as members of the named bridges, as the target of a playback or recording."""
-    yield from _ids(event, "channel")
+    """All channels named: those that it is about, and members of the named bridges."""
+    yield from subjects(event)
     for field in _SINGLE["bridge"]:
         bridge = event.get(field)
         members = bridge.get("channels") if isinstance(bridge, dict) else None
         yield from (member for member in members or () if isinstance(member, str))
+
+
+def subjects(event: Mapping[str, Any]) -> Iterator[str]:
+    """The channels that an event is about: as objects, or as the target of a playback or recording."""
+    yield from _ids(event, "channel")
     for field in ("playback", "recording"):
         job = event.get(field)
         target = job.get("target_uri") if isinstance(job, dict) else None

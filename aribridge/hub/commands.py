@@ -13,6 +13,9 @@ from typing import Any
 from aribridge.ari import explain
 from aribridge.core.command import Answer, Command
 from aribridge.core.principal import Principal
+from aribridge.core.trace import note
+from aribridge.core.trace_text import channels_in
+from aribridge.hub import tracing
 from aribridge.hub.targets import Target, Targets
 from aribridge.obs import metrics
 from aribridge.protocol import encode
@@ -67,11 +70,25 @@ class CommandPath:
 
     async def _carry_out(self, client: Client, principal: Principal, command: Command, request: Request) -> Result:
         _allow(principal, command)
-        decided = await self._ask_scripts(client, principal, command)
+        with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
+            decided = await self._decide(client, principal, command)
         if isinstance(decided, Reply):
             return Result(decided.status, decided.body)
         command = self._scripts.flows.outgoing(decided, by="client", flow=request.flow)
-        return await self._send(command, self._seconds(request))
+        return await self._send(command, principal.sub, self._seconds(request))
+
+    async def _decide(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
+        """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
+        try:
+            decided = await self._ask_scripts(client, principal, command)
+        except Problem as problem:
+            note("command", f"{command.op} by {principal.sub}: {problem.status} {problem.code}")
+            raise
+        if isinstance(decided, Reply):
+            note("command", f"{command.op} by {principal.sub}: {decided.status} by a script")
+        elif decided is not command:
+            note("command", f"{command.op} by {principal.sub}: changed by a script")
+        return decided
 
     async def _ask_scripts(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
@@ -89,9 +106,9 @@ class CommandPath:
             _allow(principal, checked)
         return checked
 
-    async def _send(self, command: Command, seconds: float | None) -> Result:
+    async def _send(self, command: Command, by: str, seconds: float | None) -> Result:
         target = self._targets.pick(command.target)
-        answer = await target.link.call(command, seconds)
+        answer = await tracing.call(target, command, by, seconds)
         if answer.status >= 400:
             self._scripts.flows.refused(command)
         return _result(command, answer, target)

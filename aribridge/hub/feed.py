@@ -17,6 +17,7 @@ import structlog
 from aribridge.core.events import StreamEvent, labels_of
 from aribridge.core.state.changes import Change
 from aribridge.core.state.resync import Resync
+from aribridge.core.trace import Traces
 from aribridge.hub.resync import Ask, read_state
 from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
@@ -54,6 +55,7 @@ class Feed:
         app: str | None,
         on_open: Callable[[], None] | None = None,
     ) -> None:
+        self.traces = Traces()
         self._stream = stream
         self._on_event = on_event
         self._ask = ask
@@ -118,6 +120,7 @@ class Feed:
 
     def _lose(self) -> None:
         self._known = 0
+        self.traces.lost()
         if self._stream.is_open:
             self._stream.lost()
 
@@ -184,9 +187,11 @@ class Feed:
 
     def _told(self, text: str, event: dict[str, Any]) -> StreamEvent | None:
         """The event as clients get it: as Asterisk wrote it, unless a script changed it."""
+        about = self.traces.event(event)
         if self._on_event is None:
             return StreamEvent(text, labels_of(event))
-        changed = self._on_event(self._stream.target, event)
+        with self.traces.about(about):
+            changed = self._on_event(self._stream.target, event)
         if changed is None:
             return None
         untouched = changed is event or changed == event

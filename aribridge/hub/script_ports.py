@@ -9,6 +9,7 @@ import msgspec
 
 from aribridge.ari import explain
 from aribridge.core.command import Answer, Command
+from aribridge.hub import tracing
 from aribridge.hub.targets import Target, Targets
 from aribridge.protocol.problems import Problem
 from aribridge.script.flows import Flows
@@ -51,7 +52,7 @@ class ScriptAsterisks:
     async def _send(self, target: Target, command: Command, *, flow: bool = False) -> Any:
         if self._flows is not None:
             command = self._flows.outgoing(command, by="script", flow=flow)
-        answer = await target.link.call(command)
+        answer = await tracing.call(target, command, "script")
         body = msgspec.json.decode(answer.body) if answer.body else None
         if answer.status < 400:
             return body

@@ -64,6 +64,19 @@ request_seconds = Histogram(
 events_total = BoundedCounter(
     "aribridge_events_total", "Events that Asterisk sent.", ["target", "type"], registry=REGISTRY
 )
+script_runs_total = Counter(
+    "aribridge_script_runs_total",
+    "Runs of scripts' hooks, by outcome: ok, error, ran_out (a limit) or cancelled.",
+    ["script", "hook", "outcome"],
+    registry=REGISTRY,
+)
+script_seconds = Histogram(
+    "aribridge_script_seconds",
+    "Time of one run of a script's hook, waits included.",
+    ["script", "hook"],
+    buckets=(0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0),
+    registry=REGISTRY,
+)
 link_up = Gauge("aribridge_link_up", "1 while the link to an Asterisk is up.", ["target"], registry=REGISTRY)
 gaps_total = Counter(
     "aribridge_gaps_total", "Gaps told to subscriptions, by reason.", ["target", "reason"], registry=REGISTRY

@@ -13,7 +13,7 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
 from aribridge.script.errors import ScriptFailure
-from aribridge.script.flows import Flows
+from aribridge.script.flows import Flows, Memory
 from aribridge.script.generation import Generation
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.http import Http
@@ -41,11 +41,11 @@ class ScriptHost:
         ``clock`` tells in seconds how long scripts work in the background, so that they pause as long.
         """
         self._clock = clock
-        self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks)
         self._settings = settings
         self._asterisks = asterisks
         self._http = Http(settings.http_allow)
         self._kv = Kv(state, settings.kv_mb << 20)
+        self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks, Memory(self._kv))
         self._scripts = Generation([])
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -70,6 +70,10 @@ class ScriptHost:
             task = asyncio.get_running_loop().create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+    def to_report(self) -> list[dict[str, Any]]:
+        """How each present script fares, in their order."""
+        return [script.to_report() for script in self._scripts.scripts]
 
     def store(self, script: str) -> Mapping[str, Operation]:
         """``bridge.kv`` for a script besides these, by its name."""
@@ -100,7 +104,8 @@ class ScriptHost:
         self.flows.event(target, event)
         for script in self._scripts.defining("on_event"):
             try:
-                verdict = event_verdict(script.run_at_once("on_event", event, target), event)
+                with script.tally.run("on_event"):
+                    verdict = event_verdict(script.run_at_once("on_event", event, target), event)
             except ScriptFailure as failure:
                 script.report("on_event", failure)
                 continue
@@ -119,7 +124,8 @@ class ScriptHost:
         with self._scripts.using("on_message") as scripts:
             for script in scripts:
                 try:
-                    value = await script.run("on_message", *script.introduce(client), data)
+                    with script.tally.run("on_message"):
+                        value = await script.run("on_message", *script.introduce(client), data)
                 except ScriptFailure as failure:
                     raise _problem(script, "on_message", failure, "unknown") from None
                 if value != "nothing":
@@ -151,7 +157,8 @@ class ScriptHost:
     async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
         fields = {"op": command.op, "params": command.params, "target": command.target}
         try:
-            return command_verdict(await script.run("on_command", *script.introduce(client), fields), command)
+            with script.tally.run("on_command"):
+                return command_verdict(await script.run("on_command", *script.introduce(client), fields), command)
         except ScriptFailure as failure:
             raise _problem(script, "on_command", failure, "not_applied") from None
 
@@ -159,7 +166,8 @@ class ScriptHost:
         with self._scripts.using(hook) as scripts:
             for script in scripts:
                 try:
-                    await script.run(hook, *script.introduce(client), *more)
+                    with script.tally.run(hook):
+                        await script.run(hook, *script.introduce(client), *more)
                 except ScriptFailure as failure:
                     script.report(hook, failure)
 

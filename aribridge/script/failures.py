@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
+from aribridge.core.trace import note
 from aribridge.script.errors import ScriptFailure
 
 log = structlog.get_logger("aribridge.script")
@@ -13,6 +17,8 @@ log = structlog.get_logger("aribridge.script")
 _PAUSE = 1.0
 """Seconds for which the same failure is counted instead of logged: on_event may fail thousands of times a second."""
 _MOST = 100
+_MOST_LAST = 20
+_LONGEST = 500
 
 
 class FailureLog:
@@ -22,9 +28,19 @@ class FailureLog:
         self._log = log.bind(script=script)
         self._quiet_until: dict[tuple[str, str | None], float] = {}
         self._left_out: dict[tuple[str, str | None], int] = {}
+        self._last: OrderedDict[tuple[str, str | None], dict[str, Any]] = OrderedDict()
+
+    def last(self) -> list[dict[str, Any]]:
+        """The last failures, the newest first, each place once: ``hook``, ``where``, ``error``, ``at``, ``times``.
+
+        ``at`` is that of the newest in Unix seconds; at most 20 places.
+        """
+        return list(reversed(self._last.values()))
 
     def write(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure, unless the same one was logged a moment ago."""
+        note("error", f"{hook}: {failure}")
+        self._remember(hook, failure)
         place = (hook, failure.where)
         now = time.monotonic()
         if now < self._quiet_until.get(place, 0.0):
@@ -43,3 +59,18 @@ class FailureLog:
             trace=failure.trace,
             repeated=self._left_out.pop(place, 0),
         )
+
+    def _remember(self, hook: str, failure: ScriptFailure) -> None:
+        place = (hook, failure.where)
+        times = self._last.pop(place, {}).get("times", 0) + 1
+        error = failure.text[:_LONGEST]
+        self._last[place] = {
+            "hook": hook,
+            "where": failure.where,
+            "error": error,
+            "ran_out": failure.ran_out,
+            "at": datetime.now(UTC).timestamp(),
+            "times": times,
+        }
+        if len(self._last) > _MOST_LAST:
+            self._last.popitem(last=False)

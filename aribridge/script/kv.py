@@ -10,9 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from aribridge.script.calls import Operation
 from aribridge.script.errors import CallFailure
 from aribridge.script.store import LONGEST_KEY, Store
+
+log = structlog.get_logger("aribridge.script")
 
 Result = TypeVar("Result")
 
@@ -44,28 +48,39 @@ class Kv:
             self._store.close()
 
     async def _get(self, script: str, key: Any) -> Any:
-        return await self._do(lambda store: store.get(script, _key(key)))
+        return await self.do(lambda store: store.get(script, _key(key)))
 
     async def _set(self, script: str, key: Any, value: Any, ttl: Any) -> None:
         if value is None:
             raise CallFailure("bad_parameter", "bridge.kv.set: nil is no value; bridge.kv.delete removes one")
-        await self._do(lambda store: store.set(script, _key(key), value, _ttl(ttl)))
+        await self.do(lambda store: store.set(script, _key(key), value, _ttl(ttl)))
 
     async def _incr(self, script: str, key: Any, by: Any, ttl: Any) -> int | float:
         if isinstance(by, bool) or not isinstance(by, int | float):
             raise CallFailure("bad_parameter", "bridge.kv.incr takes a key and a number")
-        return await self._do(lambda store: store.incr(script, _key(key), by, _ttl(ttl)))
+        return await self.do(lambda store: store.incr(script, _key(key), by, _ttl(ttl)))
 
     async def _delete(self, script: str, key: Any) -> bool:
-        return await self._do(lambda store: store.delete(script, _key(key)))
+        return await self.do(lambda store: store.delete(script, _key(key)))
 
     async def _list(self, script: str, prefix: Any, after: Any) -> list[str]:
         if not isinstance(prefix, str) or not isinstance(after, str):
             raise CallFailure("bad_parameter", "bridge.kv.list takes the beginning of keys, and the key to go on after")
-        return await self._do(lambda store: store.keys(script, prefix, after))
+        return await self.do(lambda store: store.keys(script, prefix, after))
 
-    async def _do(self, work: Callable[[Store], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+    def do(self, work: Callable[[Store], Result]) -> asyncio.Future[Result]:
+        """Work with the store, after all that was asked for before. Raises CallFailure."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def post(self, work: Callable[[Store], Any]) -> None:
+        """The same without waiting for it; the log tells of failures."""
+        self._thread.submit(self._try, work)
+
+    def _try(self, work: Callable[[Store], Any]) -> None:
+        try:
+            self._work(work)
+        except CallFailure as failure:
+            log.warning("store.failed", error=failure.detail)
 
     def _work(self, work: Callable[[Store], Result]) -> Result:
         try:

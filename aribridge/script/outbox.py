@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+from aribridge.core.trace import note
 from aribridge.protocol.problems import Problem
 from aribridge.script.clients import Clients
 from aribridge.script.host import Asterisks
@@ -20,6 +22,7 @@ class Outbox:
     """Does what one script asks for."""
 
     def __init__(self, script: str, clients: Clients, timers: Timers, tasks: Tasks, asterisks: Asterisks) -> None:
+        self._script = Path(script).name
         self._log = log.bind(script=script)
         self._clients = clients
         self._asterisks = asterisks
@@ -41,6 +44,8 @@ class Outbox:
 
     def _write(self, level: str, text: str, fields: dict[str, Any]) -> None:
         getattr(self._log, level)("script.log", text=text, fields=fields)
+        about = "".join(f" {name}={value}" for name, value in fields.items())
+        note("log", f"{self._script} {level}: {text}{about}")
 
     def _send(self, client_id: str, data: Any) -> None:
         # A client may be gone by the time a script writes to it: as with any network, that is no error.

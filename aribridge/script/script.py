@@ -20,6 +20,7 @@ from aribridge.script.outbox import Outbox
 from aribridge.script.pace import Pace
 from aribridge.script.runs import CLEAN_UP_SECONDS, Run, Runs
 from aribridge.script.runtime import Runtime, Step
+from aribridge.script.tally import Tally
 from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 from aribridge.script.values import ValueNotJsonError
@@ -52,6 +53,7 @@ class Script:
         self.files = [path]
         self._path = path
         self._failures = FailureLog(str(path))
+        self.tally = Tally(path.name)
         self._clients = Clients()
         self._timers = Timers(self._run_timer)
         self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)
@@ -111,13 +113,26 @@ class Script:
     async def run_flow(self, run: Run, hook: str, *arguments: Any) -> Any:
         """Run a hook as that run, to its end; its result. Raises ScriptFailure."""
         try:
-            return await run.finish(self._start(hook, arguments))
+            with self.tally.run(hook):
+                return await run.finish(self._start(hook, arguments))
         finally:
             self._flows.discard(run)
 
     def report(self, hook: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(hook, self._located(failure))
+
+    def to_report(self) -> dict[str, Any]:
+        """For operators: the file, the hooks it defines, how their runs went since it was loaded, its last errors."""
+        runs = self.tally.to_report()
+        return {
+            "script": self.name,
+            "file": str(self._path),
+            "hooks": sorted(self.hooks),
+            "runs": runs,
+            "failures": sum(hook["failures"] for hook in runs.values()),
+            "errors": self._failures.last(),
+        }
 
     def stop_starting(self) -> None:
         """Undo what loading started: neither timers nor tasks ever run."""
@@ -177,14 +192,16 @@ class Script:
         return self._background.open(None)
 
     async def _run_task(self, number: int, run: Run) -> None:
-        async with self._pace.turn():
-            step = self._start("task", (number, run.cancelled))
-        await run.finish(step)
+        with self.tally.run("task"):
+            async with self._pace.turn():
+                step = self._start("task", (number, run.cancelled))
+            await run.finish(step)
 
     async def _run_timer(self, number: int) -> None:
         try:
-            async with self._pace.turn():
-                step = self._start("timer", (number,))
-            await self._background.open(self._hook_seconds).finish(step)
+            with self.tally.run("timer"):
+                async with self._pace.turn():
+                    step = self._start("timer", (number,))
+                await self._background.open(self._hook_seconds).finish(step)
         except ScriptFailure as failure:
             self.report("timer", failure)

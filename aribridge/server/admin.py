@@ -21,18 +21,14 @@ class Admin:
         self._rtc = rtc
         self._draining = draining
 
-    def application(self) -> web.Application:
-        """The listener's application."""
-        app = web.Application()
-        app.add_routes(
-            [
-                web.get("/healthz", self._health),
-                web.get("/readyz", self._ready),
-                web.get("/metrics", self._metrics),
-                web.get("/version", self._version),
-            ]
-        )
-        return app
+    def routes(self) -> list[web.RouteDef]:
+        """Addresses and handlers."""
+        return [
+            web.get("/healthz", self._health),
+            web.get("/readyz", self._ready),
+            web.get("/metrics", self._metrics),
+            web.get("/version", self._version),
+        ]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"alive": True})

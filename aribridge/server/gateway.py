@@ -122,7 +122,7 @@ class Gateway:
         stream = Stream(asterisk.name, self._settings.stream)
         on_event = self.scripts.on_event if self._settings.scripts.files else None
         app = None if asterisk.events == "all" else asterisk.app
-        on_open = partial(self.scripts.flows.resync, asterisk.name)
+        on_open = partial(self.scripts.flows.resync, asterisk.name, asterisk.app)
         feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app, on_open)
         link = Link(asterisk, feed)
         self.targets.add(Target(asterisk.name, link, stream, feed))

@@ -10,7 +10,7 @@ _PERIOD = 0.5
 """Seconds between two looks. Editors replace files, which file watchers of the system take for an end."""
 
 
-async def watch(files: Callable[[], list[Path]], changed: Callable[[], None]) -> None:
+async def watch(files: Callable[[], list[Path]], changed: Callable[[], object]) -> None:
     """Call ``changed`` whenever one of the files was written, for ever; ``files`` is asked at each look."""
     seen = _stamps(files())
     while True:

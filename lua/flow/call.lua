@@ -179,6 +179,7 @@ end
 
 host.hook_names.accepts = true
 host.hook_names.on_call = true
+host.hook_names.on_resume = true
 host.cannot_wait.accepts = "accepts cannot wait, calls are offered in order: ask in on_call"
 
 -- Staged: what is known of the call. Result: whether the script wants it.
@@ -187,14 +188,27 @@ function host.entries.accepts()
   return host.hooks.accepts(call) and true or false
 end
 
+local function call_of(flow, about)
+  local call = setmetatable(fields(about), CALL)
+  states[call] = {
+    call = call, flow = flow, id = call.id, now = 0, made = 0,
+    digits = {}, posts = {}, handlers = {}, playbacks = {}, recordings = {}, legs = {},
+  }
+  return call
+end
+
 -- Staged: the flow's id, and what is known of the call. Result: where in the script the flow ended.
 function host.entries.on_call()
   local values = host.arguments().values
-  local call = setmetatable(fields(values[2]), CALL)
-  states[call] = {
-    call = call, flow = values[1], id = call.id, now = 0, made = 0,
-    digits = {}, posts = {}, handlers = {}, playbacks = {}, recordings = {}, legs = {},
-  }
-  host.hooks.on_call(call)
+  host.hooks.on_call(call_of(values[1], values[2]))
   return host.ending("on_call")
+end
+
+-- Staged: besides, what call:save was given, null when there is nothing. Result: the same.
+function host.entries.on_resume()
+  local values = host.arguments().values
+  local saved = values[3]
+  if saved == host.null then saved = nil end
+  host.hooks.on_resume(call_of(values[1], values[2]), saved)
+  return host.ending("on_resume")
 end

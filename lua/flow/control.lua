@@ -24,6 +24,12 @@ host.verb("set", function(s, name, value)
   send_channel(s, "setChannelVar", { variable = name, value = tostring(value == nil and "" or value) })
 end)
 
+-- call:save{...}: what on_resume(call, saved) gets after the gateway was started anew; the last one counts.
+host.verb("save", function(s, value)
+  if type(value) ~= "table" then refuse("save", "takes a table") end
+  host.ask(s, "save", value)
+end)
+
 -- Ends -------------------------------------------------------------------------------------------------------------
 
 -- How a flow ends that has not ended otherwise: where its hook ends.

@@ -12,6 +12,8 @@ def test_every_metric_is_there():
     metrics.gaps_total.labels("pbx", "upstream_lost").inc()
     metrics.goodbyes_total.labels("draining").inc()
     metrics.link_up.labels("pbx").set(1)
+    metrics.script_runs_total.labels("main.lua", "on_event", "ok").inc()
+    metrics.script_seconds.labels("main.lua", "on_event").observe(0.01)
     text = metrics.render().decode()
     for line in (
         'aribridge_connections{carrier="websocket"} ',
@@ -21,6 +23,8 @@ def test_every_metric_is_there():
         'aribridge_gaps_total{reason="upstream_lost",target="pbx"} ',
         'aribridge_goodbyes_total{code="draining"} ',
         'aribridge_link_up{target="pbx"} 1.0',
+        'aribridge_script_runs_total{hook="on_event",outcome="ok",script="main.lua"} ',
+        'aribridge_script_seconds_bucket{hook="on_event",le="0.01",script="main.lua"} ',
         f'aribridge_build_info{{version="{__version__}"}} 1.0',
         "aribridge_webrtc_peers ",
         "process_resident_memory_bytes ",

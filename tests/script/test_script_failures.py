@@ -46,3 +46,17 @@ def test_what_is_remembered_is_bounded(clock: FakeClock) -> None:
             log.write("on_event", ScriptFailure("broken", where=f"main.lua:{number}"))
         log.write("on_event", ScriptFailure("broken", where="main.lua:0"))
     assert len(lines) == 1001
+
+
+def test_the_last_failures_are_told_each_place_once() -> None:
+    log = FailureLog("main.lua")
+    with capture_logs():
+        for number in (*range(1000), 999, 998):
+            log.write("on_event", ScriptFailure("broken", where=f"main.lua:{number}"))
+    last = log.last()
+    assert len(last) == 20
+    assert [(error["where"], error["times"]) for error in last[:3]] == [
+        ("main.lua:998", 2),
+        ("main.lua:999", 2),
+        ("main.lua:997", 1),
+    ]

@@ -1,5 +1,6 @@
 """Call flows: scripts that own phone calls."""
 
 from aribridge.script.flows.desk import Flows
+from aribridge.script.flows.memory import Memory
 
-__all__ = ["Flows"]
+__all__ = ["Flows", "Memory"]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import msgspec
 import structlog
 
 from aribridge.core.command import Command
@@ -13,9 +14,12 @@ from aribridge.core.events import labels_of
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptFailure
+from aribridge.script.flows.dialplan import fall_back
+from aribridge.script.flows.earlier import Earlier, who_talks
 from aribridge.script.flows.flow import Flow
 from aribridge.script.flows.made import Made
 from aribridge.script.flows.mailbox import GAP
+from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.flows.unhandled import Unhandled
 from aribridge.script.host import Asterisks
 from aribridge.script.script import Script
@@ -25,6 +29,9 @@ log = structlog.get_logger("aribridge.script")
 _NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCreated", "ChannelConnectedLine", "ChannelCallerId"})
 """Events that no verb of a call waits for."""
 
+_GRACE_SECONDS = 3.0
+"""What clients have to come back and see to a call that was there when the gateway started."""
+
 
 class Flows:
     """The calls that scripts own. ``scripts`` are the present ones, in the order of the configuration.
@@ -32,14 +39,23 @@ class Flows:
     Without a script that defines ``on_call`` clients own every call, and nothing happens here.
     """
 
-    def __init__(self, scripts: Callable[[], Sequence[Script]], settings: ScriptSettings, asterisks: Asterisks) -> None:
+    def __init__(
+        self,
+        scripts: Callable[[], Sequence[Script]],
+        settings: ScriptSettings,
+        asterisks: Asterisks,
+        memory: Memory,
+    ) -> None:
         self._scripts = scripts
         self._asterisks = asterisks
+        self._memory = memory
         self._on_failure = settings.on_failure
         self._made = Made()
         self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
         self._flows: dict[str, Flow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._earlier = Earlier(asterisks, memory, settings.on_failure, self._resume, self._leave)
+        self._closing = False
 
     # --- commands on their way to Asterisk
 
@@ -73,6 +89,8 @@ class Flows:
                 self._left(target, channel, kind)
         if self._flows and event.get("type") not in _NOISE:
             self._route(target, event)
+        if self._earlier.parted(target, event):
+            self._start(self._earlier.settle(target))
 
     def _arrived(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
         if isinstance(replaced := event.get("replace_channel"), dict):
@@ -86,10 +104,16 @@ class Flows:
         if script is None:
             self._unhandled.watch(target, channel)
             return
-        flow = Flow(script, target, event["channel"], self._asterisks, self._on_failure)
+        self._unhandled.forget(target, channel)
+        flow = self._open(script, Record(target, channel, script.name, about["args"]), event["channel"])
+        flow.note()
+        self._start(self._run(flow, "on_call", about))
+
+    def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
+        flow = Flow(script, record, channel, self._asterisks, self._memory, self._on_failure)
         self._flows[flow.id] = flow
-        log.info("flow.started", script=script.name, target=target, channel=channel)
-        self._start(self._run(flow, about))
+        log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
+        return flow
 
     def _owner(self, about: dict[str, Any]) -> Script | None:
         """The script that the dialplan names, else the first that accepts the call."""
@@ -110,6 +134,7 @@ class Flows:
     def _replace(self, target: str, replaced: Any, channel: str) -> None:
         for flow in self._of_caller(target, replaced):
             flow.channel = channel
+            flow.note()
 
     def _of_caller(self, target: str, channel: Any) -> list[Flow]:
         return [flow for flow in self._flows.values() if (flow.target, flow.channel) == (target, channel)]
@@ -124,12 +149,37 @@ class Flows:
         for flow in self._of_caller(command.target, command.params.get("channelId")):
             flow.hung_up_by = by
 
-    def resync(self, target: str) -> None:
-        """Events of this Asterisk may have been missed: let every flow look at the state of its call."""
+    def resync(self, target: str, app: str) -> None:
+        """Events of this Asterisk may have been missed: let every flow look at the state of its call.
+
+        The first time, go on with what flows of the gateway's last run left in the application.
+        """
         for flow in self._flows.values():
             if flow.target == target:
                 flow.mailbox.put(GAP)
                 self._start(flow.look())
+        if any(self._takers()):
+            self._start(self._earlier.find(target, app, self._memory.left(target)))
+
+    def _resume(self, old: str, record: Record, channel: Mapping[str, Any]) -> bool:
+        """Go on with the call of a flow of the gateway's last run, if its script can."""
+        able = (script for script in self._scripts() if script.name == record.script and "on_resume" in script.hooks)
+        script = next(able, None)
+        if script is None or self._closing:
+            return False
+        music = [(kind, ident) for kind, ident in record.made if kind == "moh"]
+        record = msgspec.structs.replace(record, made=music)
+        flow = self._open(script, record, channel)
+        self._memory.pass_on(old, flow.id, record)
+        about = _about(record.target, {"channel": channel, "args": record.args})
+        self._start(self._run(flow, "on_resume", about, record.saved))
+        self._start(flow.look())
+        return True
+
+    def _leave(self, target: str, channel: str) -> None:
+        """A call was there when the gateway started, and no flow is known that owned it: leave it to clients."""
+        if (target, channel) not in self._made and not self._of_caller(target, channel):
+            self._unhandled.watch(target, channel, _GRACE_SECONDS)
 
     # --- what scripts wait for
 
@@ -143,24 +193,36 @@ class Flows:
     # --- life
 
     async def close(self) -> None:
-        """End all flows: each script is told, and has five seconds."""
+        """End all flows.
+
+        Who can be resumed, and who talks to another party, is left as is for the gateway's next run; the scripts of
+        others are told, and have five seconds.
+        """
+        self._closing = True
         self._unhandled.close()
+        targets = {flow.target for flow in self._flows.values()}
+        talking = {target: await who_talks(self._asterisks, target) for target in targets}
         for flow in self._flows.values():
-            flow.leave("cancelled")
+            if flow.resumable or flow.channel in talking.get(flow.target, ()):
+                flow.suspend()
+            else:
+                flow.leave("cancelled")
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _run(self, flow: Flow, about: dict[str, Any]) -> None:
+    async def _run(self, flow: Flow, hook: str, *arguments: Any) -> None:
         try:
-            await flow.run("on_call", about)
+            await flow.run(hook, *arguments)
         except Exception:
             log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
         finally:
             del self._flows[flow.id]
+            if not flow.suspended:
+                self._memory.forget(flow.id)
 
     def _give_up(self, target: str, channel: str) -> None:
         log.warning("flow.unhandled", target=target, channel=channel)
-        self._start(_give_back(self._asterisks, target, channel))
+        self._start(fall_back(self._asterisks, target, channel, "unhandled", "continue"))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -193,15 +255,3 @@ def _about(target: str, event: Mapping[str, Any]) -> dict[str, Any]:
         "context": dialplan.get("context"),
         "args": event.get("args") or [],
     }
-
-
-async def _give_back(asterisks: Asterisks, target: str, channel: str) -> None:
-    """A call that nobody wanted goes on in the dialplan."""
-    try:
-        params = {"channelId": channel, "variable": "ARIBRIDGE_RESULT", "value": "unhandled"}
-        await asterisks.call(target, "channels.setChannelVar", params)
-        await asterisks.call(target, "channels.continueInDialplan", {"channelId": channel})
-    except Problem as problem:
-        # 404 and 409: it has left meanwhile.
-        if problem.source != "asterisk":
-            log.warning("flow.not_settled", target=target, channel=channel, error=problem.detail)

@@ -1,4 +1,4 @@
-"""One call flow: a run of ``on_call`` that owns a phone call, from its arrival until the call has left."""
+"""One call flow: a run of ``on_call`` or ``on_resume`` that owns a phone call until the call has left."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import structlog
 
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptFailure
+from aribridge.script.flows.dialplan import attempt, fall_back
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.mailbox import Mailbox
+from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.host import Asterisks
 from aribridge.script.script import Script
 
@@ -29,23 +31,35 @@ class Flow:
     """``id`` is known to the script's side alone; ``channel`` is the caller's, and changes when it is replaced.
 
     ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
+    ``memory`` is told of everything that the next run of the gateway has to know.
     """
 
     def __init__(
-        self, script: Script, target: str, channel: Mapping[str, Any], asterisks: Asterisks, on_failure: str
+        self,
+        script: Script,
+        record: Record,
+        channel: Mapping[str, Any],
+        asterisks: Asterisks,
+        memory: Memory,
+        on_failure: str,
     ) -> None:
         self.id = f"f_{secrets.token_hex(8)}"
-        self.target = target
-        self.channel: str = channel["id"]
+        self.target = record.target
+        self.channel = record.channel
         self.script = script
+        self.suspended = False
         self.mailbox = Mailbox()
         self.hung_up_by = ""
         self._about = channel
         self._asterisks = asterisks
         self._on_failure = on_failure
-        self._ledger = Ledger(self._send)
+        self._args = record.args
+        self._memory = memory
+        self._has_saved = record.saved is not None
+        self._ledger = Ledger(self._send, record.made)
         self._gone: asyncio.Future[Gone] = asyncio.get_running_loop().create_future()
         self._run = script.open_flow()
+        self._scripting: asyncio.Task[ScriptFailure | None] | None = None
         self._sending: set[asyncio.Task[Any]] = set()
         self._ending = ""
         self._left: Gone | None = None
@@ -60,6 +74,26 @@ class Flow:
         elif not self._gone.done():
             self._gone.set_result(why)
             self._run.cancel(why)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the gateway's next run can go on with it."""
+        return self._has_saved or "on_resume" in self.script.hooks
+
+    def suspend(self) -> None:
+        """The gateway stops: end the script without a word, and leave the call as it is for the gateway's next run."""
+        if self._ending or self._gone.done() or self._scripting is None:
+            self.leave("cancelled")
+        else:
+            self._scripting.cancel()
+
+    def note(self) -> None:
+        """Write down what the gateway's next run has to know, as it is now."""
+        self._memory.note(self.id, self.record())
+
+    def record(self) -> Record:
+        """The flow as it is now, apart from what the script saved."""
+        return Record(self.target, self.channel, self.script.name, self._args, self._ledger.entries())
 
     async def look(self) -> None:
         """See whether the call is still there, after events may have been missed."""
@@ -86,6 +120,9 @@ class Flow:
                 self._ledger.drop(kind, ident)
             case "end", ending, where, op, params:
                 await self._end(ending, where, op, params)
+            case "save", value:
+                await self._memory.save(self.id, value)
+                self._has_saved = True
             case "post", message:
                 self.mailbox.put({"type": "aribridge.post", "message": message})
         return None
@@ -105,6 +142,7 @@ class Flow:
     async def _make(self, op: str, params: dict[str, Any], kind: str | None, ident: str | None) -> Any:
         if kind and ident:
             self._ledger.add(kind, ident)
+            self.note()
         try:
             return await self._finish(self._send(op, params))
         except Problem as problem:
@@ -154,9 +192,15 @@ class Flow:
     async def run(self, hook: str, *arguments: Any) -> None:
         """Run the script until it is done with the call, clean up, and see to it that the call is not left alone."""
         started = time.monotonic()
-        failure = await self._run_script(hook, arguments)
+        self._scripting = asyncio.create_task(self._run_script(hook, arguments))
+        await asyncio.wait([self._scripting])
         if self._sending:
             await asyncio.wait(self._sending)
+        if self._scripting.cancelled():
+            self.suspended = True
+            log.info("flow.suspended", script=self.script.name, target=self.target, channel=self.channel)
+            return
+        failure = self._scripting.result()
         if self._ending != "keep":
             await self._ledger.remove_all()
         outcome = await self._settle(failure)
@@ -199,24 +243,10 @@ class Flow:
             return "hung up"
         if failure is None and not self._gone.done():
             self.hung_up_by = "script"
-            await self._try("channels.hangup", channelId=self.channel)
+            await attempt(self._asterisks, self.target, "channels.hangup", channelId=self.channel)
             return "hung up"
         result = "budget" if failure and failure.ran_out else "error"
-        await self.fall_back(result)
-        return result
-
-    async def fall_back(self, result: str) -> None:
-        """Give the call back to the dialplan, which finds out why in the variable ARIBRIDGE_RESULT."""
         if self._on_failure == "hangup":
             self.hung_up_by = "gateway"
-            await self._try("channels.hangup", channelId=self.channel)
-            return
-        await self._try("channels.setChannelVar", channelId=self.channel, variable="ARIBRIDGE_RESULT", value=result)
-        await self._try("channels.continueInDialplan", channelId=self.channel)
-
-    async def _try(self, op: str, **params: str) -> None:
-        try:
-            await self._send(op, params)
-        except Problem as problem:
-            if problem.source != "asterisk":
-                log.warning("flow.not_settled", channel=self.channel, operation=op, error=problem.detail)
+        await fall_back(self._asterisks, self.target, self.channel, result, self._on_failure)
+        return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -30,9 +30,9 @@ _SECONDS = 5.0
 class Ledger:
     """Resources by kind and id, on one Asterisk."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, entries: Iterable[tuple[str, str]] = ()) -> None:
         self._send = send
-        self._entries: dict[tuple[str, str], None] = {}
+        self._entries: dict[tuple[str, str], None] = dict.fromkeys(entries)
 
     def add(self, kind: str, ident: str) -> None:
         """Note something just before it is made, so that it is not lost when the answer is."""
@@ -46,12 +46,17 @@ class Ledger:
         """The ids of the channels."""
         return [ident for kind, ident in self._entries if kind == "channel"]
 
-    async def remove_all(self) -> None:
-        """Remove what is left, in a few seconds at most."""
-        for kind in _REMOVERS:
+    def entries(self) -> list[tuple[str, str]]:
+        """Kinds and ids."""
+        return list(self._entries)
+
+    async def remove_all(self, *, apart_from: str = "") -> None:
+        """Remove what is left, in a few seconds at most; apart from things of a kind."""
+        for kind in (kind for kind in _REMOVERS if kind != apart_from):
             idents = [ident for of_kind, ident in self._entries if of_kind == kind]
             await asyncio.gather(*(self._remove(kind, ident) for ident in idents))
-        self._entries.clear()
+            for ident in idents:
+                self.drop(kind, ident)
 
     async def _remove(self, kind: str, ident: str) -> None:
         operation, parameter = _REMOVERS[kind]

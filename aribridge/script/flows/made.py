@@ -23,12 +23,15 @@ the dialplan like any caller, and where that sends it to the gateway, it comes a
 
 _MOST = 10_000
 
+NAMED = "aribridge-"
+"""How the ids begin that are chosen here."""
+
 
 class Made:
     """The newest 10,000 channels that clients and scripts had made, by target and id."""
 
     def __init__(self) -> None:
-        self._prefix = f"aribridge-{secrets.token_hex(4)}"
+        self._prefix = f"{NAMED}{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
         self._ids: OrderedDict[tuple[str, str], None] = OrderedDict()
 

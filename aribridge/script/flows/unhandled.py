@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from aribridge.core.command import Command
@@ -16,10 +17,11 @@ class Unhandled:
         self._give_up = give_up
         self._waiting: dict[tuple[str, str], asyncio.TimerHandle] = {}
 
-    def watch(self, target: str, channel: str) -> None:
-        """Start the clock for a call."""
-        loop = asyncio.get_running_loop()
-        self._waiting[target, channel] = loop.call_later(self._seconds, self._fire, target, channel)
+    def watch(self, target: str, channel: str, at_most: float = math.inf) -> None:
+        """Start the clock for a call, or start it anew."""
+        self.forget(target, channel)
+        seconds = min(self._seconds, at_most)
+        self._waiting[target, channel] = asyncio.get_running_loop().call_later(seconds, self._fire, target, channel)
 
     def touched(self, command: Command) -> None:
         """Stop the clocks of the calls that a command is about."""

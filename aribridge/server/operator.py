@@ -1,0 +1,68 @@
+"""What only the machine's operator may do: routes of the socket in the state folder, which no network reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from aribridge.core.trace import Call
+from aribridge.hub import Target, Targets
+from aribridge.obs.redact import redact
+from aribridge.script import ScriptHost
+
+MOST_NAMED = 20
+
+
+class Operator:
+    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>.
+
+    ``reload`` loads the scripts anew and returns why they did not load, None when they did.
+    """
+
+    def __init__(self, targets: Targets, scripts: ScriptHost, reload: Callable[[], str | None]) -> None:
+        self._targets = targets
+        self._scripts = scripts
+        self._reload = reload
+
+    def routes(self) -> list[web.RouteDef]:
+        """Addresses and handlers."""
+        return [
+            web.post("/v1/scripts/reload", self._post_reload),
+            web.get("/v1/scripts", self._get_scripts),
+            web.get("/v1/trace/{call:.+}", self._get_trace),
+        ]
+
+    async def _post_reload(self, _: web.Request) -> web.Response:
+        """200 with the files that were loaded, or 409 with the reason, by file and line, why the old ones stay."""
+        error = self._reload()
+        if error is not None:
+            return web.json_response({"reloaded": False, "error": error}, status=409)
+        return web.json_response({"reloaded": True, "files": [str(file) for file in self._scripts.files]})
+
+    async def _get_scripts(self, _: web.Request) -> web.Response:
+        return web.json_response({"scripts": redact(self._scripts.to_report())})
+
+    async def _get_trace(self, request: web.Request) -> web.Response:
+        """200 with the call; 404 when there is none, 409 when several begin so, both with ``error``."""
+        ident = request.match_info["call"]
+        found = [(target, call) for target in self._targets for call in target.feed.traces.find(ident)]
+        if len(found) == 1:
+            return web.json_response(_to_report(*found[0]))
+        if not found:
+            error = "Nothing is known of a call with this channel id: it is gone too long, or never was."
+            return web.json_response({"error": error}, status=404)
+        error = f"{len(found)} calls have a channel whose id begins so; name one of them."
+        names = sorted(channel for _, call in found for channel in call.channels if channel.startswith(ident))
+        return web.json_response({"error": error, "channels": names[:MOST_NAMED]}, status=409)
+
+
+def _to_report(target: Target, call: Call) -> dict[str, Any]:
+    entries = [{"at": entry.at, "what": entry.what, "text": redact(entry.text)} for entry in call.in_order()]
+    return {
+        "target": target.name,
+        "channels": sorted(call.channels),
+        "left_out": call.left_out,
+        "entries": entries,
+    }

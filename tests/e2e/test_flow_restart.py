@@ -1,0 +1,138 @@
+"""Calls that flows own, and a gateway that stops, or crashes, and starts again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flow_parts import ari, ended, logged, nothing_left, past_the_gateway
+from real.gateway import target
+from real.wait import until
+
+READER = """
+function on_call(call)
+  call:answer()
+  call:save{ step = "pin", tries = 2 }
+  call:moh()
+  print("waiting")
+  call:read{ prompt = "tone:ring", timeout = 60 }
+end
+"""
+RESUMER = """
+function on_resume(call, saved)
+  print("resumed", call.exten, call.target, saved and saved.step, saved and saved.tries)
+  call:play("sound:beep")
+  call:hangup()
+end
+"""
+RECORDER = """
+function on_call(call)
+  call:answer()
+  print("waiting")
+  call:record{ name = "restart" }
+end
+"""
+DIALLER = """
+function on_call(call)
+  call:answer()
+  print("status", call:dial("Local/600@default/n"))
+  print("alone")
+end
+"""
+CALL = "/channels?endpoint=Local/7001@default/n&context=default&extension=600&priority=1"
+ENDS = pytest.mark.parametrize("end", ["stop", "kill"])
+
+
+@pytest.fixture
+async def gateway(asterisk22, gateways, tmp_path):
+    """Starts a gateway with one script."""
+
+    async def start(source, **settings):
+        script = tmp_path / "flow.lua"
+        script.write_text(source)
+        scripts = {"files": [str(script)], **settings}
+        gateway = await gateways.start(target(asterisk22, app=asterisk22.app), scripts=scripts)
+        gateway.asterisk = asterisk22
+        return gateway
+
+    yield start
+    await nothing_left(asterisk22)
+
+
+async def called(gateway, text):
+    """A caller whose flow has logged this."""
+    assert await past_the_gateway(gateway.asterisk, "POST", CALL) == 200
+    await logged(gateway, text)
+
+
+def said(gateway):
+    return [json.loads(line)["text"] for line in gateway.log if '"script.log"' in line]
+
+
+async def talkers(asterisk):
+    return [bridge["channels"] for bridge in await ari(asterisk, "/bridges") if len(bridge["channels"]) > 1]
+
+
+async def hang_up_all(asterisk):
+    for channel in await ari(asterisk, "/channels"):
+        await past_the_gateway(asterisk, "DELETE", f"/channels/{channel['id']}")
+
+
+@ENDS
+async def test_a_saved_call_is_resumed(gateway, end):
+    gateway = await gateway(READER + RESUMER)
+    await called(gateway, "waiting")
+    await getattr(gateway, end)()
+    assert len(await inside(gateway.asterisk)) == 1
+    await gateway.start()
+    line = await ended(gateway, within=5)
+    assert (line["outcome"], line["hung_up_by"], line["where"]) == ("hung up", "script", "flow.lua:13")
+    assert said(gateway)[1:] == ["resumed\t7001\tpbx\tpin\t2"]
+
+
+@ENDS
+async def test_a_call_that_no_script_resumes_is_in_the_dialplan(gateway, end):
+    gateway = await gateway(RECORDER)
+    await called(gateway, "waiting")
+    await until(lambda: ari(gateway.asterisk, "/recordings/live/restart"))
+    await getattr(gateway, end)()
+    if end == "kill":
+        await gateway.start()
+    await until(lambda: in_playback(gateway.asterisk), within=5)
+    await hang_up_all(gateway.asterisk)
+
+
+async def test_a_call_that_nobody_is_known_to_own_is_in_the_dialplan_soon(gateway):
+    gateway = await gateway("function accepts() return false end\nfunction on_call() end\n", unhandled_after=60)
+    await past_the_gateway(gateway.asterisk, "POST", CALL)
+    await until(lambda: inside(gateway.asterisk))
+    await gateway.kill()
+    await gateway.start()
+    await until(lambda: in_playback(gateway.asterisk), within=5)
+    await hang_up_all(gateway.asterisk)
+
+
+@pytest.mark.parametrize(("end", "source"), [("stop", DIALLER), ("kill", DIALLER + RESUMER)], ids=["stop", "kill"])
+async def test_two_who_talk_are_not_cut(gateway, end, source):
+    gateway = await gateway(source)
+    await called(gateway, "flow.started")
+    (before,) = await until(lambda: talkers(gateway.asterisk))
+    await getattr(gateway, end)()
+    assert await talkers(gateway.asterisk) == [before]
+    await gateway.start()
+    assert await talkers(gateway.asterisk) == [before]
+    leg = next(channel for channel in before if channel.startswith("f_"))
+    await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
+    if source == DIALLER:
+        await until(lambda: in_playback(gateway.asterisk), within=5)
+        await hang_up_all(gateway.asterisk)
+    else:
+        assert (await ended(gateway))["where"] == "flow.lua:11"
+
+
+async def inside(asterisk):
+    return [c for c in await ari(asterisk, "/channels") if c["dialplan"]["app_name"] == "Stasis"]
+
+
+async def in_playback(asterisk):
+    return [c for c in await ari(asterisk, "/channels") if c["dialplan"]["app_name"] == "Playback"]
