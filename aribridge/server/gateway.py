@@ -28,7 +28,9 @@ from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.http import application
+from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
+from aribridge.server.operator import Operator
 from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.supervise import Supervisor
@@ -64,7 +66,10 @@ class Gateway:
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
-        self._admin = Admin(self.targets, self.rtc, lambda: self._draining).application()
+        admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
+        operator = Operator(self.targets, self.scripts, self.reload_scripts).routes()
+        self._admin = _plain(admin)
+        self._local = LocalListener(Path(settings.state), _plain([*admin, *operator]))
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""
@@ -85,17 +90,19 @@ class Gateway:
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
+        await self._local.stop()
         for runner in reversed(self._runners):
             await runner.cleanup()
 
-    def reload_scripts(self) -> None:
-        """Load the scripts anew; if they don't load, the present ones stay, and the log says why."""
+    def reload_scripts(self) -> str | None:
+        """Load the scripts anew; if they don't load, the present ones stay, and the log and the result say why."""
         try:
             self.scripts.load()
         except ScriptLoadError as error:
             log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the script's
-        else:
-            log.info("scripts.reloaded", files=self._settings.scripts.files)
+            return str(error)
+        log.info("scripts.reloaded", files=self._settings.scripts.files)
+        return None
 
     async def _start(self) -> None:
         self._load_scripts()
@@ -103,6 +110,7 @@ class Gateway:
         feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
         await self._listen(self._settings.server.listen, self._app, "server.listen")
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
+        await self._local.start()
         await self._start_rtc()
         await self._janus.start()
         for target, feed in zip(self.targets, feeds, strict=True):
@@ -170,6 +178,12 @@ class Gateway:
         ]
         routes = [route for door in doors for route in door.routes()]
         return application(routes, Origins(settings.server.origins, dev=dev), self._janus.websocket)
+
+
+def _plain(routes: list[web.RouteDef]) -> web.Application:
+    app = web.Application()
+    app.add_routes(routes)
+    return app
 
 
 def _authenticator(settings: Settings) -> Authenticator:

@@ -234,7 +234,8 @@ def _accepts(script: Script, about: dict[str, Any]) -> bool:
     if "accepts" not in script.hooks:
         return True
     try:
-        return bool(script.run_at_once("accepts", about))
+        with script.tally.run("accepts"):
+            return bool(script.run_at_once("accepts", about))
     except ScriptFailure as failure:
         script.report("accepts", failure)
         return False
