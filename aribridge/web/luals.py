@@ -28,6 +28,7 @@ _PRIMITIVES = {
     "containers": "table<string, any>",
 }
 _NOTHING = ("void", "binary")
+_WIDTH = 120
 _REQUEST = """\
 ---@class ari.Request
 ---@field method? string
@@ -74,22 +75,34 @@ def _head(version: str, resources: Iterable[str]) -> str:
 
 
 def _model(name: str, model: Mapping[str, Any], base: str) -> str:
-    fields = "".join(_property(key, described) for key, described in model["properties"].items())
+    fields = [_property(key, described) for key, described in model["properties"].items()]
     if base == "Event":
-        fields = f"---@field type {json.dumps(name)}\n{fields}"
-    return f"---@class ari.{name}{f': ari.{base}' if base else ''}\n{fields}"
+        fields.insert(0, ("type", json.dumps(name)))
+    return _class(f"ari.{name}", fields, base and f"ari.{base}")
 
 
-def _property(name: str, described: Mapping[str, Any]) -> str:
+def _property(name: str, described: Mapping[str, Any]) -> tuple[str, str]:
     known = described.get("allowableValues", {}).get("values", ())
     # Asterisk sends values that its description lacks, hence the open end.
     kind = "|".join([*map(json.dumps, known), "string"]) if known else _type(described["type"])
-    return _field(name, kind, needed=described.get("required", False))
+    return _key(name, needed=described.get("required", False)), kind
 
 
-def _field(name: str, kind: str, *, needed: bool) -> str:
+def _key(name: str, *, needed: bool) -> str:
     key = name if name.isidentifier() else f"[{json.dumps(name)}]"
-    return f"---@field {key}{'' if needed else '?'} {kind}\n"
+    return key if needed else f"{key}?"
+
+
+def _class(name: str, fields: Iterable[tuple[str, str]], base: str = "") -> str:
+    aliases, lines = [], []
+    for key, kind in fields:
+        line = f"---@field {key} {kind}"
+        if len(line) > _WIDTH:
+            alias = f"{name}.{key.rstrip('?')}"
+            aliases.append("\n---| ".join([f"---@alias {alias}", *kind.split("|")]) + "\n\n")
+            line = f"---@field {key} {alias}"
+        lines.append(f"{line}\n")
+    return f"{''.join(aliases)}---@class {name}{base and f': {base}'}\n{''.join(lines)}"
 
 
 def _resource(name: str, operations: Iterable[Operation]) -> Iterator[str]:
@@ -100,12 +113,12 @@ def _resource(name: str, operations: Iterable[Operation]) -> Iterator[str]:
 
 def _function(operation: Operation) -> str:
     needed = description.needed(operation)
-    fields = "".join(
-        _field(name, _parameter_type(parameter), needed=name in needed)
+    fields = [
+        (_key(name, needed=name in needed), _parameter_type(parameter))
         for name, parameter in operation.parameters.items()
-    )
+    ]
     params = f"ari.{operation.id}.params"
-    declared = f"---@class {params}\n{fields}\n" if fields else ""
+    declared = f"{_class(params, fields)}\n" if fields else ""
     taken = f"---@param params{'' if needed else '?'} {params}\n" if fields else ""
     returned = "" if operation.returns in _NOTHING else f"---@return {_type(operation.returns)}\n"
     return (

@@ -138,11 +138,25 @@ local ari = {}
 ---@field name string
 ---@field number string
 
+---@alias ari.Channel.state
+---| "Down"
+---| "Rsrved"
+---| "OffHook"
+---| "Dialing"
+---| "Ring"
+---| "Ringing"
+---| "Up"
+---| "Busy"
+---| "Dialing Offhook"
+---| "Pre-ring"
+---| "Unknown"
+---| string
+
 ---@class ari.Channel
 ---@field id string
 ---@field protocol_id string
 ---@field name string
----@field state "Down"|"Rsrved"|"OffHook"|"Dialing"|"Ring"|"Ringing"|"Up"|"Busy"|"Dialing Offhook"|"Pre-ring"|"Unknown"|string
+---@field state ari.Channel.state
 ---@field caller ari.CallerID
 ---@field connected ari.CallerID
 ---@field accountcode string
@@ -929,10 +943,25 @@ function channels.get(params) end
 ---@return ari.Channel
 function channels.originateWithId(params) end
 
+---@alias ari.channels.hangup.params.reason
+---| "normal"
+---| "busy"
+---| "congestion"
+---| "no_answer"
+---| "timeout"
+---| "rejected"
+---| "unallocated"
+---| "normal_unspecified"
+---| "number_incomplete"
+---| "codec_mismatch"
+---| "interworking"
+---| "failure"
+---| "answered_elsewhere"
+
 ---@class ari.channels.hangup.params
 ---@field channelId string
 ---@field reason_code? string
----@field reason? "normal"|"busy"|"congestion"|"no_answer"|"timeout"|"rejected"|"unallocated"|"normal_unspecified"|"number_incomplete"|"codec_mismatch"|"interworking"|"failure"|"answered_elsewhere"
+---@field reason? ari.channels.hangup.params.reason
 
 ---`DELETE /channels/{channelId}`
 ---@param params ari.channels.hangup.params
