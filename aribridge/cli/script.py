@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def script() -> None:
-    """Check and test Lua scripts."""
+    """Check Lua scripts, those for Janus too, and run their tests."""
 
 
 @script.command()
