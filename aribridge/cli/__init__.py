@@ -16,7 +16,7 @@ COMMANDS = {
     "init": "Write a configuration for your Asterisk, and print what to paste into it.",
     "check": "Check the configuration, its files and scripts.",
     "token": "Make a token, or look into one.",
-    "script": "Check and test Lua scripts, and check those for Janus.",
+    "script": "Check Lua scripts, those for Janus too, and run their tests.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "trace": "Show the events, commands, script log lines and errors of a call.",
     "asterisk": "A private Asterisk, for development and tests.",
