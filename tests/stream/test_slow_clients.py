@@ -11,12 +11,18 @@ from real.wsclient import connect
 
 EVENTS = 1000
 BYTES = 20_000
+LEAD = 80
 MB = 1 << 20
 
 
-async def storm(call, app):
+async def storm(call, app, reader):
+    """As fast as the reader takes it: it is to be the stalled one alone that falls behind the history."""
+
     async def some(start):
         for number in range(start, EVENTS, 8):
+            await until(
+                lambda number=number: len(reader.got) > number - LEAD, within=60, every=0.01, what="the reader keeps up"
+            )
             variables = {"variables": {"n": str(number), "filler": "x" * BYTES}}
             await call("POST", "/events/user/Storm", variables, application=app)
 
@@ -37,7 +43,7 @@ async def test_a_client_that_stops_reading(asterisk22, gateways):
         slow.begin((await stalled.ask(type="subscribe", sub=1))["body"])
         state.begin((await watcher.ask(type="subscribe", sub=1, mode="state", snapshot="always"))["body"])
         before = psutil.Process(gateway.pid).memory_info().rss
-        await storm(call, section["app"])
+        await storm(call, section["app"], reader)
         await until(lambda: len(reader.got) == EVENTS, within=60, what="the one that reads has everything")
         assert reader.reasons == []
         # What waits for the stalled one, the history, and what Python does not give back.
