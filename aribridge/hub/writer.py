@@ -65,7 +65,7 @@ class Writer:
         self._outbox.put(last)
         self._closing = (code, reason)
         self._wake.set()
-        if self._patience is not None:
+        if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time() + (0 if at_once else _FAREWELL_SECONDS))
 
     async def run(self) -> None:
@@ -84,9 +84,11 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._closing is None and (self._fill() or self._outbox):
-                async with asyncio.timeout(_STALL_SECONDS) as self._patience:
-                    await self._send_some()
-                self._patience = None
+                try:
+                    async with asyncio.timeout(_STALL_SECONDS) as self._patience:
+                        await self._send_some()
+                finally:
+                    self._patience = None
                 # A carrier with room for all of it would keep everyone else waiting.
                 await asyncio.sleep(0)
 
