@@ -1,0 +1,37 @@
+"""The sending half of a connection, on a carrier that has no room."""
+
+import asyncio
+
+from aribridge.core.settings import LimitSettings
+from aribridge.hub import writer as module
+from aribridge.hub.writer import Writer
+
+
+class FaultyCarrier:
+    """Never has room for anything: what no real client can be made to do in a short test."""
+
+    kind, peer, ordered, reliable, max_send = "websocket", "nowhere", True, True, 65536
+
+    def __init__(self):
+        self.closed = None
+
+    async def send(self, frame):
+        await asyncio.Event().wait()
+
+    async def close(self, code, reason):
+        self.closed = (code, reason)
+
+
+async def test_a_carrier_without_room_is_given_up_and_closed(monkeypatch):
+    monkeypatch.setattr(module, "_STALL_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_FAREWELL_SECONDS", 0.05)
+    carrier = FaultyCarrier()
+
+    def stalled():
+        writer.finish("goodbye", 4007, "slow_consumer", at_once=True)
+
+    writer = Writer(carrier, LimitSettings(), lambda: False, stalled)
+    writer.put("an event")
+    async with asyncio.timeout(5):
+        await writer.run()
+    assert carrier.closed == (4007, "slow_consumer")
