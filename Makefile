@@ -1,6 +1,8 @@
 # `make` alone says what there is. PYTHON=/path/to/python3 chooses the interpreter of the virtual environment.
 
 BIN := .venv/bin
+# Tests wait for Asterisk, browsers and phones more than they compute.
+WORKERS := 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench
@@ -13,7 +15,7 @@ run: .venv/.run ## Start the gateway on 127.0.0.1, with a private Asterisk if ar
 
 test: check ## Set up what the tests need (browsers, SIPp, npm packages, two Asterisks), run check, run all tests
 	@scripts/test-setup
-	@exec $(BIN)/pytest
+	@exec $(BIN)/pytest -n $(WORKERS)
 
 check: .venv/.dev ## Lint, check the formatting, the types and the direction of imports
 	$(BIN)/ruff check

@@ -197,7 +197,7 @@ def test_refuses(authenticator, make, reason):
     assert not any(len(part) > 8 and part in refused.value.detail for part in credentials.split("."))
 
 
-@pytest.mark.parametrize("name", REFUSED.keys() - {"a signed Janus token"})
+@pytest.mark.parametrize("name", sorted(REFUSED.keys() - {"a signed Janus token"}))
 def test_refuses_the_same_in_the_token_field_of_janus(authenticator, name):
     credentials = REFUSED[name][0]()
     with pytest.raises(Problem) as refused:

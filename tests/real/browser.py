@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import uuid
@@ -80,7 +81,8 @@ async def doomed_chromium(playwright: Playwright) -> AsyncIterator[DoomedChromiu
     try:
         yield DoomedChromium(browser, mark)
     finally:
-        await browser.close()
+        async with asyncio.timeout(30):
+            await browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from real.pages import Pages
 
 Door = Literal["rtc", "ws"]
+PATIENCE = 30.0
 
 
 class PageClient:
@@ -53,5 +55,6 @@ class PageClient:
         return await self.call("client.story", channel)
 
     async def call(self, function: str, *arguments: Any) -> Any:
-        """Call a function of the page."""
-        return await self.page.evaluate(f"(given) => {function}(...given)", list(arguments))
+        """Call a function of the page; Playwright itself would wait for its promise for ever."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.page.evaluate(f"(given) => {function}(...given)", list(arguments))

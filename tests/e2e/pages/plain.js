@@ -5,7 +5,12 @@ import { Client } from "./client.js";
 window.rtcOpen = async (gateway, token, gathered = false) => {
   const peer = (window.peer = new RTCPeerConnection());
   const channel = (window.channel = peer.createDataChannel("aribridge.v1"));
-  const opened = new Promise((resolve) => (channel.onopen = resolve));
+  const opened = new Promise((resolve, reject) => {
+    channel.onopen = resolve;
+    const failed = () => reject(new Error(`no data channel: ${peer.connectionState}, ICE ${peer.iceConnectionState}`));
+    channel.onclose = failed;
+    setTimeout(failed, 20_000);
+  });
   window.client = new Client((text) => channel.send(text));
   channel.onmessage = ({ data }) => window.client.receive(data);
   await peer.setLocalDescription();
