@@ -38,6 +38,10 @@ class Subscriptions:
         self._sink.wake()
         return reply
 
+    def open_all(self, principal: Principal, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Open the views that a hello asks for; return one result or error each, for the welcome."""
+        return [self._result(principal, body) for body in bodies]
+
     def close(self, sub: int) -> None:
         """End one view. Raises Problem ``unknown_subscription``."""
         if sub not in self._open:
@@ -71,6 +75,12 @@ class Subscriptions:
             if not self._sink.room:
                 break
 
+    def _result(self, principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"status": 200, "body": self.open(principal, _read_subscribe(body))}
+        except Problem as problem:
+            return {"status": problem.status, "error": problem.to_error()}
+
     def _check(self, principal: Principal, wish: Subscribe) -> Stream:
         if not principal.may(READ_EVENTS):
             detail = f"The token does not allow events; it takes a token whose ops claim matches {READ_EVENTS}."
@@ -85,7 +95,7 @@ class Subscriptions:
         return self._targets.pick(wish.target).stream
 
 
-def read_subscribe(body: dict[str, Any]) -> Subscribe:
+def _read_subscribe(body: dict[str, Any]) -> Subscribe:
     """Read a subscribe body out of a hello. Raises Problem ``bad_message``."""
     try:
         return msgspec.convert({"id": 0, **body, "type": "subscribe"}, Subscribe)

@@ -1,0 +1,78 @@
+"""What one client is told: terminal replies, and how long ones get through a carrier that takes only so much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aribridge.hub.commands import Result
+from aribridge.hub.rest_form import to_response
+from aribridge.hub.writer import Writer
+from aribridge.protocol import encode
+from aribridge.protocol.connection import ProtocolConnection
+from aribridge.protocol.decode import Refusal
+from aribridge.protocol.messages import RestRequest
+from aribridge.protocol.problems import Problem
+
+
+class Answers:
+    """Sends a client its messages; ``max_send`` is the most bytes that its carrier takes in one."""
+
+    def __init__(self, protocol: ProtocolConnection, writer: Writer, max_send: int) -> None:
+        self._protocol = protocol
+        self._writer = writer
+        self._max_send = max_send
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message that is short by its nature."""
+        self._writer.put(encode.encode(message))
+
+    def error(self, ident: int | str | None, problem: Problem) -> None:
+        """Send an error reply."""
+        self.send(encode.error(ident, problem))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer what could not be let in, in the form that it came in."""
+        if refusal.rest is None:
+            self.error(refusal.id, refusal.problem)
+        else:
+            result = Result(refusal.problem.status, error=refusal.problem)
+            self.send(to_response(refusal.rest, result, ""))
+
+    def answer(self, ident: int | str, result: Result) -> None:
+        """Send a request's terminal reply; its id is free again."""
+        self._protocol.answered(ident)
+        self._send_long(ident, result.to_reply(ident))
+
+    def answer_rest(self, rest: RestRequest, result: Result, app: str) -> None:
+        """Send the terminal answer to a request in Asterisk's own form; ``app`` is the application it names."""
+        self._protocol.answered(None)
+        self._send_long(None, to_response(rest, result, app))
+
+    def answered(self) -> None:
+        """What came without an id is done; nothing is sent for it."""
+        self._protocol.answered(None)
+
+    def _send_long(self, ident: int | str | None, message: dict[str, Any]) -> None:
+        """Send a reply whole, else in parts to a client that has them, else say that it is too large."""
+        text = encode.encode(message)
+        if len(text.encode()) <= self._max_send:
+            self._writer.put(text)
+        elif ident is not None and "parts" in self._protocol.features:
+            for frame in encode.parts(ident, text, self._max_send):
+                self._writer.put(frame)
+        else:
+            self._send_too_large(ident, message, len(text))
+
+    def _send_too_large(self, ident: int | str | None, message: dict[str, Any], size: int) -> None:
+        applied = message.get("status", message.get("status_code", 500)) < 400
+        detail = f'The reply of {size} bytes is over {self._max_send}; list "parts" in the hello to get it in parts.'
+        problem = Problem("reply_too_large", detail, outcome="applied" if applied else "not_applied")
+        if ident is not None:
+            self.error(ident, problem)
+            return
+        kept = {key: message[key] for key in ("type", "transaction_id", "request_id", "uri", "application")}
+        self.send({**kept, "status_code": 413, "reason_phrase": "Content Too Large", **_rest_body(problem)})
+
+
+def _rest_body(problem: Problem) -> dict[str, str]:
+    return {"content_type": "application/json", "message_body": encode.encode({"message": problem.detail})}

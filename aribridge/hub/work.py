@@ -1,0 +1,94 @@
+"""What a client has carried out: commands in both forms, and messages to scripts; each gets exactly one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import suppress
+
+import structlog
+
+from aribridge.core.principal import Principal
+from aribridge.hub.answers import Answers
+from aribridge.hub.commands import Result
+from aribridge.hub.identity import Identity
+from aribridge.hub.lanes import Lanes
+from aribridge.hub.parts import HubParts
+from aribridge.hub.rest_form import to_request
+from aribridge.protocol.messages import Request, RestRequest, ScriptMessage
+from aribridge.protocol.problems import Problem
+from aribridge.script import Client
+
+log = structlog.get_logger("aribridge.hub")
+
+_REST_LANE = object()
+
+
+class Work:
+    """Starts what one client asks for, in tasks of the hub's: they outlive the connection."""
+
+    def __init__(self, parts: HubParts, client: Client, identity: Identity, answers: Answers) -> None:
+        self._parts = parts
+        self._client = client
+        self._identity = identity
+        self._answers = answers
+        self._lanes = Lanes()
+
+    def request(self, request: Request) -> None:
+        """Carry out a command, and answer it."""
+        self._parts.spawn(self._carry_out(request))
+
+    def rest_request(self, rest: RestRequest) -> None:
+        """Carry out a command in Asterisk's own form, after those before it, and answer it in that form."""
+        self._parts.spawn(self._carry_out_rest(rest))
+
+    def script_message(self, message: ScriptMessage) -> None:
+        """Hand a message to scripts, and answer it if it has an id."""
+        self._parts.spawn(self._ask_scripts(message))
+
+    async def _carry_out(self, request: Request) -> None:
+        async with self._lanes.turn(request.lane):
+            result = await self._result(self._run(request))
+        self._answers.answer(request.id, result)
+
+    async def _carry_out_rest(self, rest: RestRequest) -> None:
+        async with self._lanes.turn(_REST_LANE):
+            result = await self._result(self._run_rest(rest))
+        self._answers.answer_rest(rest, result, self._app())
+
+    async def _ask_scripts(self, message: ScriptMessage) -> None:
+        result = await self._result(self._run_scripts(message))
+        if message.id is None:
+            self._answers.answered()
+        else:
+            self._answers.answer(message.id, result)
+
+    async def _run(self, request: Request) -> Result:
+        await self._identity.introduced()
+        return await self._parts.commands.run(self._client, self._principal, request)
+
+    async def _run_rest(self, rest: RestRequest) -> Result:
+        return await self._run(to_request(rest))
+
+    async def _run_scripts(self, message: ScriptMessage) -> Result:
+        await self._identity.introduced()
+        return Result(200, await self._parts.scripts.on_message(self._client, message.data))
+
+    async def _result(self, work: Awaitable[Result]) -> Result:
+        """Every request gets exactly one answer, whatever happens to it."""
+        try:
+            return await work
+        except Problem as problem:
+            return Result(problem.status, error=problem)
+        except Exception:
+            log.exception("request.failed", connection=self._client.id)
+            failure = Problem("internal", "The gateway failed on this request.", outcome="unknown")
+            return Result(500, error=failure)
+
+    @property
+    def _principal(self) -> Principal:
+        return self._client.principal
+
+    def _app(self) -> str:
+        with suppress(Problem):
+            return self._parts.targets.pick(None).link.app
+        return ""
