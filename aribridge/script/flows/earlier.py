@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 
+from aribridge.core.instance import NAMED
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import CallFailure
 from aribridge.script.flows.dialplan import fall_back
 from aribridge.script.flows.ledger import Ledger
-from aribridge.script.flows.made import NAMED
 from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.host import Asterisks
 

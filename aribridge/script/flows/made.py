@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aribridge.core.command import Command
+from aribridge.core.instance import NAMED
 
 _ID_PARAMETER = {
     "channels.originate": "channelId",
@@ -22,9 +23,6 @@ _ID_PARAMETER = {
 the dialplan like any caller, and where that sends it to the gateway, it comes as one."""
 
 _MOST = 10_000
-
-NAMED = "aribridge-"
-"""How the ids begin that are chosen here."""
 
 
 class Made:
