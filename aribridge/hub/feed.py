@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -34,6 +35,15 @@ _MOST_PUBLISHED = 10_000
 """Events waiting over which scripts may add none: what Asterisk says goes first."""
 _PER_TURN = 64
 _UNLISTED = ("deviceStates", "playbacks", "recordings")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ownership:
+    """From here on, the call of a channel is a script's, or no script's any more."""
+
+    channel: str
+    script: str | None
+
 
 log = structlog.get_logger("aribridge.hub")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -70,7 +80,7 @@ class Feed:
         """Enqueue one event. Over the bound everything waiting is given up, and subscribers are told of the hole."""
         if len(self._waiting) >= _MOST_WAITING:
             log.warning("events.overrun", target=self._stream.target, given_up=len(self._waiting))
-            self._waiting.clear()
+            self._waiting = deque(item for item in self._waiting if isinstance(item, _Ownership))
             self._break_off()
             self.up()
         self._put(text)
@@ -80,6 +90,10 @@ class Feed:
         if len(self._waiting) >= _MOST_PUBLISHED:
             raise Problem("too_many_requests", f"{len(self._waiting)} events wait for clients already; publish fewer.")
         self._put(StreamEvent(_encode(event).decode(), labels_of(event)))
+
+    def own(self, channel: str, script: str | None) -> None:
+        """Show in the call state whose a call is, behind what Asterisk sent so far; None: no script's any more."""
+        self._put(_Ownership(channel, script))
 
     def up(self) -> None:
         """The link is there (again): what follows is whole, once the call state is read."""
@@ -140,6 +154,7 @@ class Feed:
             await asyncio.gather(opening, return_exceptions=True)
         if not opening.cancelled():
             opening.result()
+            resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
             if self._on_open is not None:
                 self._on_open()
@@ -158,8 +173,15 @@ class Feed:
         is_known, self._known = self._known > 0, max(0, self._known - 1)
         if isinstance(item, StreamEvent):
             self._append(item, (), "published")
+        elif isinstance(item, _Ownership):
+            self._feed_ownership(item)
         elif isinstance(item, str) and self._stream.is_open:
             self._feed_text(item, is_known=is_known)
+
+    def _feed_ownership(self, item: _Ownership) -> None:
+        changes = self._stream.state.own(item.channel, item.script)
+        if changes and self._stream.is_open:
+            self._stream.append(None, changes)
 
     def _feed_text(self, text: str, *, is_known: bool) -> None:
         event = self._decoded(text)

@@ -49,6 +49,10 @@ class ScriptAsterisks:
         """Put a script's event into the target's stream. Raises Problem."""
         self._targets.pick(target).feed.publish(event)
 
+    def own(self, target: str, channel: str, script: str | None) -> None:
+        """Show in the target's call state whose a call is."""
+        self._targets.pick(target).feed.own(channel, script)
+
     async def _send(self, target: Target, command: Command, *, flow: bool = False) -> Any:
         if self._flows is not None:
             command = self._flows.outgoing(command, by="script", flow=flow)

@@ -52,6 +52,9 @@ class Asterisks(Protocol):
         Raises Problem (``target_required``, ``unknown_target``, ``too_many_requests``).
         """
 
+    def own(self, target: str, channel: str, script: str | None) -> None:
+        """Show in the target's call state that a script owns the call of a channel; None: it owns it no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

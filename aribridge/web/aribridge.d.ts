@@ -124,9 +124,14 @@ export interface CallStateOptions {
   onGap?: (gap: Gap) => void;
 }
 
+/** A channel of the call state; `owner` is the script whose call flow owns the call. */
+export interface StateChannel extends Channel {
+  aribridge?: { owner: string };
+}
+
 /** What there is, by id: endpoints by "TECH/resource", device states and live recordings by name. */
 export interface CallState {
-  readonly channels: Readonly<Record<string, Channel>>;
+  readonly channels: Readonly<Record<string, StateChannel>>;
   readonly bridges: Readonly<Record<string, AriBridge>>;
   readonly endpoints: Readonly<Record<string, Endpoint>>;
   readonly deviceStates: Readonly<Record<string, DeviceState>>;

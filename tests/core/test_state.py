@@ -29,6 +29,25 @@ def test_a_change_is_told_as_a_merge(state):
     assert state.apply(event("ChannelDialplan", channel=CHANNEL | {"state": "Up"}), 0) == ()
 
 
+def test_who_owns_a_call_comes_and_goes_and_stays_through_what_asterisk_says(state):
+    assert texts(state.own("1", "ivr.lua")) == [
+        '{"kind":"channels","id":"1","merge":{"aribridge":{"owner":"ivr.lua"}}}'
+    ]
+    changes = state.apply(event("ChannelStateChange", channel=CHANNEL | {"state": "Up"}), 0)
+    assert texts(changes) == ['{"kind":"channels","id":"1","merge":{"state":"Up"}}']
+    assert state.values("channels")["1"]["aribridge"] == {"owner": "ivr.lua"}
+    assert texts(state.own("1", None)) == ['{"kind":"channels","id":"1","merge":{"aribridge":null}}']
+    assert state.own("1", None) == ()
+
+
+def test_who_owns_a_call_is_kept_for_a_channel_that_is_not_known_yet():
+    read, state = CallState(), CallState()
+    assert state.own("1", "ivr.lua") == ()
+    read.inherit_owners(state)
+    read.put("channels", "1", CHANNEL)
+    assert read.values("channels") == {"1": CHANNEL | {"aribridge": {"owner": "ivr.lua"}}}
+
+
 def test_a_null_is_told_as_a_put(state):
     changes = state.apply(event("ChannelCallerId", channel={"id": "1", "state": None}), 0)
     assert texts(changes) == ['{"kind":"channels","id":"1","put":{"id":"1","state":null}}']

@@ -66,6 +66,16 @@ function verbs.plays(call) tell(call, select(2, call:play("sound:vm-goodbye"))) 
 
 function verbs.endless() while true do end end
 
+local waiting = {}
+
+function verbs.lets_go(call)
+  waiting[call.id] = call
+  call:wait()
+  call:keep()
+end
+
+function on_message(_, data) return waiting[data.let_go]:notify() end
+
 function verbs.waits(call) call:wait() end
 
 function verbs.pressed(call)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from flow_parts import ari, ended, nothing_left, past_the_gateway
 from real.gateway import Gateways, target
@@ -131,6 +132,32 @@ async def test_a_call_that_is_kept_is_the_clients(office, client):
     assert (await told(office, "kept"))[0].startswith("the call has left this script, by call:keep()")
     assert (await over(office, channel))["outcome"] == "kept"
     assert (await client.request("DELETE", f"/channels/{channel}"))["status"] == 204
+
+
+async def test_the_state_of_calls_shows_who_owns_a_call(office):
+    async with greeted(office.url, office.token(), subs=[{"sub": 1, "mode": "state"}]) as client:
+        channel = await start(client, "lets_go")
+        owned = {"owner": "flow_verbs.lua"}
+        await client.until(lambda m: owned in _owners(m, channel))
+        assert (await _state(office))["channels"][channel]["aribridge"] == owned
+        assert (await client.ask(type="message", data={"let_go": channel}))["body"] is True
+        await client.until(lambda m: None in _owners(m, channel))
+        assert "aribridge" not in (await _state(office))["channels"][channel]
+        assert (await client.request("DELETE", f"/channels/{channel}"))["status"] == 204
+    await nothing_left(office.asterisk)
+
+
+def _owners(message, channel):
+    """What a patch says of a channel's owner."""
+    changes = [change for change in message.get("changes", ()) if change["id"] == channel]
+    values = [change.get("merge") or change.get("put") or {} for change in changes]
+    return [value["aribridge"] for value in values if "aribridge" in value]
+
+
+async def _state(office):
+    headers = {"Authorization": f"Bearer {office.token()}"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{office.url}/v1/state") as response:
+        return (await response.json())["state"]
 
 
 async def test_a_call_goes_on_where_the_script_says(office, client):

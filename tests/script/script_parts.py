@@ -24,6 +24,7 @@ class RecordingAsterisks:
         self.answers: dict[str, Any] = {}
         self.known: tuple[str, ...] = OPERATIONS
         self.published: list[tuple[str | None, Mapping[str, Any]]] = []
+        self.owned: list[tuple[str, str, str | None]] = []
         self.called = asyncio.Event()
         self.held: asyncio.Event | None = None
 
@@ -49,6 +50,9 @@ class RecordingAsterisks:
     def publish(self, target: str | None, event: Mapping[str, Any]) -> None:
         self.operations(target)
         self.published.append((target, event))
+
+    def own(self, target: str, channel: str, script: str | None) -> None:
+        self.owned.append((target, channel, script))
 
     async def _answer(self, key: str) -> Any:
         self.called.set()

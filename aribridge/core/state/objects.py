@@ -16,6 +16,9 @@ _MOST_TOMBS = 50_000
 _MOST_DEVICES = 10_000
 """Device names come from dialled numbers, too (Local/…), and no event says that one is no more."""
 
+_OURS = "aribridge"
+"""The member of a channel that is the gateway's own; ARI has none of this name."""
+
 _Held = tuple[Mapping[str, Any], Item]
 
 
@@ -30,6 +33,7 @@ class CallState:
         self.everything = everything
         self._objects: dict[str, dict[str, _Held]] = {kind: {} for kind in KINDS}
         self._gone: dict[tuple[str, str], float] = {}
+        self._owners: dict[str, str] = {}
 
     def apply(self, event: Mapping[str, Any], now: float) -> tuple[Change, ...]:
         """Take in an event; return what it changed."""
@@ -48,7 +52,9 @@ class CallState:
         return self.put(*key, touch.value)
 
     def put(self, kind: str, ident: str, value: Mapping[str, Any]) -> tuple[Change, ...]:
-        """Have an object be like this."""
+        """Have an object be like this, as ARI has it."""
+        if kind == "channels" and (owner := self._owners.get(ident)):
+            value = {**value, _OURS: {"owner": owner}}
         objects = self._objects[kind]
         was, before = objects.get(ident, ({}, None))
         if before is not None and was == value:
@@ -60,6 +66,22 @@ class CallState:
             _, oldest = objects.pop(next(iter(objects)))
             return changed, change(oldest, None, {}, {})
         return (changed,)
+
+    def own(self, channel: str, script: str | None) -> tuple[Change, ...]:
+        """Show the script that owns a call on its channel, known or not yet; None: it owns it no more."""
+        if script is None:
+            self._owners.pop(channel, None)
+        else:
+            self._owners[channel] = script
+        held = self._objects["channels"].get(channel)
+        if held is None:
+            return ()
+        return self.put("channels", channel, {name: value for name, value in held[0].items() if name != _OURS})
+
+    def inherit_owners(self, other: CallState) -> None:
+        """Take over who owns which call: ARI does not know."""
+        for channel, script in other._owners.items():
+            self.own(channel, script)
 
     def remove(self, kind: str, ident: str, now: float) -> tuple[Change, ...]:
         """Have an object be gone; what comes late about it is ignored for a while."""
@@ -80,7 +102,7 @@ class CallState:
         return tuple(self._objects[kind])
 
     def values(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """The objects of a kind by id, as ARI has them."""
+        """The objects of a kind by id, as ARI has them, and whose a call is."""
         return {ident: value for ident, (value, _) in self._objects[kind].items()}
 
     def _bury(self, key: tuple[str, str], now: float) -> None:

@@ -112,6 +112,7 @@ class Flows:
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
         flow = Flow(script, record, channel, self._asterisks, self._memory, self._on_failure)
         self._flows[flow.id] = flow
+        self._asterisks.own(flow.target, flow.channel, script.name)
         log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
         return flow
 
@@ -133,6 +134,8 @@ class Flows:
 
     def _replace(self, target: str, replaced: Any, channel: str) -> None:
         for flow in self._of_caller(target, replaced):
+            self._asterisks.own(target, flow.channel, None)
+            self._asterisks.own(target, channel, flow.script.name)
             flow.channel = channel
             flow.note()
 
@@ -217,6 +220,7 @@ class Flows:
             log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
         finally:
             del self._flows[flow.id]
+            self._asterisks.own(flow.target, flow.channel, None)
             if not flow.suspended:
                 self._memory.forget(flow.id)
 

@@ -123,10 +123,10 @@ function channelItem(channel, selected, select) {
   return h("li", {}, button);
 }
 
-function where({ caller, connected, dialplan }) {
+function where({ caller, connected, dialplan, aribridge }) {
   const parties = [caller?.number, connected?.number].filter(Boolean).join(" with ");
   const place = dialplan?.app_name ? `${dialplan.app_name}(${dialplan.app_data ?? ""})` : dialplan?.exten;
-  return [parties, place].filter(Boolean).join(" · ");
+  return [parties, place, aribridge?.owner].filter(Boolean).join(" · ");
 }
 
 function bridgeItem({ id, name, bridge_type: type, channels }) {
