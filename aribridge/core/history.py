@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aribridge.core.events import Labels
@@ -70,6 +71,19 @@ class History:
         """Forget everything and count from 1 again."""
         self._entries.clear()
         self.head, self.first, self.bytes = 0, 1, 0
+
+    def aged(self, now: float) -> Iterator[tuple[float, Entry]]:
+        """Every entry with its age, the oldest first."""
+        return ((now - at, entry) for at, entry in self._entries.values())
+
+    def restore(self, head: int, aged: Sequence[tuple[float, Entry]], now: float) -> None:
+        """Be as it was when ``head`` was the newest seq and these were its last entries; they have aged since."""
+        self.restart()
+        self.head = head - len(aged)
+        self.first = self.head + 1
+        for age, entry in aged:
+            self.append(entry, now - age)
+        self.expire(now)
 
     def _forget_first(self) -> None:
         _, entry = self._entries.pop(self.first)

@@ -13,9 +13,11 @@ from aribridge.core.events import StreamEvent
 from aribridge.core.history import Entry, History
 from aribridge.core.settings import StreamSettings
 from aribridge.core.state.changes import Change, Item
+from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.objects import CallState
 from aribridge.protocol import encode
 from aribridge.protocol.messages import Position
+from aribridge.stream.saved import Saved
 
 
 class Log:
@@ -31,8 +33,8 @@ class Log:
         )
         self.state = CallState()
         self._clock = clock
-        self._run = secrets.token_hex(4)
-        self._epochs = 0
+        self._run, self._epochs = _fresh_run(), 0
+        self._is_proven = True
         self._frozen: tuple[Item, ...] | None = None
         self.restart(CallState(), is_open=False)
 
@@ -58,11 +60,39 @@ class Log:
 
     def restart(self, state: CallState, *, is_open: bool) -> None:
         """Begin a new epoch: what came before and what comes now cannot be proven to join."""
-        self._epochs += 1
         # The run is in the epoch, so that a position of an earlier run can be told from one of ours that ended.
+        if not self._is_proven:
+            self._run, self._epochs, self._is_proven = _fresh_run(), 0, True
+        self._epochs += 1
         self.epoch = f"{self._run}.{self._epochs}"
         self.history.restart()
         self.state, self.is_open, self._frozen = state, is_open, None
+
+    def save(self) -> Saved:
+        """The log as it is; to be saved only while it is open."""
+        entries = tuple(self.history.aged(self._clock()))
+        values = {kind: self.state.values(kind) for kind in KINDS}
+        return Saved(self.epoch, self.head, entries, values, self.state.gone)
+
+    def restore(self, saved: Saved, *, everything: bool) -> None:
+        """Go on with the log of an earlier run, for now: events of its Asterisk prove it (`prove`), or `restart`."""
+        now = self._clock()
+        state = CallState(everything=everything)
+        state.restore(saved.values, saved.gone, now)
+        self.restart(state, is_open=True)
+        run, _, number = saved.epoch.partition(".")
+        self._run, self._epochs, self._is_proven = run, int(number), False
+        self.epoch = saved.epoch
+        self.history.restore(saved.head, saved.entries, now)
+
+    def prove(self) -> None:
+        """What comes now follows, without a hole, on what was restored."""
+        self._is_proven = True
+
+    @property
+    def break_reason(self) -> str:
+        """Why clients miss something if it is to `restart` now, as the reason of a gap."""
+        return "upstream_lost" if self._is_proven else "restarted"
 
     def refusal(self, since: Position) -> str | None:
         """Why not everything after ``since`` can be told, as the reason of a gap; None if it can."""
@@ -76,3 +106,7 @@ class Log:
         if self._frozen is None:
             self._frozen = tuple(self.state.items())
         return self._frozen
+
+
+def _fresh_run() -> str:
+    return secrets.token_hex(4)

@@ -14,6 +14,7 @@ from aribridge.core.state.objects import CallState
 from aribridge.protocol.messages import Subscribe
 from aribridge.stream.log import Log
 from aribridge.stream.modes import EventView, StateView
+from aribridge.stream.saved import Saved
 from aribridge.stream.view import Sink, View
 
 
@@ -74,7 +75,23 @@ class Stream:
         """Events come, from now on without a hole, and the call state is this."""
         self._restart(state, is_open=True)
 
+    def save(self) -> Saved | None:
+        """The stream as it is, for the gateway's next run; None where that could not go on with it."""
+        return self._log.save() if self._log.is_open else None
+
+    def restore(self, saved: Saved, *, everything: bool) -> None:
+        """Before anybody subscribes: go on with the stream of the last run; `prove`, `open` or `lost` must follow.
+
+        ``everything``: the events of all objects come, not only those of the gateway's application.
+        """
+        self._log.restore(saved, everything=everything)
+
+    def prove(self) -> None:
+        """Nothing is missing between what was restored and what is appended from here on."""
+        self._log.prove()
+
     def _restart(self, state: CallState, *, is_open: bool) -> None:
+        reason = self._log.break_reason
         self._log.restart(state, is_open=is_open)
         for view in tuple(self._views):
-            view.interrupt()
+            view.interrupt(reason)

@@ -113,10 +113,10 @@ class View:
         else:
             self._sink.wake()
 
-    def interrupt(self) -> None:
+    def interrupt(self, reason: str) -> None:
         """The log has begun a new epoch: tell it, unless an earlier gap is still to be told, which then covers it."""
         if self._gap is None:
-            self._gap = ({"epoch": self._epoch, "seq": self._seen}, "upstream_lost")
+            self._gap = ({"epoch": self._epoch, "seq": self._seen}, reason)
         self._pages = None
         self._epoch, self._told, self._seen = self._log.epoch, 0, 0
         self._sink.wake()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -104,6 +104,21 @@ class CallState:
     def values(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """The objects of a kind by id, as ARI has them, and whose a call is."""
         return {ident: value for ident, (value, _) in self._objects[kind].items()}
+
+    @property
+    def gone(self) -> tuple[tuple[str, str], ...]:
+        """Kind and id of what is known to be no more."""
+        return tuple(self._gone)
+
+    def restore(
+        self, values: Mapping[str, Mapping[str, Mapping[str, Any]]], gone: Iterable[tuple[str, str]], now: float
+    ) -> None:
+        """Be, with no object yet, as another one was: its objects by kind and id, and what was gone."""
+        for kind, objects in values.items():
+            for ident, value in objects.items():
+                self.put(kind, ident, value)
+        for key in gone:
+            self._bury(key, now)
 
     def _bury(self, key: tuple[str, str], now: float) -> None:
         self._gone.pop(key, None)
