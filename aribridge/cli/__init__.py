@@ -17,6 +17,8 @@ COMMANDS = {
     "check": "Check the configuration, its files and scripts.",
     "token": "Make a token, or look into one.",
     "script": "Check Lua scripts, those for Janus too, and run their tests.",
+    "scripts": "List the scripts of the running gateway: runs, failures, memory, last errors.",
+    "reload": "Load the scripts of the running gateway anew, and say what changed.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "trace": "Show the events, commands, script log lines and errors of a call.",
     "asterisk": "A private Asterisk, for development and tests.",

@@ -92,6 +92,12 @@ class Traces:
         finally:
             _CURRENT.reset(token)
 
+    def turn_to(self, ids: Iterable[str]) -> None:
+        """From here on the present run of a script is about these channels, too; see ``run``."""
+        traces, others = _CURRENT.get()
+        if traces in {None, self}:
+            _CURRENT.set((self, tuple(dict.fromkeys((*ids, *others)))[:MOST_CHANNELS]))
+
     def lost(self) -> None:
         """Names of channels mean nothing any more: Asterisk may have been started anew."""
         self._halves.clear()
@@ -171,6 +177,16 @@ class Traces:
 
 
 _CURRENT: ContextVar[tuple[Traces | None, Collection[str]]] = ContextVar("aribridge_trace", default=(None, ()))
+
+
+@contextmanager
+def run() -> Iterator[None]:
+    """A run of a script: what it turns to ends with it."""
+    token = _CURRENT.set(_CURRENT.get())
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
 
 
 def note(what: What, text: str) -> None:

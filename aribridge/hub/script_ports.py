@@ -56,7 +56,7 @@ class ScriptAsterisks:
     async def _send(self, target: Target, command: Command, *, flow: bool = False) -> Any:
         if self._flows is not None:
             command = self._flows.outgoing(command, by="script", flow=flow)
-        answer = await tracing.call(target, command, "script")
+        answer = await tracing.call(target, command, tracing.SCRIPT)
         body = msgspec.json.decode(answer.body) if answer.body else None
         if answer.status < 400:
             return body

@@ -7,8 +7,12 @@ import time
 import msgspec
 
 from aribridge.core.command import Answer, Command
+from aribridge.core.trace_text import channels_in
 from aribridge.hub.targets import Target
 from aribridge.protocol.problems import Problem
+
+SCRIPT = "script"
+"""Who calls, where it is a script: what it logs from then on belongs to the call."""
 
 _MAKERS = frozenset(
     f"channels.{name}"
@@ -29,8 +33,10 @@ async def call(target: Target, command: Command, by: str, seconds: float | None 
     except Problem as problem:
         target.feed.traces.command(command, by, f"{problem.status} {problem.code}, {_passed(began)}", began)
         raise
-    result = f"{answer.status}, {_passed(began)}"
-    target.feed.traces.command(command, by, result, began, _made(command, answer))
+    result, made = f"{answer.status}, {_passed(began)}", _made(command, answer)
+    target.feed.traces.command(command, by, result, began, made)
+    if by == SCRIPT:
+        target.feed.traces.turn_to(channels_in(command) if made is None else (made,))
     return answer
 
 

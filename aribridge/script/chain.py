@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aribridge.core import trace
 from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
@@ -54,8 +55,10 @@ class ScriptHost:
         """The files that the present scripts were read from, modules included."""
         return self._scripts.files
 
-    def load(self) -> None:
+    def load(self) -> list[Path]:
         """Load every script, for the first time or anew: all take their places at once, or none does.
+
+        Returns the files that are new, or not what they were.
 
         What the scripts that were there before are doing comes to its end: hooks, tasks and call flows go on as they
         were written, timers fire no more.
@@ -70,6 +73,7 @@ class ScriptHost:
             task = asyncio.get_running_loop().create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+        return fresh.changed(old)
 
     def to_report(self) -> list[dict[str, Any]]:
         """How each present script fares, in their order."""
@@ -89,7 +93,7 @@ class ScriptHost:
         Raises Problem: ``denied`` when one refuses it, ``script_error`` when one fails.
         """
         system = False
-        with self._scripts.using("on_command") as scripts:
+        with trace.run(), self._scripts.using("on_command") as scripts:
             for script in scripts:
                 verdict = await self._ask_command(script, client, command)
                 if isinstance(verdict, Reply):
@@ -121,7 +125,7 @@ class ScriptHost:
         """
         if not self.has("on_message"):
             raise Problem("no_handler", "no script of this gateway defines on_message")
-        with self._scripts.using("on_message") as scripts:
+        with trace.run(), self._scripts.using("on_message") as scripts:
             for script in scripts:
                 try:
                     with script.tally.run("on_message"):
@@ -163,7 +167,7 @@ class ScriptHost:
             raise _problem(script, "on_command", failure, "not_applied") from None
 
     async def _tell(self, hook: str, client: Client, *more: str) -> None:
-        with self._scripts.using(hook) as scripts:
+        with trace.run(), self._scripts.using(hook) as scripts:
             for script in scripts:
                 try:
                     with script.tally.run(hook):

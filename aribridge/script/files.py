@@ -24,6 +24,27 @@ def read_source(path: Path) -> str:
         raise ScriptLoadError(f"{path}: not a UTF-8 text file") from None
 
 
+class Sources:
+    """The files that one script is made of: read through here, and remembered with what was in them."""
+
+    def __init__(self) -> None:
+        self._contents: dict[Path, str] = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """The files, in the order in which they were read first."""
+        return list(self._contents)
+
+    def read(self, path: Path) -> str:
+        """The text of a file. Raises ScriptLoadError."""
+        text = self._contents[path] = read_source(path)
+        return text
+
+    def changed(self, earlier: Sources) -> list[Path]:
+        """The files that are new or not what they were."""
+        return [file for file, text in self._contents.items() if earlier._contents.get(file) != text]
+
+
 def module_file(name: str, folder: Path) -> tuple[Path, str]:
     """The file of a required module, beside the script or in the gateway's lua/lib, and what to call it in errors.
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from aribridge.script.files import Sources
 from aribridge.script.script import Script
+
+_NOTHING = Sources()
 
 
 class Generation:
@@ -23,7 +26,13 @@ class Generation:
     @property
     def files(self) -> list[Path]:
         """The files that they were read from, modules included."""
-        return [file for script in self.scripts for file in script.files]
+        return [file for script in self.scripts for file in script.sources.files]
+
+    def changed(self, earlier: Generation) -> list[Path]:
+        """The files that are new, or not what they were."""
+        before = {script.name: script.sources for script in earlier.scripts}
+        lists = [script.sources.changed(before.get(script.name, _NOTHING)) for script in self.scripts]
+        return list(dict.fromkeys(file for files in lists for file in files))
 
     def load(self) -> None:
         """Load every script. Raises ScriptLoadError; nothing that they started runs then."""

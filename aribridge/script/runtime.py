@@ -81,6 +81,11 @@ class Runtime:
     def _load_file(self, path: Any, host: Any) -> Any:
         return self._lua.execute(path.read_text("utf-8"), host, name="=aribridge", mode="t")
 
+    @property
+    def memory_used(self) -> int:
+        """Bytes that the interpreter holds."""
+        return int(self._lua.get_memory_used())
+
     def start(self, entry: str, *arguments: Any) -> Step:
         """Enter the script. Raises ScriptFailure, ValueNotJsonError."""
         number = next(self._numbers)

@@ -14,10 +14,11 @@ from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
-from aribridge.script.files import module_file, read_source
+from aribridge.script.files import Sources, module_file
 from aribridge.script.host import Asterisks, Client
 from aribridge.script.outbox import Outbox
 from aribridge.script.pace import Pace
+from aribridge.script.report import report
 from aribridge.script.runs import CLEAN_UP_SECONDS, Run, Runs
 from aribridge.script.runtime import Runtime, Step
 from aribridge.script.tally import Tally
@@ -50,7 +51,7 @@ class Script:
         """
         self.name = path.name
         self.hooks: frozenset[str] = frozenset()
-        self.files = [path]
+        self.sources = Sources()
         self._path = path
         self._failures = FailureLog(str(path))
         self.tally = Tally(path.name)
@@ -72,7 +73,7 @@ class Script:
 
     def load(self) -> None:
         """Run the main chunk and find the hooks. Raises ScriptLoadError."""
-        source = read_source(self._path)
+        source = self.sources.read(self._path)
         try:
             step = self._runtime.start("load", source, self.name)
             while step.state == "wait":
@@ -86,8 +87,7 @@ class Script:
         """The source of a required module, beside the script or in the gateway's lua/lib: (found, answer to Lua)."""
         try:
             file, name = module_file(module, self._path.parent)
-            self.files.append(file)
-            return True, {"source": read_source(file), "name": name}
+            return True, {"source": self.sources.read(file), "name": name}
         except ScriptLoadError as error:
             return False, Problem("script_error", str(error), source="script").to_error()
 
@@ -123,16 +123,8 @@ class Script:
         self._failures.write(hook, self._located(failure))
 
     def to_report(self) -> dict[str, Any]:
-        """For operators: the file, the hooks it defines, how their runs went since it was loaded, its last errors."""
-        runs = self.tally.to_report()
-        return {
-            "script": self.name,
-            "file": str(self._path),
-            "hooks": sorted(self.hooks),
-            "runs": runs,
-            "failures": sum(hook["failures"] for hook in runs.values()),
-            "errors": self._failures.last(),
-        }
+        """How it fares, for operators."""
+        return report(self._path, self.hooks, self.tally, self._failures, self._runtime)
 
     def stop_starting(self) -> None:
         """Undo what loading started: neither timers nor tasks ever run."""

@@ -33,6 +33,7 @@ from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.operator import Operator
 from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
+from aribridge.server.reload import Reloader
 from aribridge.server.supervise import Supervisor
 from aribridge.server.watch import watch
 from aribridge.stream import Stream
@@ -66,8 +67,9 @@ class Gateway:
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
+        self.reloader = Reloader(self.scripts, self._lua_plugins)
         admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
-        operator = Operator(self.targets, self.scripts, self.reload_scripts).routes()
+        operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         self._admin = _plain(admin)
         self._local = LocalListener(Path(settings.state), _plain([*admin, *operator]))
 
@@ -94,16 +96,6 @@ class Gateway:
         for runner in reversed(self._runners):
             await runner.cleanup()
 
-    def reload_scripts(self) -> str | None:
-        """Load the scripts anew; if they don't load, the present ones stay, and the log and the result say why."""
-        try:
-            self.scripts.load()
-        except ScriptLoadError as error:
-            log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the script's
-            return str(error)
-        log.info("scripts.reloaded", files=self._settings.scripts.files)
-        return None
-
     async def _start(self) -> None:
         self._load_scripts()
         await self._lua_plugins.start()
@@ -116,8 +108,9 @@ class Gateway:
         for target, feed in zip(self.targets, feeds, strict=True):
             self._supervisor.keep(f"feed {target.name}", feed.run)
             self._supervisor.keep(f"link {target.name}", target.link.run)
+        self._supervisor.keep("script reload", self.reloader.run)
         if self._dev:
-            self._supervisor.keep("script watch", lambda: watch(lambda: self.scripts.files, self.reload_scripts))
+            self._supervisor.keep("script watch", lambda: watch(lambda: self.reloader.files, self.reloader.reload))
         log.info("gateway.started", version=__version__, listen=self._settings.server.listen)
 
     def _load_scripts(self) -> None:

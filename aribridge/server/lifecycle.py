@@ -25,7 +25,7 @@ async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(settings, dev=dev)
-    loop.add_signal_handler(signal.SIGHUP, gateway.reload_scripts)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reloader.request)
     await gateway.start()
     # What was made at the start stays: left out of collections, it makes them cheap.
     gc.collect()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from aribridge.core.settings import Settings
 from aribridge.janus import PluginFactory
-from aribridge.janus.plugins.lua import LuaPlugin
+from aribridge.janus.plugins.lua import Edition, LuaPlugin
 from aribridge.script import Asterisks, ScriptHost, ScriptLoadError
 from aribridge.server.errors import StartError
+
+Prepared = dict[LuaPlugin, Edition]
+"""What is about to take the place of each plugin's present edition."""
 
 
 class LuaPlugins:
@@ -22,6 +26,11 @@ class LuaPlugins:
         self._scripts = scripts
         self._plugins = plugins
         self._started: list[LuaPlugin] = []
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the present scripts were read from, modules included."""
+        return [file for plugin in self._started for file in plugin.files]
 
     async def start(self) -> None:
         """Load the scripts and call their ``init``. Raises StartError."""
@@ -38,6 +47,21 @@ class LuaPlugins:
                 raise StartError(f"{lua.script}: there is a plugin {plugin.info.name} already; change its getPackage.")
             self._plugins[plugin.info.name] = plugin
 
+    async def prepare(self) -> Prepared:
+        """Load and start every script aside. Raises ScriptLoadError; nothing of them runs then."""
+        prepared: Prepared = {}
+        try:
+            for plugin in self._started:
+                prepared[plugin] = await plugin.prepare()
+        except BaseException:
+            await drop(prepared)
+            raise
+        return prepared
+
+    def to_report(self) -> list[dict[str, Any]]:
+        """How each script fares."""
+        return [plugin.to_report() for plugin in self._started]
+
     async def stop_waiting(self) -> None:
         """End what the scripts wait for."""
         for plugin in self._started:
@@ -47,3 +71,9 @@ class LuaPlugins:
         """Call each script's ``destroy``, and end what runs."""
         for plugin in self._started:
             await plugin.stop()
+
+
+async def drop(prepared: Prepared) -> None:
+    """Leave unused what was prepared."""
+    for plugin, edition in prepared.items():
+        await plugin.drop(edition)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,20 +10,20 @@ from aribridge.core.trace import Call
 from aribridge.hub import Target, Targets
 from aribridge.obs.redact import redact
 from aribridge.script import ScriptHost
+from aribridge.server.lua_plugins import LuaPlugins
+from aribridge.server.reload import Reloader
 
 MOST_NAMED = 20
 
 
 class Operator:
-    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>.
+    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>."""
 
-    ``reload`` loads the scripts anew and returns why they did not load, None when they did.
-    """
-
-    def __init__(self, targets: Targets, scripts: ScriptHost, reload: Callable[[], str | None]) -> None:
+    def __init__(self, targets: Targets, scripts: ScriptHost, plugins: LuaPlugins, reloader: Reloader) -> None:
         self._targets = targets
         self._scripts = scripts
-        self._reload = reload
+        self._plugins = plugins
+        self._reloader = reloader
 
     def routes(self) -> list[web.RouteDef]:
         """Addresses and handlers."""
@@ -36,13 +35,14 @@ class Operator:
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         """200 with the files that were loaded, or 409 with the reason, by file and line, why the old ones stay."""
-        error = self._reload()
-        if error is not None:
-            return web.json_response({"reloaded": False, "error": error}, status=409)
-        return web.json_response({"reloaded": True, "files": [str(file) for file in self._scripts.files]})
+        result = await self._reloader.reload()
+        if result.error is not None:
+            return web.json_response({"reloaded": False, "error": result.error}, status=409)
+        files, changed = ([str(file) for file in files] for files in (result.files, result.changed))
+        return web.json_response({"reloaded": True, "files": files, "changed": changed})
 
     async def _get_scripts(self, _: web.Request) -> web.Response:
-        return web.json_response({"scripts": redact(self._scripts.to_report())})
+        return web.json_response({"scripts": redact([*self._scripts.to_report(), *self._plugins.to_report()])})
 
     async def _get_trace(self, request: web.Request) -> web.Response:
         """200 with the call; 404 when there is none, 409 when several begin so, both with ``error``."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 _PERIOD = 0.5
 """Seconds between two looks. Editors replace files, which file watchers of the system take for an end."""
 
 
-async def watch(files: Callable[[], list[Path]], changed: Callable[[], object]) -> None:
+async def watch(files: Callable[[], list[Path]], changed: Callable[[], Awaitable[object]]) -> None:
     """Call ``changed`` whenever one of the files was written, for ever; ``files`` is asked at each look."""
     seen = _stamps(files())
     while True:
         await asyncio.sleep(_PERIOD)
         if _stamps(seen) != seen:
-            changed()
+            await changed()
             seen = _stamps({*seen, *files()})
 
 

@@ -32,7 +32,7 @@ def files(tmp_path):
 async def changes(files, monkeypatch) -> AsyncIterator[Changes]:
     monkeypatch.setattr(module, "_PERIOD", 0.005)
     changes = Changes()
-    task = asyncio.create_task(watch(lambda: files, lambda: changes.calls.put_nowait(None)))
+    task = asyncio.create_task(watch(lambda: files, lambda: changes.calls.put(None)))
     await asyncio.sleep(0)
     yield changes
     task.cancel()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aribridge.script.files import Sources
 from aribridge.script.janus.modules import Modules
 from aribridge.script.janus.runtime import MODULES
 from aribridge.script.janus.script import MANDATORY
@@ -73,7 +74,7 @@ class Finding:
 
 def check_janus(path: Path, source: str, folders: list[Path]) -> list[Finding]:
     """What of the script in that file will not work, by line; modules are looked for in ``folders`` and beside it."""
-    found = [*_uses(source), *_modules(source, Modules([*folders, path.parent]))]
+    found = [*_uses(source), *_modules(source, Modules([*folders, path.parent], Sources()))]
     defined = {name for name, _ in _definitions(source)}
     found += [
         Finding(1, f"{name} is missing", "define it, Janus needs it too; it may be empty")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptLoadError
-from aribridge.script.files import read_source
+from aribridge.script.files import Sources
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*")
 
@@ -16,14 +16,16 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*")
 class Modules:
     """Files of ``path`` in ``[[janus.lua]]``, in its order, then beside the script."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], sources: Sources) -> None:
+        """``sources`` reads what is found."""
         self._folders = folders
+        self._sources = sources
 
     def find(self, name: str) -> tuple[bool, dict[str, str]]:
         """The source of a module, as ``answer`` for Lua: (found, source and file or the error)."""
         try:
             file = self._file(name)
-            return True, {"source": read_source(file), "name": file.name}
+            return True, {"source": self._sources.read(file), "name": file.name}
         except ScriptLoadError as error:
             return False, Problem("script_error", str(error), source="script").to_error()
 

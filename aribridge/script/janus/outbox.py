@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+from aribridge.core.trace import note
 from aribridge.script.janus.ports import World
 
 log = structlog.get_logger("aribridge.script")
@@ -18,6 +20,7 @@ class JanusOutbox:
     """Does what one script asks for; ``poke`` and ``time`` are the scheduler's and the timers' part."""
 
     def __init__(self, script: str, world: World, poke: Action, time: Action) -> None:
+        self._script = Path(script).name
         self._log = log.bind(script=script)
         self._world = world
         self.actions: dict[str, Action] = {
@@ -33,6 +36,7 @@ class JanusOutbox:
 
     def _write(self, level: str, text: str | bytes, fields: dict[str, Any]) -> None:
         getattr(self._log, level)("script.log", text=_text(text), fields=fields)
+        note("log", f"{self._script} {level}: {_text(text)}")
 
     def _relay(
         self, sessions: list[float], is_text: bool, data: str | bytes, label: str | bytes, protocol: str | bytes

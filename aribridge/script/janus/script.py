@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Coroutine, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from aribridge.core import trace
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
 from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
-from aribridge.script.files import read_source
+from aribridge.script.files import Sources
 from aribridge.script.host import Asterisks
 from aribridge.script.janus.luasocket import LuaSocket
 from aribridge.script.janus.modules import Modules
@@ -21,8 +24,10 @@ from aribridge.script.janus.ports import World
 from aribridge.script.janus.runtime import JanusRuntime
 from aribridge.script.janus.scheduler import Scheduler
 from aribridge.script.outbox import Outbox
+from aribridge.script.report import report
 from aribridge.script.runs import Run, Runs
 from aribridge.script.runtime import Step
+from aribridge.script.tally import Tally
 from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 from aribridge.script.values import ValueNotJsonError
@@ -56,7 +61,9 @@ class JanusScript:
         self._config = settings.config
         self._seconds = limits.hook_seconds
         self._failures = FailureLog(str(path))
-        self._modules = Modules([*map(Path, settings.path), path.parent])
+        self.tally = Tally(path.name)
+        self.sources = Sources()
+        self._modules = Modules([*map(Path, settings.path), path.parent], self.sources)
         self._socket = LuaSocket(settings.http_allow)
         self._timers = Timers(self._run_timer)
         self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)
@@ -72,7 +79,7 @@ class JanusScript:
 
     def load(self) -> None:
         """Run the main chunk and find the callbacks. Raises ScriptLoadError."""
-        source = read_source(self._path)
+        source = self.sources.read(self._path)
         try:
             step = self._runtime.start("load", source, self.name)
             while step.state == "wait":
@@ -99,26 +106,40 @@ class JanusScript:
 
     async def call(self, callback: str, *arguments: Any) -> list[Any]:
         """Call a callback; all that it returned. Raises ScriptFailure."""
-        step = self._begin(callback, arguments)
-        value = step.value if step.state == "done" else await self._runs.open(self._seconds).finish(step)
+        with self._counted(callback):
+            step = self._begin(callback, arguments)
+            value = step.value if step.state == "done" else await self._runs.open(self._seconds).finish(step)
         return list(value or ())
 
     def begin(self, callback: str, *arguments: Any) -> Coroutine[Any, Any, None] | None:
         """Call a callback whose result nobody needs; what is left of it if it waits. Failures are logged."""
         try:
-            step = self._begin(callback, arguments)
+            with ExitStack() as counted:
+                counted.enter_context(self._counted(callback))
+                step = self._begin(callback, arguments)
+                if step.state == "wait":
+                    return self._finish(callback, step, counted.pop_all())
         except ScriptFailure as failure:
             self.report(callback, failure)
-            return None
-        return None if step.state == "done" else self._finish(callback, step)
+        return None
 
     def report(self, callback: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
         self._failures.write(callback, self._located(failure))
 
+    def to_report(self) -> dict[str, Any]:
+        """How it fares, for operators."""
+        return report(self._path, self.callbacks, self.tally, self._failures, self._runtime)
+
     async def stop_waiting(self) -> None:
         """End every call that waits, and let none wait any more."""
         await self._runs.close()
+
+    async def rest(self) -> None:
+        """Return when no call waits any more, or when it has waited too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds):
+                await self._runs.idle()
 
     async def close(self) -> None:
         """Call ``destroy``, then end everything that runs or waits."""
@@ -126,6 +147,10 @@ class JanusScript:
             await self.call("destroy")
         except ScriptFailure as failure:
             self.report("destroy", failure)
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """End everything that runs or waits, without a word to the script."""
         await self._scheduler.close()
         await self._timers.close()
         await self._tasks.close()
@@ -149,11 +174,18 @@ class JanusScript:
         except ValueNotJsonError as error:
             raise ScriptFailure(f"{callback} was not called: {error}") from None
 
-    async def _finish(self, callback: str, step: Step) -> None:
-        try:
-            await self._runs.open(self._seconds).finish(step)
-        except ScriptFailure as failure:
-            self.report(callback, failure)
+    def _counted(self, callback: str) -> AbstractContextManager[None]:
+        """Counts a run, if the script defines what is called: some of it is the gateway's own."""
+        own = callback in self.callbacks or callback == "timeCallback"
+        return self.tally.run(callback) if own else nullcontext()
+
+    async def _finish(self, callback: str, step: Step, counted: AbstractContextManager[Any]) -> None:
+        with trace.run():
+            try:
+                with counted:
+                    await self._runs.open(self._seconds).finish(step)
+            except ScriptFailure as failure:
+                self.report(callback, failure)
 
     def _located(self, failure: ScriptFailure) -> ScriptFailure:
         if not failure.where and not failure.text.startswith(f"{self.name}:"):
@@ -164,13 +196,14 @@ class JanusScript:
         return self._runs.open(None)
 
     async def _run_task(self, number: int, run: Run) -> None:
-        await run.finish(self._runtime.start("task", number, run.cancelled))
+        with self.tally.run("task"):
+            await run.finish(self._runtime.start("task", number, run.cancelled))
 
     async def _run_timer(self, number: int) -> None:
         try:
-            step = self._runtime.start("timer", number)
+            with self.tally.run("timer"):
+                step = self._runtime.start("timer", number)
+                if step.state == "wait":
+                    await self._runs.open(self._seconds).finish(step)
         except ScriptFailure as failure:
             self.report("timer", failure)
-            return
-        if step.state == "wait":
-            await self._finish("timer", step)

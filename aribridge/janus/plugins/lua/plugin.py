@@ -1,27 +1,26 @@
-"""The plugin that a script of Janus makes: handles are its sessions, by numbers that it chooses itself."""
+"""The plugin that a script of Janus makes: new sessions get the newest edition of it, others keep theirs."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import structlog
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
 from aribridge.janus.plugin import HandleContext, PluginInfo
+from aribridge.janus.plugins.lua.edition import Edition
 from aribridge.janus.plugins.lua.session import LuaSession
 from aribridge.script import Asterisks, Operation, ScriptLoadError
-from aribridge.script.janus import JanusScript
 
 log = structlog.get_logger("aribridge.janus")
-
-PACKAGE = "janus.plugin.lua"
 
 
 class LuaPlugin:
     """A plugin in Lua; known by its ``info`` once it is started."""
-
-    info = PluginInfo(PACKAGE, "Plugins written in Lua for Janus")
 
     def __init__(
         self,
@@ -31,69 +30,76 @@ class LuaPlugin:
         operations: Mapping[str, Operation],
     ) -> None:
         """``operations`` are what the script may wait for besides HTTP and ARI, such as ``bridge.kv``."""
-        self._sessions: dict[int, LuaSession] = {}
-        self._script = JanusScript(settings, limits, asterisks, self, operations)
         self._path = settings.script
+        self._make = partial(Edition, settings, limits, asterisks, operations)
+        self._now = self._make()
+        self._retiring: dict[Edition, asyncio.Task[None]] = {}
+
+    @property
+    def info(self) -> PluginInfo:
+        """What it is."""
+        return self._now.info
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the present edition was read from, modules included."""
+        return self._now.script.sources.files
 
     def load(self) -> None:
         """Run the script's main chunk. Raises ScriptLoadError."""
-        self._script.load()
+        self._now.script.load()
 
     async def start(self) -> None:
         """Call the script's ``init`` and learn what it is called. Raises ScriptLoadError."""
-        about = await self._script.start()
-        package = about.get("Package", PACKAGE)
-        if not isinstance(package, str) or not package:
-            raise ScriptLoadError(f"{self._path}: getPackage has to return the name that clients attach to")
-        version = about.get("Version", 1)
-        self.info = PluginInfo(
-            package,
-            str(about.get("Description", self.info.description)),
-            author=str(about.get("Author", self.info.author)),
-            version=int(version) if isinstance(version, int | float) else 1,
-            version_string=str(about.get("VersionString", version)),
-            title=str(about.get("Name", package)),
-        )
-        log.info("plugin.lua", script=self._path, package=package)
+        await self._now.start()
+        log.info("plugin.lua", script=self._path, package=self.info.name)
+
+    async def prepare(self) -> Edition:
+        """Load and start the script as its files are now, beside the present edition: ``replace`` or ``drop`` it.
+
+        Raises ScriptLoadError; nothing of it runs then.
+        """
+        fresh = self._make()
+        try:
+            fresh.script.load()
+            await fresh.start()
+            if fresh.info.name != self.info.name:
+                text = f"getPackage returned {fresh.info.name}, and clients attach to {self.info.name}: start anew"
+                raise ScriptLoadError(f"{self._path}: {text} to change the name")
+        except BaseException:
+            await fresh.script.abandon()
+            raise
+        return fresh
+
+    def replace(self, fresh: Edition) -> list[Path]:
+        """From now on sessions begin on this edition; those that there are stay where they are until they end.
+
+        Returns the files that are not what they were.
+        """
+        old, self._now = self._now, fresh
+        task = self._retiring[old] = asyncio.get_running_loop().create_task(old.retire())
+        task.add_done_callback(lambda _: self._retiring.pop(old))
+        return fresh.script.sources.changed(old.script.sources)
+
+    async def drop(self, fresh: Edition) -> None:
+        """Leave an edition unused that was prepared."""
+        await fresh.script.close()
+
+    def to_report(self) -> dict[str, Any]:
+        """How the present edition fares, and how many earlier ones still have sessions, for operators."""
+        return {**self._now.script.to_report(), "package": self.info.name, "earlier": len(self._retiring)}
 
     async def stop_waiting(self) -> None:
         """End what the script waits for, so that its sessions can end without delay."""
-        await self._script.stop_waiting()
+        for edition in (self._now, *self._retiring):
+            await edition.script.stop_waiting()
 
     async def stop(self) -> None:
         """Call the script's ``destroy`` and end what still runs of it; the handles are gone by now."""
-        await self._script.close()
+        for edition in (self._now, *self._retiring):
+            edition.stop()
+        await asyncio.gather(self._now.retire(), *self._retiring.values())
 
     def attach(self, context: HandleContext) -> LuaSession:
         """Make a session of the script's."""
-        number = secrets.randbits(32)
-        while number == 0 or number in self._sessions:
-            number = secrets.randbits(32)
-        session = LuaSession(number, self._script, context, forget=self._forget)
-        self._sessions[number] = session
-        session.create()
-        return session
-
-    def push(self, session: int, transaction: str | None, event: str, jsep: str | None) -> None:
-        """``pushEvent``."""
-        if found := self._sessions.get(session):
-            found.push(transaction, event, jsep)
-
-    def relay(self, sessions: Sequence[int], data: str | bytes, label: str, protocol: str) -> None:
-        """``relayTextData``, ``relayBinaryData``."""
-        for session in sessions:
-            if found := self._sessions.get(session):
-                found.relay(data, label, protocol)
-
-    def close_pc(self, session: int) -> None:
-        """``closePc``."""
-        if found := self._sessions.get(session):
-            found.close_pc()
-
-    def end_session(self, session: int) -> None:
-        """``endSession``."""
-        if found := self._sessions.get(session):
-            found.end()
-
-    def _forget(self, number: int) -> None:
-        self._sessions.pop(number, None)
+        return self._now.attach(context)

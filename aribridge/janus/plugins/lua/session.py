@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from aribridge.core import trace
 from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.jsep import Jsep
 from aribridge.janus.plugin import HandleContext, Result
@@ -138,11 +139,12 @@ class LuaSession:
     async def _handle(self, body: Mapping[str, Any], jsep: Jsep | None, transaction: str, *, update: bool) -> list[Any]:
         message = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         described = None if jsep is None else _described(jsep, update=update)
-        try:
-            return await self._script.call("handleMessage", self._id, transaction, message, described)
-        except ScriptFailure as failure:
-            self._script.report("handleMessage", failure)
-            raise JanusError(Code.MESSAGE_FAILED, f"The script failed: {failure}") from None
+        with trace.run():
+            try:
+                return await self._script.call("handleMessage", self._id, transaction, message, described)
+            except ScriptFailure as failure:
+                self._script.report("handleMessage", failure)
+                raise JanusError(Code.MESSAGE_FAILED, f"The script failed: {failure}") from None
 
 
 class _Incoming:

@@ -1,0 +1,56 @@
+"""How commands ask the gateway that runs: over the operator's socket in its state folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aribridge.cli.options import Failure, load_settings
+
+SECONDS = 10.0
+"""For an answer."""
+PATIENCE = 60.0
+"""For an answer that waits for scripts."""
+
+
+class Answer(NamedTuple):
+    """An HTTP status and a JSON object."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def socket_of(config: Path | None, assignments: tuple[str, ...]) -> Path:
+    """The socket of the gateway with this configuration."""
+    from aribridge.server.local import SOCKET
+
+    return Path(load_settings(config, assignments, complete=False).state) / SOCKET
+
+
+def ask(socket: Path, method: str, path: str, seconds: float = SECONDS) -> Answer:
+    """What the gateway answers; ends the command with what is wrong when it does not."""
+    import asyncio
+
+    import aiohttp
+
+    try:
+        return asyncio.run(_ask(socket, method, path, seconds))
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise no_gateway(socket, error) from None
+
+
+def no_gateway(socket: Path, error: Exception) -> Failure:
+    """How a command ends when no gateway answers."""
+    text = f"The gateway does not answer at {socket}: {error or 'it took too long'}.\nIs it running, with"
+    return Failure(f"{text} this configuration (state in aribridge.toml), and as a user you may act for?")
+
+
+async def _ask(socket: Path, method: str, path: str, seconds: float) -> Answer:
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=timeout) as http,
+        http.request(method, f"http://gateway{path}") as response,
+    ):
+        return Answer(response.status, await response.json())

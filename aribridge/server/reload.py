@@ -1,0 +1,70 @@
+"""Loads the scripts anew, those of Janus too: all of them take their places at once, or none does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from aribridge.script import ScriptHost, ScriptLoadError
+from aribridge.server.lua_plugins import LuaPlugins, drop
+
+log = structlog.get_logger("aribridge.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of it: ``error`` says where and why the present scripts stay, None when the new ones took over."""
+
+    error: str | None
+    files: list[Path]
+    changed: list[Path]
+
+
+class Reloader:
+    """Reloads one at a time. ``run`` carries out what was asked for by ``request``."""
+
+    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins) -> None:
+        self._scripts = scripts
+        self._plugins = plugins
+        self._lock = asyncio.Lock()
+        self._requested = asyncio.Event()
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the present scripts were read from, modules included."""
+        return list(dict.fromkeys([*self._scripts.files, *self._plugins.files]))
+
+    def request(self) -> None:
+        """Ask for a reload from where nothing can wait; several that come together are one."""
+        self._requested.set()
+
+    async def run(self) -> None:
+        """Reload whenever that is requested, for ever."""
+        while True:
+            await self._requested.wait()
+            self._requested.clear()
+            await self.reload()
+
+    async def reload(self) -> Reloaded:
+        """Load the scripts anew; if one does not load, all present ones stay, and the log and the result say why."""
+        async with self._lock:
+            try:
+                changed = await self._replace()
+            except ScriptLoadError as error:
+                log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the script's
+                return Reloaded(str(error), self.files, [])
+        log.info("scripts.reloaded", files=[str(file) for file in self.files], changed=[str(file) for file in changed])
+        return Reloaded(None, self.files, changed)
+
+    async def _replace(self) -> list[Path]:
+        # Scripts of Janus may wait while they start, the others do not: after those of Janus nothing comes in between.
+        prepared = await self._plugins.prepare()
+        try:
+            changed = self._scripts.load()
+        except BaseException:
+            await drop(prepared)
+            raise
+        return [*changed, *(file for plugin, edition in prepared.items() for file in plugin.replace(edition))]
