@@ -40,8 +40,9 @@ class Gateway:
     asterisk: PrivateAsterisk
     """The Asterisk whose calls a module's gateway gets."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], *, dev: bool = False) -> None:
         self.folder = folder
+        self._mode = ("--dev",) if dev else ()
         self.port, self.admin_port = free_port(), free_port()
         self.url, self.ws_url = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
@@ -77,7 +78,7 @@ class Gateway:
         """Start it and wait for /readyz, or without `ready` (its Asterisk is down) for /healthz, to answer 200."""
         with self._log.open("ab") as log, self._output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(*COMMAND, "-c", str(self.config)),
+                *(*COMMAND, *self._mode, "-c", str(self.config)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -149,11 +150,13 @@ class Gateways:
         self._folder = folder
         self._gateways: list[Gateway] = []
 
-    async def start(self, *asterisks: Mapping[str, Any], ready: bool = True, **settings: Any) -> Gateway:
+    async def start(
+        self, *asterisks: Mapping[str, Any], ready: bool = True, dev: bool = False, **settings: Any
+    ) -> Gateway:
         """A gateway with these `[[asterisk]]` sections (see `target`) and further sections of the configuration."""
         folder = self._folder / f"gateway-{len(self._gateways)}"
         folder.mkdir()
-        gateway = Gateway(folder, {"asterisk": list(asterisks), **settings})
+        gateway = Gateway(folder, {"asterisk": list(asterisks), **settings}, dev=dev)
         self._gateways.append(gateway)
         try:
             await gateway.start(ready=ready)

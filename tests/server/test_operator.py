@@ -134,7 +134,9 @@ async def test_scripts_are_reloaded_and_reported(traced, state, script):
     script.write_text(
         "function on_message(conn, data)\n  return data.a.b\nend\nfunction on_command(c, cmd) return cmd end"
     )
-    assert await ask(socket, "POST", "/v1/scripts/reload") == (200, {"reloaded": True, "files": [str(script)]})
+    files = [str(script)]
+    reloaded = await ask(socket, "POST", "/v1/scripts/reload")
+    assert reloaded == (200, {"reloaded": True, "files": files, "changed": files})
     async with greeted(traced.url, traced.token()) as client:
         for _ in range(3):
             await client.ask(type="message", data={})
