@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
 import msgspec
@@ -32,6 +33,10 @@ EVERYTHING = ("channel:", "bridge:", "endpoint:")
 DEVICE_STATES = "deviceState:"
 FIRST_THAT_LOCKS_UP = 20
 
+# The names that an application's description has for subscriptions to all of a kind.
+_EVERYTHING_OF_A_KIND = "__AST_"
+WATCH = 10.0
+
 _VERSION = re.compile(r"\d+(\.\d+)+")
 
 log = structlog.get_logger("aribridge.ari")
@@ -44,6 +49,34 @@ class _System(msgspec.Struct):
 
 class _Info(msgspec.Struct):
     system: _System
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Described(msgspec.Struct):
+    channel_ids: list[str]
+    bridge_ids: list[str]
+    endpoint_ids: list[str]
+    device_names: list[str]
+    events_allowed: list[dict[str, Any]] = []
+    events_disallowed: list[dict[str, Any]] = []
+
+    def agreed(self) -> Application:
+        """What stays while nobody changes it; single channels and bridges come and go."""
+        names = (*self.channel_ids, *self.bridge_ids, *self.endpoint_ids, *self.device_names)
+        everything = frozenset(name for name in names if name.startswith(_EVERYTHING_OF_A_KIND))
+        return Application(everything, _types(self.events_allowed), _types(self.events_disallowed))
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an application subscribes to as a whole, and the types of events in its filter."""
+
+    everything: frozenset[str]
+    allowed: frozenset[str]
+    disallowed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +139,66 @@ async def subscribe(http: Http, settings: AsteriskSettings, source: str) -> None
         )
 
 
-async def confirm(http: Http, settings: AsteriskSettings) -> None:
+async def set_filter(http: Http, settings: AsteriskSettings) -> None:
+    """Have all events sent but those that are not wanted, whatever was set before. Raises Outage."""
+    unwanted = {"disallowed": [{"type": kind} for kind in settings.events_disallowed], "allowed": []}
+    request = Request("PUT", f"{_application(settings)}/eventFilter", msgspec.json.encode(unwanted))
+    answer = await _send(http, settings, request)
+    if answer.status >= 400 and settings.events_disallowed:
+        log.warning(
+            "link.filter_refused",
+            target=settings.name,
+            status=answer.status,
+            remedy="with 403: set read_only=no for the user in ari.conf; with 404: Asterisk is older than 16.3",
+        )
+
+
+async def confirm(http: Http, settings: AsteriskSettings) -> Application:
     """Make sure that the application is there: an earlier socket's end may take it away just after. Raises Outage."""
-    answer = await _send(http, settings, Request("GET", _application(settings)))
+    return _registered(settings, await _send(http, settings, Request("GET", _application(settings))))
+
+
+async def watch(http: Http, settings: AsteriskSettings, agreed: Application) -> NoReturn:
+    """See every while that Asterisk answers, and that the application is as agreed. Raises Outage where not.
+
+    An Asterisk that is locked up inside still answers the pings of the event socket.
+    """
+    while True:
+        await asyncio.sleep(WATCH)
+        try:
+            answer = await http.send(Request("GET", _application(settings)), settings.timeout)
+        except NoAnswer as error:
+            # Without a connection for it, ours or Asterisk's may all be in use: the events still come.
+            if error.late and error.sent:
+                raise outage.unreachable(settings, error.cause) from error
+            continue
+        if _registered(settings, answer) != agreed:
+            raise outage.starved(settings)
+
+
+async def is_free(http: Http, settings: AsteriskSettings) -> bool:
+    """Whether no client has the application. Raises Outage.
+
+    Asterisk may keep an application whose client is gone: while its calls last, and 16 in any case.
+    """
+    answer = await _get(http, settings, "/applications")
+    try:
+        return settings.app not in {app.name for app in msgspec.json.decode(answer.body or b"", type=list[_Named])}
+    except msgspec.MsgspecError as error:
+        raise outage.not_an_ari(settings, f"GET /applications: {error}") from error
+
+
+def _registered(settings: AsteriskSettings, answer: Answer) -> Application:
     if answer.status != 200:
         raise outage.unregistered(settings, answer.status)
+    try:
+        return msgspec.json.decode(answer.body or b"", type=_Described).agreed()
+    except msgspec.MsgspecError as error:
+        raise outage.not_an_ari(settings, f"GET /applications/{settings.app}: {error}") from error
+
+
+def _types(events: list[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(str(event.get("type")) for event in events)
 
 
 def _application(settings: AsteriskSettings) -> str:

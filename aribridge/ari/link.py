@@ -12,7 +12,9 @@ import structlog
 from aribridge.ari import connect, outage, parameters, rules, unanswered
 from aribridge.ari.backoff import Backoff
 from aribridge.ari.http import Http, NoAnswer
+from aribridge.ari.race import first_of
 from aribridge.ari.request import render
+from aribridge.ari.standby import Standby
 from aribridge.core.command import Command
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from aribridge.ari.catalogue import Catalogue
     from aribridge.core.command import Answer
     from aribridge.core.settings import AsteriskSettings
+    from aribridge.protocol.problems import Problem
 
 log = structlog.get_logger("aribridge.ari")
 
@@ -45,22 +48,23 @@ class _Type(msgspec.Struct):
 
 
 class Link:
-    """One target. ``reason`` says why it is not up and what to do; ``replaced``: another client has its events.
+    """One target. ``reason`` says why it is not up and what to do; commands go while it is.
 
-    Commands go while the link is up, and when only the events were taken by another client.
+    ``standby``: its application is left to another client, until that one is gone or ``take_over`` is called.
     """
 
     def __init__(self, settings: AsteriskSettings, sink: LinkSink) -> None:
         self.name = settings.name
         self.app = settings.app
         self.up = False
-        self.replaced = False
+        self.standby = settings.standby
         self.reason = f"The first connection to Asterisk at {settings.url} is still being made."
         self.version = ""
         self.catalogue: Catalogue | None = None
         self._settings = settings
         self._sink = sink
         self._http: Http | None = None
+        self._standby = Standby(settings)
 
     async def run(self) -> None:
         """Keep the link up until cancelled. Raises ValueError for a ca_file that cannot be used."""
@@ -72,6 +76,11 @@ class Link:
             self._go_down(self.reason)
             self._http = None
             await http.close()
+
+    def take_over(self) -> None:
+        """Take the application from whoever has it; nothing where this link does not stand by."""
+        if self.standby:
+            self._standby.end()
 
     def resolve(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any) -> Command:
         """The command behind method, path, query and body, checked; keys of the body win over those of the query.
@@ -101,8 +110,8 @@ class Link:
         command = self.check(command)
         catalogue = self._known()
         request = render(catalogue, catalogue.get(command.op), command.params)
-        if self._http is None or not (self.up or self.replaced):
-            raise unanswered.no_link(self.name)
+        if self._http is None or not self.up:
+            raise self._no_link()
         try:
             return await self._http.send(request, timeout or self._settings.timeout)
         except NoAnswer as error:
@@ -111,16 +120,25 @@ class Link:
     async def _keep_up(self, http: Http) -> NoReturn:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
+        if self.standby:
+            self._go_down(outage.standing_by(self._settings))
         while True:
+            if self.standby:
+                await self._stand_by(http)
             started = clock()
             try:
                 await self._live(http)
             except outage.Outage as fault:
+                # Taking the application back would be answered in kind, for ever.
+                self.standby = fault.replaced
                 self._go_down(fault.reason)
-                if self.replaced:
-                    # Taking the application back would be answered in kind, for ever.
-                    await asyncio.Event().wait()
-                await asyncio.sleep(backoff.pause(clock() - started, fault.shortest, fault.longest))
+                if not self.standby:
+                    await asyncio.sleep(backoff.pause(clock() - started, fault.shortest, fault.longest))
+
+    async def _stand_by(self, http: Http) -> None:
+        await self._standby.wait(http, self._go_down)
+        self.standby, self.reason = False, "The application is being taken over."
+        log.info("link.takeover", target=self.name, app=self.app)
 
     async def _live(self, http: Http) -> NoReturn:
         """One connection, from its first request to its end. Raises Outage.
@@ -131,11 +149,13 @@ class Link:
         catalogue = await connect.fetch_catalogue(http, self._settings)
         socket = await connect.open_socket(http, self._settings)
         try:
+            # Asterisk may have forgotten both, or have kept what an earlier socket's, or another client, set.
+            await connect.set_filter(http, self._settings)
             for source in connect.sources(identity) if self._settings.events == "all" else ():
                 await connect.subscribe(http, self._settings, source)
-            await connect.confirm(http, self._settings)
+            application = await connect.confirm(http, self._settings)
             self._come_up(identity, catalogue)
-            await self._read(socket)
+            await first_of(self._read(socket), connect.watch(http, self._settings, application))
         finally:
             await socket.close()
 
@@ -145,7 +165,6 @@ class Link:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             if "ApplicationReplaced" in message.data and _is_replacement(message.data):
-                self.replaced = True
                 raise outage.replaced(self._settings)
             self._sink.event(message.data)
         raise outage.socket_ended(self._settings, socket.close_code, socket.exception())
@@ -173,8 +192,11 @@ class Link:
 
     def _known(self) -> Catalogue:
         if self.catalogue is None:
-            raise unanswered.no_link(self.name)
+            raise self._no_link()
         return self.catalogue
+
+    def _no_link(self) -> Problem:
+        return unanswered.standing_by(self.name) if self.standby else unanswered.no_link(self.name)
 
 
 def _is_replacement(text: str) -> bool:

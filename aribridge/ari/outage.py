@@ -17,11 +17,15 @@ BOOTING_PAUSE = 1.0
 
 
 class Outage(Exception):
-    """The link is down: the reason with its remedy, and bounds in seconds for the pause before the next attempt."""
+    """The link is down: the reason with its remedy, and bounds in seconds for the pause before the next attempt.
 
-    def __init__(self, reason: str, *, shortest: float = 0.0, longest: float = LONGEST) -> None:
+    ``replaced``: there is to be none, since another client has the application.
+    """
+
+    def __init__(self, reason: str, *, shortest: float = 0.0, longest: float = LONGEST, replaced: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.replaced = replaced
         self.shortest = shortest
         self.longest = longest
 
@@ -84,13 +88,34 @@ def socket_ended(settings: AsteriskSettings, code: int | None, cause: BaseExcept
     return Outage(f"{at} closed the event socket ({code or 'no close code'}): it stopped, or restarts.")
 
 
+def starved(settings: AsteriskSettings) -> Outage:
+    """Somebody changed what the application subscribes to, or its event filter."""
+    return Outage(
+        f"Another client of Asterisk at {settings.url} changed the subscriptions or the event filter of the "
+        f"application {settings.app}, so that events were missed; they are made right now. Keep others from that."
+    )
+
+
 def replaced(settings: AsteriskSettings) -> Outage:
     """Another client opened an event socket for the same application."""
     return Outage(
-        f"Another client took the application {settings.app} on Asterisk at {settings.url}: stop that client or give "
-        f"[[asterisk]] {settings.name} an app of its own, then restart the gateway. Commands still work, events do not "
-        "come."
+        f"Another client took the application {settings.app} on Asterisk at {settings.url}. If that is the other "
+        f"gateway of a pair, all is well; else stop it, or give [[asterisk]] {settings.name} an app of its own. "
+        f"{_way_back(settings)}",
+        replaced=True,
     )
+
+
+def standing_by(settings: AsteriskSettings) -> str:
+    """Why there is no link from the beginning."""
+    return (
+        f"Standing by for the application {settings.app} on Asterisk at {settings.url} (standby of [[asterisk]] "
+        f"{settings.name}). {_way_back(settings)}"
+    )
+
+
+def _way_back(settings: AsteriskSettings) -> str:
+    return f"`aribridge takeover {settings.name}` takes it, which happens by itself when nobody had it for a while."
 
 
 def _fault(cause: BaseException) -> str:

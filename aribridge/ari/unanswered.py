@@ -25,6 +25,15 @@ def no_link(name: str) -> Problem:
     )
 
 
+def standing_by(name: str) -> Problem:
+    """The target is another client's for now; nothing was sent."""
+    return Problem(
+        "target_down",
+        f"This gateway stands by for {name}, which another one serves: connect to that one.",
+        after_ms=RETRY_AFTER_MS,
+    )
+
+
 def no_answer(name: str, request: Request, error: NoAnswer) -> Problem:
     """The request was sent, or was to be; whether it was carried out is only known if it never left or only read."""
     open_outcome = error.sent and request.method != "GET"

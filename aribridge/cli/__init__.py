@@ -21,6 +21,7 @@ COMMANDS = {
     "reload": "Load the scripts of the running gateway anew, and say what changed.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "trace": "Show the events, commands, script log lines and errors of a call.",
+    "takeover": "Take an Asterisk over from the other gateway of a pair.",
     "asterisk": "A private Asterisk, for development and tests.",
 }
 

@@ -16,10 +16,13 @@ from aribridge.config.bind import Report
 from aribridge.config.positions import KeyPath
 from aribridge.config.schema import Setting, is_section, settings_of
 from aribridge.core.settings import AsteriskSettings, Settings
+from aribridge.core.state import rules
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ICE_SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
 CONSENT_SECONDS = 10.0
+NEEDED = rules.NEEDED | {"ApplicationReplaced", "ChannelDtmfReceived", "ChannelHangupRequest", "Dial"}
+"""By the state of calls, by call flows, and to know that another client took the application."""
 MAY_BE_ZERO = {"leeway", "drain_seconds", "reclaim_seconds"}
 
 
@@ -139,6 +142,8 @@ def _check_asterisk(asterisk: AsteriskSettings, path: KeyPath, report: Report) -
             report((*path, key), 'expected 1 to 64 letters, digits, "_", "-" or ".".')
     if not asterisk.user or ":" in asterisk.user:
         report((*path, "user"), "expected the name of a user in ari.conf.")
+    for needed in sorted(NEEDED.intersection(asterisk.events_disallowed)):
+        report((*path, "events_disallowed"), f"{needed} is needed by the gateway itself.")
     if asterisk.password and asterisk.password_file:
         report((*path, "password"), "is given twice; remove it, or password_file.")
     if not asterisk.password and not asterisk.password_file:

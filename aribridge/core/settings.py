@@ -84,6 +84,14 @@ class AsteriskSettings:
     events: Literal["all", "app"] = setting(
         "all", "all: events of every channel, bridge, endpoint and device; app: of what is in the application."
     )
+    events_disallowed: list[str] = setting(
+        [],
+        "Types of events that Asterisk is not to send, such as ChannelVarset; not those that the state of calls is kept"
+        " by.",
+    )
+    standby: bool = setting(
+        False, "Leave app to another gateway until `aribridge takeover`, or until nobody had it for 20 seconds."
+    )
     timeout: float = setting(10.0, "Time for Asterisk to answer a command.", "seconds")
     connections: int = setting(16, "HTTP connections for commands (Asterisk's sessionlimit bounds all of its clients).")
     ca_file: str = setting("", "CA certificate to trust for https; empty: the system's.", "path")

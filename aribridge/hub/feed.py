@@ -50,11 +50,16 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+def _nothing() -> None:
+    """For who needs not be told."""
+
+
 class Feed:
     """Takes what a link tells (an ``ari.LinkSink``) and feeds the target's stream, in order.
 
     After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
-    None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told.
+    None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told;
+    ``on_lost`` is told when the link is lost. ``opened`` is set while the stream is open.
     """
 
     def __init__(
@@ -63,14 +68,17 @@ class Feed:
         on_event: OnEvent | None,
         ask: Ask,
         app: str | None,
-        on_open: Callable[[], None] | None = None,
+        on_open: Callable[[], None] = _nothing,
+        on_lost: Callable[[], None] = _nothing,
     ) -> None:
         self.traces = Traces()
+        self.opened = asyncio.Event()
         self._stream = stream
         self._on_event = on_event
         self._ask = ask
         self._app = app
         self._on_open = on_open
+        self._on_lost = on_lost
         self._waiting: deque[str | object] = deque()
         self._known = 0
         self._wake = asyncio.Event()
@@ -137,6 +145,8 @@ class Feed:
         self.traces.lost()
         if self._stream.is_open:
             self._stream.lost()
+        self.opened.clear()
+        self._on_lost()
 
     # --- opening
 
@@ -156,8 +166,8 @@ class Feed:
             opening.result()
             resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
-            if self._on_open is not None:
-                self._on_open()
+            self.opened.set()
+            self._on_open()
 
     def _news(self) -> Iterator[dict[str, Any]]:
         """The events that came since the last call; they stay in the queue, for the stream."""

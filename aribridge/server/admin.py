@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
 from aribridge import __version__
-from aribridge.hub import Targets
+from aribridge.hub import Target, Targets
 from aribridge.obs import metrics
 from aribridge.transport.webrtc import RtcEngine
 
@@ -35,7 +36,7 @@ class Admin:
 
     async def _ready(self, _: web.Request) -> web.Response:
         """Ready when an Asterisk is reachable; the reasons of those that are not are told in any case."""
-        targets = [{"name": target.name, "up": target.ready, "reason": target.reason} for target in self._targets]
+        targets = [_state(target) for target in self._targets]
         ready = any(target["up"] for target in targets) and not self._draining()
         body = {"ready": ready, "draining": self._draining(), "targets": targets}
         return web.json_response(body, status=200 if ready else 503)
@@ -50,3 +51,7 @@ class Admin:
         asterisk = {target.name: target.link.version for target in self._targets}
         body = {"aribridge": __version__, "python": platform.python_version(), "asterisk": asterisk}
         return web.json_response(body)
+
+
+def _state(target: Target) -> dict[str, Any]:
+    return {"name": target.name, "up": target.ready, "standby": target.link.standby, "reason": target.reason}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from aribridge import __version__
 from aribridge.ari import Link
 from aribridge.auth import Authenticator, KeyFault
 from aribridge.config import host_and_port, port_range
-from aribridge.core.command import Command
+from aribridge.core.command import Answer, Command
 from aribridge.core.settings import AsteriskSettings, Settings
 from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
 from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
@@ -124,7 +125,15 @@ class Gateway:
         on_event = self.scripts.on_event if self._settings.scripts.files else None
         app = None if asterisk.events == "all" else asterisk.app
         on_open = partial(self.scripts.flows.resync, asterisk.name, asterisk.app)
-        feed = Feed(stream, on_event, lambda op, params: link.call(Command(asterisk.name, op, params)), app, on_open)
+
+        def ask(op: str, params: Mapping[str, str]) -> Awaitable[Answer]:
+            return link.call(Command(asterisk.name, op, params))
+
+        def on_lost() -> None:
+            if link.standby:
+                self.scripts.flows.stand_by(asterisk.name)
+
+        feed = Feed(stream, on_event, ask, app, on_open, on_lost)
         link = Link(asterisk, feed)
         self.targets.add(Target(asterisk.name, link, stream, feed))
         return feed

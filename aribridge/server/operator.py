@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -9,15 +12,17 @@ from aiohttp import web
 from aribridge.core.trace import Call
 from aribridge.hub import Target, Targets
 from aribridge.obs.redact import redact
+from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
 from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.reload import Reloader
 
 MOST_NAMED = 20
+TAKEOVER_SECONDS = 30.0
 
 
 class Operator:
-    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>."""
+    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>, POST /v1/takeover."""
 
     def __init__(self, targets: Targets, scripts: ScriptHost, plugins: LuaPlugins, reloader: Reloader) -> None:
         self._targets = targets
@@ -31,6 +36,7 @@ class Operator:
             web.post("/v1/scripts/reload", self._post_reload),
             web.get("/v1/scripts", self._get_scripts),
             web.get("/v1/trace/{call:.+}", self._get_trace),
+            web.post("/v1/takeover", self._post_takeover),
         ]
 
     async def _post_reload(self, _: web.Request) -> web.Response:
@@ -56,6 +62,22 @@ class Operator:
         error = f"{len(found)} calls have a channel whose id begins so; name one of them."
         names = sorted(channel for _, call in found for channel in call.channels if channel.startswith(ident))
         return web.json_response({"error": error, "channels": names[:MOST_NAMED]}, status=409)
+
+    async def _post_takeover(self, request: web.Request) -> web.Response:
+        """200 once the target is served from here; 4xx with ``error`` for its name, 503 where it cannot be reached."""
+        try:
+            target = self._targets.pick(request.query.get("target"))
+        except Problem as problem:
+            return web.json_response({"error": problem.detail}, status=problem.status)
+        taken, started = target.link.standby, time.monotonic()
+        if taken:
+            target.link.take_over()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(target.feed.opened.wait(), TAKEOVER_SECONDS)
+        if not target.ready:
+            return web.json_response({"error": target.reason}, status=503)
+        seconds = round(time.monotonic() - started, 3)
+        return web.json_response({"target": target.name, "taken": taken, "seconds": seconds})
 
 
 def _to_report(target: Target, call: Call) -> dict[str, Any]:

@@ -65,7 +65,9 @@ class View:
         elif since is not None and not always:
             self._told = self._seen = since.seq
             return "replay"
-        elif self._snapshots and self._log.is_open:
+        elif not self._log.is_open:
+            self._gap = (self.position, "upstream_lost")
+        elif self._snapshots:
             self._page()
         return "snapshot" if self._snapshots and self._log.is_open else "live"
 

@@ -76,7 +76,8 @@ async def running_link(settings: AsteriskSettings, *, wait: bool = True) -> Asyn
 class FaultyProxy:
     """A TCP proxy that can stop forwarding (a half-open link), cut connections, and counts them and requests.
 
-    `cut_next`: the next request's connection is closed instead of forwarding it.
+    `cut_next`: the next request's connection is closed instead of forwarding it. `mute`: requests are swallowed, while
+    what comes on sockets that are open goes on, as at an Asterisk that is locked up inside.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
@@ -87,6 +88,7 @@ class FaultyProxy:
         self.requests = 0
         self.frozen = False
         self.cut_next = False
+        self.mute = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -128,7 +130,7 @@ class FaultyProxy:
                 if is_request and self.cut_next:
                     self.cut_next = False
                     break
-                if not self.frozen:
+                if not (self.frozen or (self.mute and is_request)):
                     sink.write(data)
                     await sink.drain()
         sink.close()

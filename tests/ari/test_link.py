@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
 from ari_lab import FaultyProxy, Sink, running_link, settings_of
 from real.asterisk import fresh_asterisk
@@ -36,7 +34,7 @@ async def test_a_link_that_is_up_knows_its_asterisk(
     assert link.catalogue is not None
     assert link.catalogue.to_json() == sorted_like(described, link.catalogue)
     assert link.version == asterisk.installation.version_text
-    assert (link.up, link.reason, link.replaced) == (True, "", False)
+    assert (link.up, link.reason, link.standby) == (True, "", False)
     assert sink.types()[0] == "up"
 
 
@@ -198,30 +196,6 @@ async def test_newer_asterisks_are_not_asked_for_device_states(linked: tuple[Lin
     for kind in ("channel_ids", "bridge_ids", "endpoint_ids"):
         assert any(name.startswith("__AST_") for name in subscribed[kind])
     assert bool(subscribed["device_names"]) == link.version.startswith("16")
-
-
-async def test_an_application_taken_by_another_is_not_fought_for(asterisk: PrivateAsterisk) -> None:
-    settings = settings_of(asterisk, app="contested")
-    headers = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
-    async with (
-        FaultyProxy(asterisk.ari_url) as proxy,
-        aiohttp.ClientSession(headers=headers) as other,
-        running_link(replace(settings, url=proxy.url)) as (link, sink),
-    ):
-        taker = await other.ws_connect(f"{asterisk.ari_url}/events?app=contested", protocols=("ari",))
-        lost = await sink.wait_for_type("lost")
-        assert "took the application contested" in lost["reason"]
-        assert "restart the gateway" in lost["reason"]
-        assert (link.up, link.replaced, link.reason) == (False, True, lost["reason"])
-
-        assert (await call(link, "asterisk.ping")).status == 200
-        before = proxy.connections
-        await call(link, "events.userEvent", eventName="hello", application="contested")
-        event = json.loads((await taker.receive(timeout=5)).data)
-        assert event["type"] == "ChannelUserevent", "the taker keeps the application"
-        assert proxy.connections == before
-        assert "ApplicationReplaced" not in sink.types()
-        await taker.close()
 
 
 async def test_the_word_in_another_event_is_no_replacement(asterisk22: PrivateAsterisk) -> None:

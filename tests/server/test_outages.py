@@ -29,6 +29,8 @@ async def test_asterisk_down_at_start(gateways):
             assert error["after_ms"] > 0
             await asterisk.start()
             gap = await client.until(lambda seen: seen["type"] == "gap")
+            assert (gap["reason"], gap["next"]) == ("upstream_lost", "wait")
+            gap = await client.until(lambda seen: seen["type"] == "gap" and seen["next"] != "wait")
             assert (gap["reason"], gap["next"]) == ("upstream_lost", "live")
             assert (await readiness(gateway))[0] == 200
             assert (await client.request("GET", "/channels"))["status"] == 200
@@ -70,14 +72,16 @@ async def test_another_client_takes_the_application(gateways):
         headers = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
         async with (
             aiohttp.ClientSession(headers=headers) as http,
+            greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client,
             http.ws_connect(f"{asterisk.ari_url}/events?app={section['app']}"),
-            greeted(gateway.url, gateway.token()) as client,
         ):
-            await until(lambda: any("link.down" in line for line in gateway.log), what="the loss is logged")
+            gap = await client.until(lambda seen: seen["type"] == "gap")
+            assert (gap["reason"], gap["next"]) == ("upstream_lost", "wait")
             status, reason = await readiness(gateway)
             assert status == 503
             assert section["app"] in reason
-            assert (await client.request("GET", "/channels"))["status"] == 200
+            refused = (await client.request("GET", "/channels"))["error"]
+            assert (refused["code"], refused["retry"], refused["outcome"]) == ("target_down", "after", "not_applied")
 
 
 async def test_two_asterisks(gateways, asterisk22, asterisk16):

@@ -67,6 +67,9 @@ _APPLICATION: _Rules = {
     "StasisEnd": (("channels", "channel", Act.REMOVE),),
 }
 
+NEEDED = frozenset(_APPLICATION)
+"""The types of events that the state of calls is kept by."""
+
 
 def touches(event: Mapping[str, Any], *, everything: bool) -> Iterator[Touch]:
     """Read off what an event says of objects; ``everything``: the events of all objects come, not only the app's."""

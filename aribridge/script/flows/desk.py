@@ -164,6 +164,14 @@ class Flows:
         if any(self._takers()):
             self._start(self._earlier.find(target, app, self._memory.left(target)))
 
+    def stand_by(self, target: str) -> None:
+        """Another gateway has this Asterisk's calls now: leave them alone, and go on with what is left at a resync."""
+        self._unhandled.forget_all(target)
+        self._earlier.forget(target)
+        for flow in self._flows.values():
+            if flow.target == target:
+                flow.suspend()
+
     def _resume(self, old: str, record: Record, channel: Mapping[str, Any]) -> bool:
         """Go on with the call of a flow of the gateway's last run, if its script can."""
         able = (script for script in self._scripts() if script.name == record.script and "on_resume" in script.hooks)

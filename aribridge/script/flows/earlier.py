@@ -82,6 +82,11 @@ class Earlier:
                 self._leave(target, channel)
         await self._settle(target, scene)
 
+    def forget(self, target: str) -> None:
+        """Begin anew with an Asterisk: whatever is found in it at the next look was left behind."""
+        self._left.pop(target, None)
+        self._found.discard(target)
+
     def parted(self, target: str, event: Mapping[str, Any]) -> bool:
         """Whether an event means that one of those that were left talking may be alone now: ``settle`` then."""
         left = self._left.get(target)

@@ -37,6 +37,12 @@ class Unhandled:
         if timer := self._waiting.pop((target, channel), None):
             timer.cancel()
 
+    def forget_all(self, target: str) -> None:
+        """Stop the clocks of all calls of an Asterisk."""
+        for name, channel in tuple(self._waiting):
+            if name == target:
+                self.forget(name, channel)
+
     def close(self) -> None:
         """Stop all clocks."""
         for timer in self._waiting.values():
