@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from aribridge.ari import connect, outage, parameters, rules, unanswered
+from aribridge.ari import connect, doubled, outage, parameters, rules, unanswered
 from aribridge.ari.backoff import Backoff
 from aribridge.ari.http import Http, NoAnswer
 from aribridge.ari.race import first_of
@@ -153,6 +153,8 @@ class Link:
             await connect.set_filter(http, self._settings)
             for source in connect.sources(identity) if self._settings.events == "all" else ():
                 await connect.subscribe(http, self._settings, source)
+            if self._settings.events == "all":
+                await doubled.take_back(http, self._settings)
             application = await connect.confirm(http, self._settings)
             self._come_up(identity, catalogue)
             await first_of(self._read(socket), connect.watch(http, self._settings, application))

@@ -83,6 +83,7 @@ class Feed:
         self._known = 0
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
+        self._early: set[str] | None = None
 
     def event(self, text: str) -> None:
         """Enqueue one event. Over the bound everything waiting is given up, and subscribers are told of the hole."""
@@ -91,7 +92,8 @@ class Feed:
             self._waiting = deque(item for item in self._waiting if isinstance(item, _Ownership))
             self._break_off()
             self.up()
-        self._put(text)
+        if not self._is_doubled(text):
+            self._put(text)
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``."""
@@ -105,6 +107,7 @@ class Feed:
 
     def up(self) -> None:
         """The link is there (again): what follows is whole, once the call state is read."""
+        self._early = set()
         self._put(_UP)
 
     def lost(self, reason: str) -> None:
@@ -120,6 +123,18 @@ class Feed:
             if not self._waiting:
                 self._wake.clear()
             await asyncio.sleep(0)
+
+    def _is_doubled(self, text: str) -> bool:
+        """Whether this came before: Asterisk tells some events twice while a link begins (``ari.doubled``).
+
+        Without a timestamp (device states of Asterisk 16) it may as well have happened twice.
+        """
+        if self._early is None or '"timestamp"' not in text:
+            return False
+        if text in self._early:
+            return True
+        self._early.add(text)
+        return False
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
@@ -166,6 +181,7 @@ class Feed:
             opening.result()
             resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
+            self._early = None
             self.opened.set()
             self._on_open()
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from ari_lab import FaultyProxy, Sink, running_link, settings_of
 from real.asterisk import fresh_asterisk
@@ -61,6 +62,25 @@ async def test_a_call_from_originate_to_hangup(linked: tuple[Link, Sink]) -> Non
     life = [told["type"] for told in sink.told if told.get("channel", {}).get("id") == "life-1"]
     milestones = ["ChannelCreated", "ChannelStateChange", "StasisStart", "StasisEnd", "ChannelDestroyed"]
     assert [kind for kind in life if kind in milestones] == milestones
+
+
+async def test_what_enters_the_application_while_the_link_is_made_is_told_once(asterisk: PrivateAsterisk) -> None:
+    """Its events come by a subscription of its own, too, until the link has taken that back."""
+    settings = settings_of(asterisk, app="early")
+    auth = {"Authorization": aiohttp.encode_basic_auth(asterisk.user, asterisk.password)}
+    query = {"endpoint": "Local/600@default", "app": "early", "otherChannelId": "early-2"}
+    async with aiohttp.ClientSession(headers=auth) as beside:
+        async with beside.ws_connect(f"{asterisk.ari_url}/events?app=early"):
+            async with beside.post(f"{asterisk.ari_url}/channels/early-1", params=query) as made:
+                assert made.status == 200
+            async with running_link(settings) as (link, sink):
+                await call(link, "channels.setChannelVar", channelId="early-1", variable="SEEN", value="once")
+                await call(link, "channels.hangup", channelId="early-1")
+                await sink.wait_for(of_channel("early-1", "ChannelDestroyed"))
+                await sink.wait_for(of_channel("early-2", "ChannelDestroyed"))
+        of_channels = [json.dumps(told) for told in sink.told if "channel" in told]
+        assert len(set(of_channels)) == len(of_channels)
+        assert sum(told.get("variable") == "SEEN" for told in sink.told) == 1
 
 
 async def test_events_of_calls_outside_the_application_come_too(linked: tuple[Link, Sink]) -> None:

@@ -69,6 +69,23 @@ async def drained(feed):
     await until(lambda: not feed._waiting, every=0.001, what="everything was fed")
 
 
+async def test_what_asterisk_tells_twice_while_the_link_begins_is_told_once(stream, asterisk):
+    client = StreamClient(stream)
+    asterisk.answering.clear()
+    async with running(stream, asterisk) as feed:
+        feed.up()
+        for _ in range(2):
+            feed.event('{"type":"ChannelVarset","value":"early","timestamp":"2026-01-01T00:00:00.000+0000"}')
+            feed.event('{"type":"DeviceStateChanged","value":"of no time"}')
+        asterisk.answering.set()
+        await until(lambda: stream.is_open, every=0.001)
+        for _ in range(2):
+            feed.event('{"type":"ChannelVarset","value":"later","timestamp":"2026-01-01T00:00:00.000+0000"}')
+        await drained(feed)
+    client.read()
+    assert [event["value"] for _, _, event in client.got] == ["early", "of no time", "of no time", "later", "later"]
+
+
 async def test_what_happens_while_the_state_is_read_is_told_afterwards_once(stream, asterisk):
     client = StreamClient(stream)
     watcher = StreamClient(stream, mode="state")
