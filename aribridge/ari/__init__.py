@@ -3,5 +3,6 @@
 from aribridge.ari.catalogue import Catalogue, Operation, Parameter
 from aribridge.ari.failures import explain
 from aribridge.ari.link import Link, LinkSink
+from aribridge.ari.parting import Parting
 
-__all__ = ["Catalogue", "Link", "LinkSink", "Operation", "Parameter", "explain"]
+__all__ = ["Catalogue", "Link", "LinkSink", "Operation", "Parameter", "Parting", "explain"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +18,8 @@ from aribridge.ari.http import NoAnswer
 from aribridge.ari.request import Request
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from aiohttp import ClientWebSocketResponse
 
     from aribridge.ari.catalogue import Catalogue
@@ -47,8 +50,13 @@ class _System(msgspec.Struct):
     entity_id: str = ""
 
 
+class _Status(msgspec.Struct):
+    startup_time: str = ""
+
+
 class _Info(msgspec.Struct):
     system: _System
+    status: _Status = msgspec.field(default_factory=_Status)
 
 
 class _Named(msgspec.Struct):
@@ -81,21 +89,23 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Version such as ``22.10.1``, and the entity id, which tells one Asterisk from another."""
+    """Version such as ``22.10.1``, the entity id, which tells one Asterisk from another, and when it started."""
 
     version: str
     entity_id: str
+    started: str
 
 
 async def identify(http: Http, settings: AsteriskSettings) -> Identity:
     """Ask Asterisk who it is. Raises Outage."""
     answer = await _get(http, settings, "/asterisk/info")
     try:
-        system = msgspec.json.decode(answer.body or b"", type=_Info).system
+        info = msgspec.json.decode(answer.body or b"", type=_Info)
     except msgspec.MsgspecError as error:
         raise outage.not_an_ari(settings, f"GET /asterisk/info: {error}") from error
+    system = info.system
     found = _VERSION.search(system.version)
-    return Identity(found[0] if found else system.version, system.entity_id)
+    return Identity(found[0] if found else system.version, system.entity_id, info.status.startup_time)
 
 
 async def fetch_catalogue(http: Http, settings: AsteriskSettings) -> Catalogue:
@@ -108,14 +118,19 @@ async def fetch_catalogue(http: Http, settings: AsteriskSettings) -> Catalogue:
         raise outage.not_an_ari(settings, f"its API description is unreadable: {error}") from error
 
 
-async def open_socket(http: Http, settings: AsteriskSettings) -> ClientWebSocketResponse:
-    """Open the event socket, which registers the application. Raises Outage."""
+@asynccontextmanager
+async def open_socket(http: Http, settings: AsteriskSettings) -> AsyncIterator[ClientWebSocketResponse]:
+    """Open the event socket, which registers the application, for the time of the block. Raises Outage."""
     try:
-        return await http.open_events(settings.app, settings.timeout)
+        socket = await http.open_events(settings.app, settings.timeout)
     except aiohttp.WSServerHandshakeError as error:
         raise outage.refused(settings, error.status) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise outage.unreachable(settings, error) from error
+    try:
+        yield socket
+    finally:
+        await socket.close()
 
 
 def sources(identity: Identity) -> tuple[str, ...]:

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-import aiohttp
-import msgspec
 import structlog
 
-from aribridge.ari import connect, doubled, outage, parameters, rules, unanswered
+from aribridge.ari import connect, doubled, outage, parameters, parting, rules, unanswered
 from aribridge.ari.backoff import Backoff
 from aribridge.ari.http import Http, NoAnswer
+from aribridge.ari.outbound import DialIn
 from aribridge.ari.race import first_of
+from aribridge.ari.reader import Reader
 from aribridge.ari.request import render
 from aribridge.ari.standby import Standby
+from aribridge.ari.versions import as_numbers, can_dial
 from aribridge.core.command import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aiohttp import ClientWebSocketResponse
+    from collections.abc import AsyncIterator, Mapping
 
     from aribridge.ari.catalogue import Catalogue
+    from aribridge.ari.parting import Parting
+    from aribridge.ari.reader import EventSocket
     from aribridge.core.command import Answer
     from aribridge.core.settings import AsteriskSettings
     from aribridge.protocol.problems import Problem
+
+STOPPING = "The gateway is stopping."
+DIAL_SECONDS = 5.0
+"""Time for Asterisk to dial in, before it is said that it does not."""
+CONTINUE_SECONDS = 15.0
+"""Time for it to send what it kept, before the stream of the last run is given up."""
+MARK_SECONDS = 5.0
 
 log = structlog.get_logger("aribridge.ari")
 
@@ -36,24 +45,25 @@ class LinkSink(Protocol):
     def event(self, text: str) -> None:
         """One event, JSON text as Asterisk sent it, in Asterisk's order."""
 
-    def up(self) -> None:
-        """Events flow from here. None came before; what happened since the socket opened follows, in order."""
+    def up(self, *, continued: bool) -> None:
+        """Events flow from here. None came before; what happened since the socket opened follows, in order.
+
+        ``continued``: all that happened since the gateway's last run does, too.
+        """
 
     def lost(self, reason: str) -> None:
         """Events may have been missed from here until the next `up`."""
-
-
-class _Type(msgspec.Struct):
-    type: str = ""
 
 
 class Link:
     """One target. ``reason`` says why it is not up and what to do; commands go while it is.
 
     ``standby``: its application is left to another client, until that one is gone or ``take_over`` is called.
+    ``dial_in`` is where the event sockets arrive, if Asterisk is to open them. ``earlier`` is how the gateway's last
+    run parted: what it read may be continued.
     """
 
-    def __init__(self, settings: AsteriskSettings, sink: LinkSink) -> None:
+    def __init__(self, settings: AsteriskSettings, sink: LinkSink, earlier: Parting | None = None) -> None:
         self.name = settings.name
         self.app = settings.app
         self.up = False
@@ -61,18 +71,25 @@ class Link:
         self.reason = f"The first connection to Asterisk at {settings.url} is still being made."
         self.version = ""
         self.catalogue: Catalogue | None = None
+        self.dial_in = DialIn() if settings.link == "outbound" else None
         self._settings = settings
         self._sink = sink
         self._http: Http | None = None
         self._standby = Standby(settings)
+        self._earlier = earlier
+        self._identity: connect.Identity | None = None
+        self._reader: Reader | None = None
+        self._parted = False
 
     async def run(self) -> None:
         """Keep the link up until cancelled. Raises ValueError for a ca_file that cannot be used."""
         self._http = http = Http(self._settings)
+        patience = asyncio.get_running_loop().call_later(CONTINUE_SECONDS, self._give_up)
         try:
             await self._keep_up(http)
         finally:
-            self.reason = "The gateway is stopping."  # no fault, hence no warning
+            patience.cancel()
+            self.reason = STOPPING  # no fault, hence no warning
             self._go_down(self.reason)
             self._http = None
             await http.close()
@@ -81,6 +98,21 @@ class Link:
         """Take the application from whoever has it; nothing where this link does not stand by."""
         if self.standby:
             self._standby.end()
+
+    async def part(self) -> Parting | None:
+        """Leave an Asterisk that dials in, having handed on all that it sent, for the next run to continue.
+
+        It keeps what happens from here. None where that is not so: nothing may be continued then. The link stays down.
+        """
+        reader, http, identity = self._reader, self._http, self._identity
+        if self.dial_in is None or not self.up or reader is None or http is None or identity is None:
+            return None
+        self._parted, self.up, self.reason = True, False, STOPPING
+        if not await reader.close():
+            log.warning("link.not_parted", target=self.name, reason="Asterisk did not close the event socket in time.")
+            return None
+        mark = await parting.set_mark(http, self._settings)
+        return None if mark is None else parting.Parting(mark, identity.entity_id, identity.started)
 
     def resolve(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any) -> Command:
         """The command behind method, path, query and body, checked; keys of the body win over those of the query.
@@ -129,6 +161,8 @@ class Link:
             try:
                 await self._live(http)
             except outage.Outage as fault:
+                if self._parted:
+                    await asyncio.Event().wait()
                 # Taking the application back would be answered in kind, for ever.
                 self.standby = fault.replaced
                 self._go_down(fault.reason)
@@ -140,38 +174,62 @@ class Link:
         self.standby, self.reason = False, "The application is being taken over."
         log.info("link.takeover", target=self.name, app=self.app)
 
-    async def _live(self, http: Http) -> NoReturn:
-        """One connection, from its first request to its end. Raises Outage.
-
-        Nothing reads the socket before `up`; events of these few milliseconds wait in it.
-        """
+    async def _live(self, http: Http) -> None:
+        """One connection, from its first request to its end. Raises Outage."""
         identity = await connect.identify(http, self._settings)
         catalogue = await connect.fetch_catalogue(http, self._settings)
-        socket = await connect.open_socket(http, self._settings)
+        async with self._event_socket(http, identity) as socket:
+            self._reader = reader = Reader(self._settings, socket)
+            await first_of(reader.run(), self._serve(http, reader, identity, catalogue))
+
+    def _event_socket(self, http: Http, identity: connect.Identity) -> AbstractAsyncContextManager[EventSocket]:
+        if self.dial_in is None:
+            return connect.open_socket(http, self._settings)
+        return self._dialled_in(self.dial_in, identity)
+
+    @asynccontextmanager
+    async def _dialled_in(self, dial_in: DialIn, identity: connect.Identity) -> AsyncIterator[EventSocket]:
+        if not can_dial(as_numbers(identity.version)):
+            raise outage.cannot_dial(self._settings, identity.version)
+        reason = outage.not_dialled_in(self._settings)
+        complaint = asyncio.get_running_loop().call_later(DIAL_SECONDS, self._go_down, reason)
         try:
-            # Asterisk may have forgotten both, or have kept what an earlier socket's, or another client, set.
-            await connect.set_filter(http, self._settings)
-            for source in connect.sources(identity) if self._settings.events == "all" else ():
-                await connect.subscribe(http, self._settings, source)
-            if self._settings.events == "all":
-                await doubled.take_back(http, self._settings)
-            application = await connect.confirm(http, self._settings)
-            self._come_up(identity, catalogue)
-            await first_of(self._read(socket), connect.watch(http, self._settings, application))
+            async with dial_in.socket() as socket:
+                complaint.cancel()
+                yield socket
         finally:
-            await socket.close()
+            complaint.cancel()
 
-    async def _read(self, socket: ClientWebSocketResponse) -> NoReturn:
-        """Hand events on, and do nothing else: Asterisk cuts a reader that is slow."""
-        async for message in socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                continue
-            if "ApplicationReplaced" in message.data and _is_replacement(message.data):
-                raise outage.replaced(self._settings)
-            self._sink.event(message.data)
-        raise outage.socket_ended(self._settings, socket.close_code, socket.exception())
+    async def _serve(self, http: Http, reader: Reader, identity: connect.Identity, catalogue: Catalogue) -> NoReturn:
+        """Have the events sent, and hand them on for ever. Raises Outage."""
+        if self.dial_in is not None and await connect.identify(http, self._settings) != identity:
+            raise outage.restarted_meanwhile(self._settings)
+        # Asterisk may have forgotten both, or have kept what an earlier socket's, or another client, set.
+        await connect.set_filter(http, self._settings)
+        for source in connect.sources(identity) if self._settings.events == "all" else ():
+            await connect.subscribe(http, self._settings, source)
+        if self._settings.events == "all":
+            await doubled.take_back(http, self._settings)
+        application = await connect.confirm(http, self._settings)
+        continued = await self._is_continued(reader, identity)
+        self._come_up(identity, catalogue, continued=continued)
+        reader.hand_on(self._sink.event)
+        await connect.watch(http, self._settings, application)
 
-    def _come_up(self, identity: connect.Identity, catalogue: Catalogue) -> None:
+    async def _is_continued(self, reader: Reader, identity: connect.Identity) -> bool:
+        earlier = self._earlier
+        if earlier is None or (earlier.entity, earlier.started) != (identity.entity_id, identity.started):
+            return False
+        return await reader.has_mark(earlier.mark, MARK_SECONDS)
+
+    def _give_up(self) -> None:
+        """What the last run read cannot be continued, as far as anybody can wait for it."""
+        if self._earlier is not None:
+            self._earlier = None
+            self._sink.lost(self.reason)
+
+    def _come_up(self, identity: connect.Identity, catalogue: Catalogue, *, continued: bool) -> None:
+        self._identity, self._earlier = identity, None
         self.version, self.catalogue = identity.version, catalogue
         self.up, self.reason = True, ""
         log.info(
@@ -181,8 +239,9 @@ class Link:
             entity=identity.entity_id,
             app=self.app,
             operations=len(catalogue),
+            continued=continued,
         )
-        self._sink.up()
+        self._sink.up(continued=continued)
 
     def _go_down(self, reason: str) -> None:
         was_up, self.up = self.up, False
@@ -199,11 +258,3 @@ class Link:
 
     def _no_link(self) -> Problem:
         return unanswered.standing_by(self.name) if self.standby else unanswered.no_link(self.name)
-
-
-def _is_replacement(text: str) -> bool:
-    """Whether it is the event, not one that only has the word in it."""
-    try:
-        return msgspec.json.decode(text, type=_Type).type == "ApplicationReplaced"
-    except msgspec.MsgspecError:
-        return False

@@ -88,6 +88,29 @@ def socket_ended(settings: AsteriskSettings, code: int | None, cause: BaseExcept
     return Outage(f"{at} closed the event socket ({code or 'no close code'}): it stopped, or restarts.")
 
 
+def cannot_dial(settings: AsteriskSettings, version: str) -> Outage:
+    """Asterisk is too old for outbound WebSockets."""
+    return Outage(
+        f"Asterisk {version} at {settings.url} cannot dial in, which takes 20.15, 21.10 or 22.5: set "
+        f'link = "inbound" in [[asterisk]] {settings.name}.',
+        shortest=REFUSED_PAUSE,
+    )
+
+
+def not_dialled_in(settings: AsteriskSettings) -> str:
+    """Nothing came so far from an Asterisk that is to open the event socket."""
+    return (
+        f"Asterisk at {settings.url} does not dial in: look at uri, username and password in websocket_client.conf and "
+        "at the outbound_websocket in ari.conf (`aribridge init --outbound` prints both), at server.asterisk of the "
+        "gateway, and at Asterisk's log. (`ari show outbound-websockets` lists what it dials.)"
+    )
+
+
+def restarted_meanwhile(settings: AsteriskSettings) -> Outage:
+    """Asterisk is not the one that it was before it dialled in."""
+    return Outage(f"Asterisk at {settings.url} restarted just now.", longest=BOOTING_PAUSE)
+
+
 def starved(settings: AsteriskSettings) -> Outage:
     """Somebody changed what the application subscribes to, or its event filter."""
     return Outage(

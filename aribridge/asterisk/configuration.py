@@ -10,6 +10,8 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from aribridge.asterisk.snippets import outbound_section, websocket_client
+
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
@@ -75,6 +77,8 @@ class Settings:
         default_factory=lambda: {name: secrets.token_urlsafe(12) for name in PHONES}, repr=False
     )
     entity: str = field(default_factory=random_entity)
+    # The URI of a gateway that it is to dial, such as ws://127.0.0.1:8190/v1/asterisk/pbx; empty: it dials nobody.
+    gateway: str = ""
 
     @property
     def rtp_end(self) -> int:
@@ -102,12 +106,20 @@ def write(folder: Path, installation: Installation, settings: Settings) -> None:
     for name in FOLDERS:
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in EMPTY:
-        (folder / "etc" / name).touch()
+        (folder / "etc" / name).write_text("")
     values = settings.values() | {"folder": folder, "modules": installation.modules, "data": installation.data}
     present = {path.name for path in installation.modules.glob("*.so")}
     for template in templates().iterdir():
         text = ConfTemplate(template.read_text()).substitute(values)
         (folder / "etc" / template.name).write_text(without_missing(text, present))
+    if settings.gateway:
+        _write_outbound(folder / "etc", settings)
+
+
+def _write_outbound(etc: Path, settings: Settings) -> None:
+    with (etc / "ari.conf").open("a") as ari:
+        ari.write(outbound_section(settings.gateway, settings.app, settings.user))
+    (etc / "websocket_client.conf").write_text(websocket_client(settings.gateway, settings.user, settings.password))
 
 
 def templates() -> Traversable:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aribridge.ari.versions import can_dial
+
 # ARI depends on these since it has outbound WebSockets. Without the second the first does not merely decline to load:
 # Asterisk refuses to start.
 WEBSOCKET_CLIENT = ("res_websocket_client.so", "res_sorcery_config.so")
-WEBSOCKET_CLIENT_SINCE = ((20, 15), (21, 10), (22, 5))
 MODULES = (
     "res_http_websocket.so",
     "res_stasis.so",
@@ -61,6 +62,31 @@ password = {password}
 password_format = plain
 """
 
+OUTBOUND = """
+; Asterisk dials the gateway, and keeps the events for it while it is away. What it keeps has no bound: where the
+; gateway is to be away for long, take this section out until then.
+[{name}]
+type = outbound_websocket
+websocket_client_id = {name}
+apps = {app}
+; The gateway subscribes to what it needs.
+subscribe_all = no
+local_ari_user = {user}
+"""
+
+WEBSOCKET_CLIENT_CONF = """\
+[{name}]
+type = websocket_client
+connection_type = persistent
+; The address is server.asterisk of the gateway.
+uri = {uri}
+protocols = ari
+username = {user}
+password = {password}
+; Milliseconds between two attempts, for ever.
+reconnect_interval = 500
+"""
+
 EXTENSIONS = """\
 ; Calls come to the gateway by `Goto(aribridge,${{EXTEN}},1)` or `include => aribridge`.
 [aribridge]
@@ -79,9 +105,10 @@ MODULES_NOTE = """\
 
 # `module reload` of a core part has had these names since Asterisk 12.
 RELOAD = ("module reload http", "module reload res_ari.so", "dialplan reload")
+RELOAD_OUTBOUND = ("module reload res_websocket_client.so", *RELOAD)
 UNDO = """\
-1. Take out again what you pasted: the section [{user}] of ari.conf, [aribridge] of extensions.conf with the lines that
-   lead there, and the lines of http.conf and [general] of ari.conf if they were different before.
+1. Take out again what you pasted: the sections [{user}]{outbound} of ari.conf, [aribridge] of extensions.conf with the
+   lines that lead there, and the lines of http.conf and [general] of ari.conf if they were different before.
 2. Run the same commands again: {reload}.
 Calls that are up are not touched by either.
 """
@@ -103,38 +130,54 @@ def snippets(
     user: str = "aribridge",
     host: str = "127.0.0.1",
     port: int = 8088,
+    gateway: str = "",
 ) -> list[Snippet]:
     """What to paste into an Asterisk of that version; None if it is not known.
 
     `app` is the Stasis application, `user` and `password` are the gateway's at ARI, `host` and `port` the address of
-    Asterisk's HTTP server that the gateway will reach.
+    Asterisk's HTTP server that the gateway will reach. `gateway` is the URI that Asterisk is to dial, if it is to.
     """
+    ari, dialling = ARI.format(user=user, password=password), []
+    if gateway:
+        ari += outbound_section(gateway, app, user)
+        dialling.append(Snippet("websocket_client.conf", websocket_client(gateway, user, password)))
     return [
         Snippet("http.conf", HTTP.format(host=host, port=port)),
-        Snippet("ari.conf", ARI.format(user=user, password=password)),
+        Snippet("ari.conf", ari),
+        *dialling,
         Snippet("extensions.conf", EXTENSIONS.format(app=app)),
         Snippet("modules.conf", MODULES_NOTE + "".join(f"load = {module}\n" for module in modules(version))),
     ]
 
 
+def outbound_section(gateway: str, app: str, user: str) -> str:
+    """What in ari.conf has Asterisk dial the gateway; the section has the target's name, with which the URI ends."""
+    return OUTBOUND.format(name=_target(gateway), app=app, user=user)
+
+
+def websocket_client(gateway: str, user: str, password: str) -> str:
+    """What in websocket_client.conf says whom it dials."""
+    return WEBSOCKET_CLIENT_CONF.format(name=_target(gateway), uri=gateway, user=user, password=password)
+
+
 def modules(version: tuple[int, ...] | None) -> tuple[str, ...]:
     """The modules that ARI and Stasis() consist of; for an unknown version, what the newest ones need."""
-    if version is None or needs_websocket_client(version):
+    if version is None or can_dial(version):
         return *WEBSOCKET_CLIENT, *MODULES
     return MODULES
 
 
-def needs_websocket_client(version: tuple[int, ...]) -> bool:
-    """Whether ARI of that version depends on res_websocket_client."""
-    since = {first[0]: first for first in WEBSOCKET_CLIENT_SINCE}
-    return version >= since.get(version[0], WEBSOCKET_CLIENT_SINCE[-1])
-
-
-def reload_commands() -> tuple[str, ...]:
+def reload_commands(gateway: str = "") -> tuple[str, ...]:
     """The console commands that make a running Asterisk read it, without a restart; calls go on."""
-    return RELOAD
+    return RELOAD_OUTBOUND if gateway else RELOAD
 
 
-def undo(user: str = "aribridge") -> str:
+def undo(user: str = "aribridge", gateway: str = "") -> str:
     """How to take it all back."""
-    return UNDO.format(user=user, reload=", ".join(f"`{command}`" for command in RELOAD))
+    outbound = f" and [{_target(gateway)}]" if gateway else ""
+    reload = ", ".join(f"`{command}`" for command in reload_commands(gateway))
+    return UNDO.format(user=user, outbound=outbound, reload=reload)
+
+
+def _target(gateway: str) -> str:
+    return gateway.rpartition("/")[2]

@@ -23,6 +23,8 @@ ICE_SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
 CONSENT_SECONDS = 10.0
 NEEDED = rules.NEEDED | {"ApplicationReplaced", "ChannelDtmfReceived", "ChannelHangupRequest", "Dial"}
 """By the state of calls, by call flows, and to know that another client took the application."""
+PARTING = "ChannelUserevent"
+"""What the gateway marks by where it left the events of an Asterisk."""
 MAY_BE_ZERO = {"leeway", "drain_seconds", "reclaim_seconds"}
 
 
@@ -35,8 +37,7 @@ def check(settings: Settings, report: Report) -> None:
         _check_asterisk(asterisk, ("asterisk", index), report)
     _check_unique(settings, report)
     _check_peers(settings, report)
-    if settings.server.listen == settings.server.admin and not settings.server.listen.endswith(":0"):
-        report(("server", "admin"), "is the same address as server.listen; give it another port.")
+    _check_listeners(settings, report)
 
 
 def check_complete(settings: Settings, report: Report) -> None:
@@ -144,10 +145,21 @@ def _check_asterisk(asterisk: AsteriskSettings, path: KeyPath, report: Report) -
         report((*path, "user"), "expected the name of a user in ari.conf.")
     for needed in sorted(NEEDED.intersection(asterisk.events_disallowed)):
         report((*path, "events_disallowed"), f"{needed} is needed by the gateway itself.")
+    if asterisk.link == "outbound":
+        _check_outbound(asterisk, path, report)
     if asterisk.password and asterisk.password_file:
         report((*path, "password"), "is given twice; remove it, or password_file.")
     if not asterisk.password and not asterisk.password_file:
         report((*path, "password_file"), f"no password for the ARI user {asterisk.user}: name a file that holds it.")
+
+
+def _check_outbound(asterisk: AsteriskSettings, path: KeyPath, report: Report) -> None:
+    if asterisk.standby:
+        report(
+            (*path, "standby"), 'is for link = "inbound": Asterisk dials one gateway, and no other can take its place.'
+        )
+    if PARTING in asterisk.events_disallowed:
+        report((*path, "events_disallowed"), f'{PARTING} is needed by the gateway itself with link = "outbound".')
 
 
 def _check_unique(settings: Settings, report: Report) -> None:
@@ -160,6 +172,15 @@ def _check_unique(settings: Settings, report: Report) -> None:
         if asterisk.url and owner != asterisk.name:
             text = f'"{asterisk.app}" on this Asterisk is used by {owner} already: each would take the other\'s events.'
             report(("asterisk", index, "app"), text)
+
+
+def _check_listeners(settings: Settings, report: Report) -> None:
+    taken: dict[str, str] = {}
+    for key in ("listen", "admin", "asterisk"):
+        address = getattr(settings.server, key)
+        owner = taken.setdefault(address, key)
+        if owner != key and not address.endswith(":0"):
+            report(("server", key), f"is the same address as server.{owner}; give it another port.")
 
 
 def _check_peers(settings: Settings, report: Report) -> None:

@@ -31,6 +31,11 @@ class ServerSettings:
         "127.0.0.1:8188", "Address for browsers: HTTP, WebSocket, the Janus API, the console.", "host:port"
     )
     admin: str = setting("127.0.0.1:8189", "Address for operators: /healthz /readyz /metrics /version.", "host:port")
+    asterisk: str = setting(
+        "127.0.0.1:8190",
+        'Address for Asterisks that open the event socket themselves (link = "outbound"); not used without one.',
+        "host:port",
+    )
     origins: list[str] = setting(
         [], "Origins of web pages that may use the gateway from a browser.", "scheme://host[:port]"
     )
@@ -81,6 +86,11 @@ class AsteriskSettings:
     password: str = setting("", "Password of that user; better in a file or in the environment.", secret=True)
     password_file: str = setting("", "File that holds the password, mode 0600.", "path")
     app: str = setting("aribridge", "Stasis application of the gateway on this Asterisk; its own alone.")
+    link: Literal["inbound", "outbound"] = setting(
+        "inbound",
+        "Who opens the event socket, in Asterisk's words: inbound: the gateway; outbound: Asterisk (from 20.15, 21.10"
+        " and 22.5 on), which keeps the events of a restart of the gateway.",
+    )
     events: Literal["all", "app"] = setting(
         "all", "all: events of every channel, bridge, endpoint and device; app: of what is in the application."
     )

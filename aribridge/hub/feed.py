@@ -27,7 +27,7 @@ from aribridge.stream import Stream
 OnEvent = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """The scripts' say on an event: target and event in; the event, changed or not, or None to drop it."""
 
-_UP, _LOST = object(), object()
+_UP, _CONTINUED, _LOST = object(), object(), object()
 """What stands in the queue where the link came and went."""
 
 _MOST_WAITING = 100_000
@@ -59,7 +59,8 @@ class Feed:
 
     After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
     None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told;
-    ``on_lost`` is told when the link is lost. ``opened`` is set while the stream is open.
+    ``on_lost`` is told when the link is lost. ``opened`` is set while the stream is open. A stream of the gateway's
+    last run is open already, and what is ``continued`` follows on it.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class Feed:
         self._waiting: deque[str | object] = deque()
         self._known = 0
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._opening: asyncio.Task[None] | None = None
         self._early: set[str] | None = None
 
@@ -91,7 +94,7 @@ class Feed:
             log.warning("events.overrun", target=self._stream.target, given_up=len(self._waiting))
             self._waiting = deque(item for item in self._waiting if isinstance(item, _Ownership))
             self._break_off()
-            self.up()
+            self.up(continued=False)
         if not self._is_doubled(text):
             self._put(text)
 
@@ -105,14 +108,21 @@ class Feed:
         """Show in the call state whose a call is, behind what Asterisk sent so far; None: no script's any more."""
         self._put(_Ownership(channel, script))
 
-    def up(self) -> None:
-        """The link is there (again): what follows is whole, once the call state is read."""
-        self._early = set()
-        self._put(_UP)
+    def up(self, *, continued: bool) -> None:
+        """The link is there (again): what follows is whole, once the call state is read.
+
+        ``continued``: it follows, without a hole, on the stream as the gateway's last run left it.
+        """
+        self._early = None if continued else set()
+        self._put(_CONTINUED if continued else _UP)
 
     def lost(self, reason: str) -> None:
         """The link is gone, as its log says; nothing comes until ``up``."""
         self._break_off()
+
+    async def settled(self) -> None:
+        """Wait until everything that came so far is in the stream."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
@@ -122,6 +132,7 @@ class Feed:
                 await self._take(self._waiting[0])
             if not self._waiting:
                 self._wake.clear()
+                self._idle.set()
             await asyncio.sleep(0)
 
     def _is_doubled(self, text: str) -> bool:
@@ -138,6 +149,7 @@ class Feed:
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
+        self._idle.clear()
         self._wake.set()
 
     def _break_off(self) -> None:
@@ -149,6 +161,8 @@ class Feed:
         """Deal with what stands first in the queue, and take it off."""
         if first is _UP:
             await self._open()
+        elif first is _CONTINUED:
+            self._go_on()
         elif first is _LOST:
             self._lose()
         else:
@@ -164,6 +178,12 @@ class Feed:
         self._on_lost()
 
     # --- opening
+
+    def _go_on(self) -> None:
+        """The call state is as the last run had it, and its events bring it up to date."""
+        self._stream.prove()
+        self.opened.set()
+        self._on_open()
 
     async def _open(self) -> None:
         """Read the call state, and open the stream with it unless the link is lost meanwhile."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,16 @@ import structlog
 from aiohttp import web
 
 from aribridge import __version__
-from aribridge.ari import Link
 from aribridge.auth import Authenticator, KeyFault
 from aribridge.config import host_and_port, port_range
-from aribridge.core.command import Answer, Command
-from aribridge.core.settings import AsteriskSettings, Settings
-from aribridge.hub import Feed, Hub, ScriptAsterisks, Target, Targets
+from aribridge.core.settings import Settings
+from aribridge.hub import Hub, ScriptAsterisks, Targets
 from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.admin import Admin
+from aribridge.server.asterisks import Asterisks
 from aribridge.server.doors.catalogue import CatalogueDoor
 from aribridge.server.doors.rtc import RtcDoor
 from aribridge.server.doors.state import StateDoor
@@ -37,7 +34,6 @@ from aribridge.server.pages import Pages
 from aribridge.server.reload import Reloader
 from aribridge.server.supervise import Supervisor
 from aribridge.server.watch import watch
-from aribridge.stream import Stream
 from aribridge.transport.webrtc import RtcEngine
 
 log = structlog.get_logger("aribridge.server")
@@ -61,6 +57,7 @@ class Gateway:
         asterisks = ScriptAsterisks(self.targets)
         self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state))
         asterisks.attend(self.scripts.flows)
+        self._asterisks = Asterisks(settings, self.targets, self.scripts)
         self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
@@ -90,6 +87,7 @@ class Gateway:
         await self._janus.stop()
         await self._lua_plugins.stop()
         await self.scripts.flows.close()  # while Asterisk can be told what becomes of their calls
+        await self._asterisks.part()
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
@@ -100,15 +98,15 @@ class Gateway:
     async def _start(self) -> None:
         self._load_scripts()
         await self._lua_plugins.start()
-        feeds = [self._add_target(asterisk) for asterisk in self._settings.asterisk]
+        self._asterisks.add_all()
         await self._listen(self._settings.server.listen, self._app, "server.listen")
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
+        if (door := self._asterisks.door()) is not None:
+            await self._listen(self._settings.server.asterisk, _plain(door.routes()), "server.asterisk")
         await self._local.start()
         await self._start_rtc()
         await self._janus.start()
-        for target, feed in zip(self.targets, feeds, strict=True):
-            self._supervisor.keep(f"feed {target.name}", feed.run)
-            self._supervisor.keep(f"link {target.name}", target.link.run)
+        self._asterisks.keep_up(self._supervisor)
         self._supervisor.keep("script reload", self.reloader.run)
         if self._dev:
             self._supervisor.keep("script watch", lambda: watch(lambda: self.reloader.files, self.reloader.reload))
@@ -119,24 +117,6 @@ class Gateway:
             self.scripts.load()
         except ScriptLoadError as error:
             raise StartError(f"{error}\nMend the script, or take it out of scripts.files.") from error
-
-    def _add_target(self, asterisk: AsteriskSettings) -> Feed:
-        stream = Stream(asterisk.name, self._settings.stream)
-        on_event = self.scripts.on_event if self._settings.scripts.files else None
-        app = None if asterisk.events == "all" else asterisk.app
-        on_open = partial(self.scripts.flows.resync, asterisk.name, asterisk.app)
-
-        def ask(op: str, params: Mapping[str, str]) -> Awaitable[Answer]:
-            return link.call(Command(asterisk.name, op, params))
-
-        def on_lost() -> None:
-            if link.standby:
-                self.scripts.flows.stand_by(asterisk.name)
-
-        feed = Feed(stream, on_event, ask, app, on_open, on_lost)
-        link = Link(asterisk, feed)
-        self.targets.add(Target(asterisk.name, link, stream, feed))
-        return feed
 
     async def _start_rtc(self) -> None:
         try:

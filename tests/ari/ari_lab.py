@@ -31,8 +31,8 @@ class Sink:
     def event(self, text: str) -> None:
         self._tell(json.loads(text))
 
-    def up(self) -> None:
-        self._tell({"type": "up"})
+    def up(self, *, continued: bool) -> None:
+        self._tell({"type": "up", "continued": continued})
 
     def lost(self, reason: str) -> None:
         self._tell({"type": "lost", "reason": reason})

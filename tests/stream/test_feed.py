@@ -73,7 +73,7 @@ async def test_what_asterisk_tells_twice_while_the_link_begins_is_told_once(stre
     client = StreamClient(stream)
     asterisk.answering.clear()
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         for _ in range(2):
             feed.event('{"type":"ChannelVarset","value":"early","timestamp":"2026-01-01T00:00:00.000+0000"}')
             feed.event('{"type":"DeviceStateChanged","value":"of no time"}')
@@ -93,7 +93,7 @@ async def test_what_happens_while_the_state_is_read_is_told_afterwards_once(stre
     asterisk.pbx.topics.clear()
     asterisk.answering.clear()
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: len(asterisk.asked) == 3, every=0.001)
         asterisk.pbx.create_channel("meanwhile")
         asterisk.pbx.change_channel("before", state="Up")
@@ -118,7 +118,7 @@ async def test_what_happens_while_the_state_is_read_is_told_afterwards_once(stre
 async def test_a_link_lost_while_the_state_is_read_opens_nothing(stream, asterisk):
     asterisk.answering.clear()
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: len(asterisk.asked) == 3, every=0.001)
         asterisk.pbx.create_channel("lost")
         asterisk.tell(feed)
@@ -126,7 +126,7 @@ async def test_a_link_lost_while_the_state_is_read_opens_nothing(stream, asteris
         await drained(feed)
         assert not stream.is_open
         asterisk.answering.set()
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         assert stream.state.ids("channels") == ("lost",)
         assert stream.position["seq"] == 0
@@ -136,7 +136,7 @@ async def test_refusals_are_asked_again(stream, asterisk, monkeypatch):
     monkeypatch.setattr(resync_module, "_PAUSE_SECONDS", 0.0)
     asterisk.faults = [503, Problem("timeout", "no answer"), 500, 503]
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         assert len(asterisk.asked) == 7
 
@@ -144,7 +144,7 @@ async def test_refusals_are_asked_again(stream, asterisk, monkeypatch):
 async def test_what_an_old_asterisk_lacks_is_not_there(stream, asterisk):
     asterisk.faults = [Problem("unknown_operation", "no such thing")] * 3
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         assert list(stream.state.items()) == []
 
@@ -152,7 +152,7 @@ async def test_what_an_old_asterisk_lacks_is_not_there(stream, asterisk):
 async def test_more_events_than_can_wait_are_a_gap_and_the_state_is_read_anew(stream, asterisk, monkeypatch):
     monkeypatch.setattr(feed_module, "_MOST_WAITING", 10)
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         client = StreamClient(stream)
         for number in range(25):
@@ -170,7 +170,7 @@ async def test_what_a_script_drops_or_changes_is_still_so(stream, asterisk):
         return None if event["type"] == "ChannelStateChange" else event | {"channel": {"id": "made up"}}
 
     async with running(stream, asterisk, on_event) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         client, watcher = StreamClient(stream), StreamClient(stream, mode="state")
         asterisk.pbx.create_channel("a")
@@ -185,7 +185,7 @@ async def test_what_a_script_drops_or_changes_is_still_so(stream, asterisk):
 
 async def test_events_of_scripts_keep_their_place_and_odd_ones_are_left_out(stream, asterisk):
     async with running(stream, asterisk) as feed:
-        feed.up()
+        feed.up(continued=False)
         await until(lambda: stream.is_open, every=0.001)
         client = StreamClient(stream)
         asterisk.pbx.create_channel("a")
