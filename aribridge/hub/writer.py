@@ -96,6 +96,16 @@ class Writer:
         frames = self._outbox.take(_PER_TURN)
         for frame in encode.batches(frames, self._carrier.max_send) if self.batch else frames:
             await self._carrier.send(frame)
+            self._renew_patience()
+
+    def _renew_patience(self) -> None:
+        """The client took a frame: it is slow perhaps, but not stalled."""
+        if self._patience is None or self._patience.expired() or self._closing is not None:
+            return
+        now, until = asyncio.get_running_loop().time(), self._patience.when()
+        # Not for each of thousands of frames.
+        if until is not None and until - now < _STALL_SECONDS / 2:
+            self._patience.reschedule(now + _STALL_SECONDS)
 
     async def _farewell(self) -> None:
         code, reason = self._closing or (1001, "")
