@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench
+.PHONY: help run test check bench faults
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
@@ -22,6 +22,10 @@ check: .venv/.dev ## Lint, check the formatting, the types and the direction of 
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+faults: .venv/.dev ## Break links, Asterisk and packets under load for 10 to 15 minutes; count what clients lost
+	@scripts/test-setup
+	@PYTHONPATH=tests exec $(BIN)/python -m faults
 
 bench: .venv/.dev ## Measure the gateway against a real Asterisk on this machine
 	@scripts/test-setup

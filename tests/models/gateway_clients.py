@@ -59,3 +59,27 @@ async def following(gateway, follower=None, **subscribe):
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def truth(call):
+    """Asterisk's own state, as far as it is promised to be that of clients."""
+    channels, bridges, endpoints = [await call("GET", path) for path in ("/channels", "/bridges", "/endpoints")]
+    return {
+        "channels": {one["id"]: [one["state"], one["caller"], one["connected"]] for one in channels},
+        "bridges": {one["id"]: sorted(one["channels"]) for one in bridges},
+        "endpoints": {f"{one['technology']}/{one['resource']}": one.get("state") for one in endpoints},
+    }
+
+
+def told(state):
+    """The same of a client's state."""
+    return {
+        "channels": {i: [one["state"], one["caller"], one["connected"]] for i, one in state["channels"].items()},
+        "bridges": {i: sorted(one["channels"]) for i, one in state["bridges"].items()},
+        "endpoints": {i: one.get("state") for i, one in state["endpoints"].items()},
+    }
+
+
+async def same(follower, call):
+    real = await truth(call)
+    return told(follower.state) == real

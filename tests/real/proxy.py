@@ -10,15 +10,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 CHUNK = 65536
+METHODS = (b"GET ", b"POST ", b"PUT ", b"DELETE ")
 
 
 class FaultyProxy:
-    """Forwards to 127.0.0.1:`target` until told otherwise. `port` is its own; `connections` counts those ever made."""
+    """Forwards to 127.0.0.1:`target` until told otherwise. `port` is its own; `connections` counts those ever made.
+
+    `requests` are the request lines of HTTP that went through it. `delay` in seconds and `rate` in bytes per second
+    hold back each connection, in each direction.
+    """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = 0
         self.connections = 0
+        self.requests: list[bytes] = []
+        self.delay = 0.0
+        self.rate = 0.0
+        self._is_cutting = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -27,6 +36,10 @@ class FaultyProxy:
         """Reset every connection, as a lost network does in the end."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def cut(self) -> None:
+        """Forward half of what comes next from the target, then reset every connection."""
+        self._is_cutting = True
 
     def freeze(self) -> None:
         """Forward nothing any more, in silence, and keep the connections open."""
@@ -45,16 +58,32 @@ class FaultyProxy:
             self._writers.discard(writer)
             return
         self._writers.add(far_writer)
-        await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer))
+        await asyncio.gather(
+            self._forward(reader, far_writer, self._ask), self._forward(far_reader, writer, self._tell)
+        )
         self._writers -= {writer, far_writer}
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, put) -> None:
         with suppress(ConnectionError):
-            while data := await reader.read(CHUNK):
+            while data := await reader.read(int(self.rate / 10) or CHUNK):
                 await self._flowing.wait()
-                writer.write(data)
+                await asyncio.sleep(self.delay + (len(data) / self.rate if self.rate else 0))
+                put(data, writer)
                 await writer.drain()
         writer.close()
+
+    def _ask(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if data.startswith(METHODS):
+            self.requests.append(data.split(b"\r\n", 1)[0])
+        writer.write(data)
+
+    def _tell(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._is_cutting:
+            self._is_cutting = False
+            writer.write(data[: len(data) // 2])
+            self.drop()
+        else:
+            writer.write(data)
 
 
 @asynccontextmanager

@@ -5,36 +5,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from models.gateway_clients import ari, following
+from models.gateway_clients import ari, following, same, told, truth
 from real.gateway import target
-from real.proxy import FaultyProxy, faulty_proxy
+from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
 
 CALLS = 100
 AWAY = 5000
-
-
-async def truth(call):
-    channels, bridges, endpoints = [await call("GET", path) for path in ("/channels", "/bridges", "/endpoints")]
-    return {
-        "channels": {one["id"]: [one["state"], one["caller"], one["connected"]] for one in channels},
-        "bridges": {one["id"]: sorted(one["channels"]) for one in bridges},
-        "endpoints": {f"{one['technology']}/{one['resource']}": one.get("state") for one in endpoints},
-    }
-
-
-def told(state):
-    return {
-        "channels": {i: [one["state"], one["caller"], one["connected"]] for i, one in state["channels"].items()},
-        "bridges": {i: sorted(one["channels"]) for i, one in state["bridges"].items()},
-        "endpoints": {i: one.get("state") for i, one in state["endpoints"].items()},
-    }
-
-
-async def same(follower, call):
-    real = await truth(call)
-    return told(follower.state) == real
 
 
 async def a_call(call, app, number, *, stays):
@@ -100,24 +78,6 @@ async def calls(call, app, numbers, cut=None):
         )
 
 
-class CountingProxy(FaultyProxy):
-    """Keeps the request lines that went through it."""
-
-    def __init__(self, port):
-        super().__init__(port)
-        self.requests = []
-
-    async def _forward(self, reader, writer):
-        async def noted(reader=reader):
-            data = await type(reader).read(reader, 65536)
-            if data.startswith((b"GET ", b"POST ", b"DELETE ")):
-                self.requests.append(data.split(b"\r\n", 1)[0])
-            return data
-
-        reader.read = lambda _: noted()
-        await super()._forward(reader, writer)
-
-
 async def storm(call, app, most):
     """As many events of the application's own."""
 
@@ -130,10 +90,8 @@ async def storm(call, app, most):
 
 @pytest.mark.parametrize(("kept", "expected"), [(20_000, AWAY), (1000, 0)], ids=["long history", "short history"])
 async def test_5000_events_while_a_client_is_away(asterisk22, gateways, kept, expected):
-    proxy = CountingProxy(urlsplit(asterisk22.ari_url).port)
-    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
-    section = target(asterisk22, url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ari")
-    async with server, ari(asterisk22) as call:
+    async with faulty_proxy(urlsplit(asterisk22.ari_url).port) as proxy, ari(asterisk22) as call:
+        section = target(asterisk22, url=f"http://127.0.0.1:{proxy.port}/ari")
         gateway = await gateways.start(section, stream={"history_events": kept})
         wish = {"filter": {"type": ["ChannelUserevent"]}}
         async with following(gateway, **wish) as events:
@@ -156,7 +114,6 @@ async def test_5000_events_while_a_client_is_away(asterisk22, gateways, kept, ex
         async with following(gateway, mode="state") as state:
             await until(lambda: state.state is not None and not state.page, what="the snapshot is there")
             assert told(state.state) == await truth(call)
-        proxy.drop()
 
 
 async def passed(gateway, most):
