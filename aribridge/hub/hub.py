@@ -42,7 +42,9 @@ class Hub:
         self._work: set[asyncio.Task[None]] = set()
         self._draining = False
         commands = CommandPath(targets, scripts, limits.request_seconds)
-        self._parts = HubParts(server, limits, targets, scripts, commands, authenticate, self._spawn, self._left)
+        self._parts = HubParts(
+            server, limits, targets, scripts, commands, authenticate, self._spawn, self._is_draining, self._left
+        )
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -67,7 +69,7 @@ class Hub:
             connection.goodbye("bad_carrier", "The protocol needs an ordered and reliable data channel.")
 
     async def drain(self, seconds: float) -> None:
-        """Finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""
+        """Take no more work, finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""
         self._draining = True
         if self._work:
             await asyncio.wait(self._work, timeout=seconds)
@@ -83,6 +85,9 @@ class Hub:
         self._work.add(task)
         task.add_done_callback(self._finished)
         return task
+
+    def _is_draining(self) -> bool:
+        return self._draining
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._work.discard(task)

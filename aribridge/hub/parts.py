@@ -35,4 +35,5 @@ class HubParts:
     commands: CommandPath
     authenticate: Callable[[str], Principal]
     spawn: Spawn
+    draining: Callable[[], bool]
     left: Callable[[Connection, str], None]

@@ -21,6 +21,7 @@ from aribridge.script import Client
 log = structlog.get_logger("aribridge.hub")
 
 _REST_LANE = object()
+_RETRY_AFTER_MS = 1000
 
 
 class Work:
@@ -35,15 +36,26 @@ class Work:
 
     def request(self, request: Request) -> None:
         """Carry out a command, and answer it."""
-        self._parts.spawn(self._carry_out(request))
+        if self._parts.draining():
+            self._answers.answer(request.id, _too_late())
+        else:
+            self._parts.spawn(self._carry_out(request))
 
     def rest_request(self, rest: RestRequest) -> None:
         """Carry out a command in Asterisk's own form, after those before it, and answer it in that form."""
-        self._parts.spawn(self._carry_out_rest(rest))
+        if self._parts.draining():
+            self._answers.answer_rest(rest, _too_late(), self._app())
+        else:
+            self._parts.spawn(self._carry_out_rest(rest))
 
     def script_message(self, message: ScriptMessage) -> None:
         """Hand a message to scripts, and answer it if it has an id."""
-        self._parts.spawn(self._ask_scripts(message))
+        if not self._parts.draining():
+            self._parts.spawn(self._ask_scripts(message))
+        elif message.id is None:
+            self._answers.answered()
+        else:
+            self._answers.answer(message.id, _too_late())
 
     async def _carry_out(self, request: Request) -> None:
         async with self._lanes.turn(request.lane):
@@ -92,3 +104,8 @@ class Work:
         with suppress(Problem):
             return self._parts.targets.pick(None).link.app
         return ""
+
+
+def _too_late() -> Result:
+    problem = Problem("draining", "The gateway is going away; a goodbye follows.", after_ms=_RETRY_AFTER_MS)
+    return Result(problem.status, error=problem)

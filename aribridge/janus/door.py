@@ -62,6 +62,11 @@ class JanusDoor:
         """Begin to watch for sessions that time out."""
         self._watchdog = asyncio.create_task(self._sessions.watch())
 
+    async def drain(self, seconds: float) -> None:
+        """Make no more sessions, as Janus with ``accept_new_sessions`` off, and let requests finish for so long."""
+        self._sessions.refuse()
+        await self._tasks.pause(seconds)
+
     async def stop(self) -> None:
         """End all sessions, close all connections, and return when nothing of them is left."""
         if self._watchdog is not None:

@@ -154,9 +154,13 @@ class Sessions:
         for handle in list(session.handles.values()):
             self._tasks.spawn(handle.release())
 
+    def refuse(self) -> None:
+        """Make no more sessions."""
+        self._closed = True
+
     def close(self) -> None:
         """End all sessions, and make no more."""
-        self._closed = True
+        self.refuse()
         for session in self:
             self.end(session, "the gateway stops")
 

@@ -24,6 +24,11 @@ class Tasks:
         task.add_done_callback(self._running.discard)
         return task
 
+    async def pause(self, seconds: float) -> None:
+        """Wait until the tasks of this moment are done, at most for so long."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
     async def finish(self) -> None:
         """Wait until all tasks are done, those included that they start meanwhile."""
         while self._running:

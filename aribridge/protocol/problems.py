@@ -223,6 +223,14 @@ _TABLE = (
         retry="after",
     ),
     ProblemKind(
+        "draining",
+        503,
+        "The gateway is stopping",
+        "The gateway is stopping or restarting, and takes no new work.",
+        "Connect again after the goodbye, then repeat the request.",
+        retry="after",
+    ),
+    ProblemKind(
         "timeout",
         504,
         "Asterisk did not answer in time",

@@ -52,6 +52,11 @@ class Asterisks:
             supervisor.keep(f"feed {target.name}", target.feed.run)
             supervisor.keep(f"link {target.name}", target.link.run)
 
+    @property
+    def continued(self) -> list[str]:
+        """The targets whose events the next run is going to get, as it looks now."""
+        return [target.name for target in self._targets if target.link.dial_in is not None and target.ready]
+
     async def part(self) -> None:
         """Leave every Asterisk, once clients and calls are seen to; those that dial in so that the next run goes on."""
         pairs = zip(self._settings.asterisk, self._targets, strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,12 @@ class Gateway:
     async def stop(self) -> None:
         """Finish what is in flight, say goodbye, and release everything."""
         self._draining = True
-        await self.hub.drain(self._settings.server.drain_seconds)
+        seconds = self._settings.server.drain_seconds
+        await asyncio.gather(
+            self.hub.drain(seconds),
+            self._janus.drain(seconds),
+            self.scripts.flows.finish(seconds, self._asterisks.continued),
+        )
         await self._lua_plugins.stop_waiting()
         await self._janus.stop()
         await self._lua_plugins.stop()

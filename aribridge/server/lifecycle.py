@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable
 
@@ -14,16 +15,19 @@ from aribridge.server.gateway import Gateway
 
 log = structlog.get_logger("aribridge.server")
 
+FORCED = 1
+"""The exit code of a process that was not left the time to stop."""
+
 
 async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], None]) -> None:
     """Run a gateway until SIGINT or SIGTERM; ``ready`` is called once it listens. Raises StartError.
 
-    SIGHUP loads the scripts anew.
+    A second one of these ends the process at once. SIGHUP loads the scripts anew.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: _end() if stop.is_set() else stop.set())
     gateway = Gateway(settings, dev=dev)
     loop.add_signal_handler(signal.SIGHUP, gateway.reloader.request)
     await gateway.start()
@@ -37,3 +41,8 @@ async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], Non
         log.info("gateway.stopping")
         await gateway.stop()
         log.info("gateway.stopped")
+
+
+def _end() -> None:
+    log.warning("gateway.forced", lost="what was in flight, and what the next run would have continued")
+    os._exit(FORCED)

@@ -51,7 +51,9 @@ async def gateway(asterisk22, gateways, tmp_path):
         script = tmp_path / "flow.lua"
         script.write_text(source)
         scripts = {"files": [str(script)], **settings}
-        gateway = await gateways.start(target(asterisk22, app=asterisk22.app), scripts=scripts)
+        # None of these flows is to come to its end by itself.
+        server = {"drain_seconds": 0.2}
+        gateway = await gateways.start(target(asterisk22, app=asterisk22.app), scripts=scripts, server=server)
         gateway.asterisk = asterisk22
         return gateway
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows.dialplan import fall_back
 from aribridge.script.flows.earlier import Earlier, who_talks
-from aribridge.script.flows.flow import Flow
+from aribridge.script.flows.flow import Flow, fresh_id
 from aribridge.script.flows.made import Made
 from aribridge.script.flows.mailbox import GAP
 from aribridge.script.flows.memory import Memory, Record
@@ -53,9 +53,11 @@ class Flows:
         self._made = Made()
         self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
         self._flows: dict[str, Flow] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._earlier = Earlier(asterisks, memory, settings.on_failure, self._resume, self._leave)
         self._closing = False
+        self._kept: frozenset[str] = frozenset()
 
     # --- commands on their way to Asterisk
 
@@ -101,13 +103,23 @@ class Flows:
     def _offer(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
         about = _about(target, event)
         script = self._owner(about)
+        if self._closing:
+            self._put_off(target, channel, script, about["args"])
+            return
         if script is None:
             self._unhandled.watch(target, channel)
             return
         self._unhandled.forget(target, channel)
         flow = self._open(script, Record(target, channel, script.name, about["args"]), event["channel"])
         flow.note()
-        self._start(self._run(flow, "on_call", about))
+        self._begin(flow, "on_call", about)
+
+    def _put_off(self, target: str, channel: str, script: Script | None, args: list[str]) -> None:
+        """A call comes while the gateway stops: its next run takes it, or the dialplan does if that may be far."""
+        if script is not None and target in self._kept:
+            self._memory.note(fresh_id(), Record(target, channel, script.name, args, begun=False))
+        elif script is not None:
+            self._give_up(target, channel)
 
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
         flow = Flow(script, record, channel, self._asterisks, self._memory, self._on_failure)
@@ -174,16 +186,18 @@ class Flows:
 
     def _resume(self, old: str, record: Record, channel: Mapping[str, Any]) -> bool:
         """Go on with the call of a flow of the gateway's last run, if its script can."""
-        able = (script for script in self._scripts() if script.name == record.script and "on_resume" in script.hooks)
+        hook = "on_resume" if record.begun else "on_call"
+        able = (script for script in self._scripts() if script.name == record.script and hook in script.hooks)
         script = next(able, None)
         if script is None or self._closing:
             return False
         music = [(kind, ident) for kind, ident in record.made if kind == "moh"]
-        record = msgspec.structs.replace(record, made=music)
+        saved = (record.saved,) if record.begun else ()
+        record = msgspec.structs.replace(record, made=music, begun=True)
         flow = self._open(script, record, channel)
         self._memory.pass_on(old, flow.id, record)
         about = _about(record.target, {"channel": channel, "args": record.args})
-        self._start(self._run(flow, "on_resume", about, record.saved))
+        self._begin(flow, hook, about, *saved)
         self._start(flow.look())
         return True
 
@@ -203,6 +217,18 @@ class Flows:
 
     # --- life
 
+    async def finish(self, seconds: float, kept: Collection[str] = ()) -> None:
+        """Take no more calls, and let the flows that could not be resumed come to an end, for at most so many seconds.
+
+        ``kept`` are the Asterisks whose events the gateway's next run gets: it takes the calls that come from here on.
+        """
+        self._closing, self._kept = True, frozenset(kept)
+        self._unhandled.close()
+        talking = await self._talking()
+        runs = [self._runs[ident] for ident, flow in self._flows.items() if not _is_left(flow, talking)]
+        if runs:
+            await asyncio.wait(runs, timeout=seconds)
+
     async def close(self) -> None:
         """End all flows.
 
@@ -211,15 +237,21 @@ class Flows:
         """
         self._closing = True
         self._unhandled.close()
-        targets = {flow.target for flow in self._flows.values()}
-        talking = {target: await who_talks(self._asterisks, target) for target in targets}
+        talking = await self._talking()
         for flow in self._flows.values():
-            if flow.resumable or flow.channel in talking.get(flow.target, ()):
+            if _is_left(flow, talking):
                 flow.suspend()
             else:
                 flow.leave("cancelled")
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def _talking(self) -> dict[str, set[str]]:
+        targets = {flow.target for flow in self._flows.values()}
+        return {target: await who_talks(self._asterisks, target) for target in targets}
+
+    def _begin(self, flow: Flow, hook: str, *arguments: Any) -> None:
+        self._runs[flow.id] = self._start(self._run(flow, hook, *arguments))
 
     async def _run(self, flow: Flow, hook: str, *arguments: Any) -> None:
         try:
@@ -227,7 +259,7 @@ class Flows:
         except Exception:
             log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
         finally:
-            del self._flows[flow.id]
+            del self._flows[flow.id], self._runs[flow.id]
             self._asterisks.own(flow.target, flow.channel, None)
             if not flow.suspended:
                 self._memory.forget(flow.id)
@@ -236,10 +268,16 @@ class Flows:
         log.warning("flow.unhandled", target=target, channel=channel)
         self._start(fall_back(self._asterisks, target, channel, "unhandled", "continue"))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _is_left(flow: Flow, talking: Mapping[str, Collection[str]]) -> bool:
+    """Whether a stop of the gateway leaves the call as it is: it can be resumed, or two parties talk."""
+    return flow.resumable or flow.channel in talking.get(flow.target, ())
 
 
 def _accepts(script: Script, about: dict[str, Any]) -> bool:

@@ -43,7 +43,7 @@ class Flow:
         memory: Memory,
         on_failure: str,
     ) -> None:
-        self.id = f"f_{secrets.token_hex(8)}"
+        self.id = fresh_id()
         self.target = record.target
         self.channel = record.channel
         self.script = script
@@ -250,3 +250,8 @@ class Flow:
             self.hung_up_by = "gateway"
         await fall_back(self._asterisks, self.target, self.channel, result, self._on_failure)
         return result
+
+
+def fresh_id() -> str:
+    """An id for a flow."""
+    return f"f_{secrets.token_hex(8)}"

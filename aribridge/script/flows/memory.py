@@ -19,7 +19,10 @@ _MOST_SAVED = 65_536
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A flow: whose call it is, what verbs made in Asterisk, as kinds and ids, and what the script saved."""
+    """A flow: whose call it is, what verbs made in Asterisk, as kinds and ids, and what the script saved.
+
+    ``begun`` is False where the call came while the gateway was stopping, so that ``on_call`` is still to run.
+    """
 
     target: str
     channel: str
@@ -27,6 +30,7 @@ class Record(msgspec.Struct, frozen=True):
     args: Sequence[str] = ()
     made: Sequence[tuple[str, str]] = ()
     saved: Any = None
+    begun: bool = True
 
     def channels(self) -> set[str]:
         """The caller's channel and those of its legs."""
