@@ -272,6 +272,7 @@ def test_refuses_janus_credentials(authenticator, apisecret, credentials, code):
         ("guess", token(), "alice"),
         (API_SECRET, token(), "alice"),
     ],
+    ids=["secret", "secret and garbage", "secret and another's token", "token", "wrong secret and token", "both"],
 )
 def test_lets_in_by_janus_credentials(authenticator, apisecret, credentials, sub):
     assert authenticator.janus(apisecret, credentials, ECHO).sub == sub
