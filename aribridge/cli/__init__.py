@@ -16,7 +16,7 @@ COMMANDS = {
     "init": "Write a configuration for your Asterisk, and print what to paste into it.",
     "check": "Check the configuration, its files and scripts.",
     "token": "Make a token, or look into one.",
-    "script": "Check Lua scripts, those for Janus too, and run their tests.",
+    "script": "Check Lua scripts, those for Janus too, run their tests, record what they see.",
     "scripts": "List the scripts of the running gateway: runs, failures, memory, last errors.",
     "reload": "Load the scripts of the running gateway anew, and say what changed.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +47,23 @@ def no_gateway(socket: Path, error: Exception) -> Failure:
     return Failure(f"{text} this configuration (state in aribridge.toml), and as a user you may act for?")
 
 
+def stream(socket: Path, path: str, take: Callable[[bytes], object]) -> None:
+    """Hand on what the gateway answers as it comes, until it ends; ends the command when the gateway refuses.
+
+    Raises KeyboardInterrupt.
+    """
+    import asyncio
+
+    import aiohttp
+
+    try:
+        refusal = asyncio.run(_stream(socket, path, take))
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise no_gateway(socket, error) from None
+    if refusal:
+        raise Failure(refusal)
+
+
 async def _ask(socket: Path, method: str, path: str, seconds: float) -> Answer:
     import aiohttp
 
@@ -54,3 +73,19 @@ async def _ask(socket: Path, method: str, path: str, seconds: float) -> Answer:
         http.request(method, f"http://gateway{path}") as response,
     ):
         return Answer(response.status, await response.json())
+
+
+async def _stream(socket: Path, path: str, take: Callable[[bytes], object]) -> str:
+    """Why the gateway refuses; empty after an answer that has come to its end."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=timeout) as http,
+        http.get(f"http://gateway{path}") as response,
+    ):
+        if response.status != HTTPStatus.OK:
+            return str((await response.json())["error"])
+        async for part in response.content.iter_any():
+            take(part)
+    return ""

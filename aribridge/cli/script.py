@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from aribridge.cli.options import Failure
+from aribridge.cli.options import Failure, config_options
 
 if TYPE_CHECKING:
     from aribridge.script.testing import Result
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def script() -> None:
-    """Check Lua scripts, those for Janus too, and run their tests."""
+    """Check Lua scripts, those for Janus too, run their tests, record what they see."""
 
 
 @script.command()
@@ -51,6 +54,51 @@ def test(*, files: tuple[Path, ...]) -> None:
     if failed := results.count(False):
         raise Failure(f"{failed} of {len(results)} failed")
     click.echo(f"{len(results)} passed")
+
+
+@script.command()
+@click.argument("script")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_options
+def record(*, script: str, file: Path, config: Path | None, assignments: tuple[str, ...]) -> None:
+    """Record Asterisk's part in SCRIPT of the running gateway into FILE, until Ctrl-C, for T.replay in tests.
+
+    SCRIPT is its name, such as ivr.lua. Digits that callers press and values of variables are left out.
+    """
+    from urllib.parse import quote
+
+    from aribridge.cli.operator import socket_of, stream
+
+    socket = socket_of(config, assignments)
+    lines = 0
+
+    def take(part: bytes) -> None:
+        nonlocal lines
+        if not lines:
+            click.echo(f"Recording {script} into {file}; Ctrl-C ends it.", err=True)
+        lines += part.count(b"\n")
+        written.write(part)
+        written.flush()
+
+    with _fresh(file) as written, suppress(KeyboardInterrupt):
+        stream(socket, f"/v1/scripts/{quote(script, safe='')}/recording", take)
+        click.echo("The gateway has ended the recording.", err=True)
+    click.echo(f"{lines} lines in {file}")
+
+
+@contextmanager
+def _fresh(file: Path) -> Iterator[BinaryIO]:
+    """A new file that its owner alone may read; it is gone when nothing was written."""
+    try:
+        written = os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from None
+    try:
+        with written:
+            yield written
+    finally:
+        if not file.stat().st_size:
+            file.unlink()
 
 
 def _show(result: Result) -> bool:

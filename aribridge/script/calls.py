@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from aribridge.protocol.problems import Problem
+from aribridge.script.clocks import Clock
 from aribridge.script.errors import CallFailure
 from aribridge.script.host import Asterisks
 
@@ -46,13 +48,13 @@ async def sleep(milliseconds: float) -> None:
     await asyncio.sleep(milliseconds / 1000)
 
 
-async def local_time(zone: str) -> dict[str, Any]:
+async def local_time(zone: str, *, wall: Clock | None = None) -> dict[str, Any]:
     """``bridge.time``: the time in a zone of the IANA database, in fields as os.date("*t") has them.
 
-    Raises Problem (``bad_parameter``).
+    ``wall`` tells the time in Unix seconds; None is the machine's. Raises Problem (``bad_parameter``).
     """
     try:
-        now = datetime.now(ZoneInfo(zone))
+        now = datetime.fromtimestamp((wall or time.time)(), ZoneInfo(zone))
     except (ValueError, OSError, KeyError):
         detail = f"bridge.time: {zone!r} is no time zone; zones are named like Europe/Vienna"
         raise Problem("bad_parameter", detail) from None

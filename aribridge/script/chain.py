@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
+from aribridge.script.clocks import REAL, Clocks
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows import Flows, Memory
 from aribridge.script.generation import Generation
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
 from aribridge.script.http import Http
 from aribridge.script.kv import Kv
+from aribridge.script.recording import Recorder, Tap, Tape
 from aribridge.script.script import Script
 from aribridge.script.stock import script_path
 from aribridge.script.verdicts import command_verdict, event_verdict
@@ -35,17 +37,15 @@ class ScriptHost:
         settings: ScriptSettings,
         asterisks: Asterisks,
         state: Path | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        clocks: Clocks = REAL,
     ) -> None:
-        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store.
-
-        ``clock`` tells in seconds how long scripts work in the background, so that they pause as long.
-        """
-        self._clock = clock
+        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store."""
+        self._clocks = clocks
         self._settings = settings
         self._asterisks = asterisks
         self._http = Http(settings.http_allow)
-        self._kv = Kv(state, settings.kv_mb << 20)
+        self._recorder = Recorder()
+        self._kv = Kv(state, settings.kv_mb << 20, clocks.wall)
         self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks, Memory(self._kv))
         self._scripts = Generation([])
         self._retiring: set[asyncio.Task[None]] = set()
@@ -79,6 +79,21 @@ class ScriptHost:
         """How each present script fares, in their order."""
         return [script.to_report() for script in self._scripts.scripts]
 
+    @contextmanager
+    def record(self, script: str) -> Iterator[Tape]:
+        """Record what goes between Asterisk and a script while this lasts. Raises Problem ``not_found``."""
+        found = next((present for present in self._scripts.scripts if present.name == script), None)
+        if found is None:
+            names = ", ".join(present.name for present in self._scripts.scripts) or "none"
+            raise Problem("not_found", f"No script is called {script}. There are: {names}.")
+        tape = Tape(script, everything="on_event" in found.hooks, apart_from=self.flows.words(script))
+        with self._recorder.run(tape):
+            yield tape
+
+    def end_recordings(self) -> None:
+        """End what is being recorded."""
+        self._recorder.end()
+
     def store(self, script: str) -> Mapping[str, Operation]:
         """``bridge.kv`` for a script besides these, by its name."""
         return self._kv.operations(script)
@@ -106,6 +121,7 @@ class ScriptHost:
     def on_event(self, target: str, event: dict[str, Any]) -> dict[str, Any] | None:
         """What the scripts make of an event; None when one drops it. A script that fails changes nothing."""
         self.flows.event(target, event)
+        self._recorder.event(target, event)
         for script in self._scripts.defining("on_event"):
             try:
                 with script.tally.run("on_event"):
@@ -156,7 +172,8 @@ class ScriptHost:
 
     def _script(self, path: Path) -> Script:
         operations = {"flow": self.flows.serve, **self._http.operations, **self._kv.operations(path.name)}
-        return Script(path, self._settings, self._asterisks, operations, self._clock)
+        tap = Tap(self._asterisks, path.name, self._recorder)
+        return Script(path, self._settings, tap, operations, self._clocks)
 
     async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
         fields = {"op": command.op, "params": command.params, "target": command.target}

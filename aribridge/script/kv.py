@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from aribridge.script.calls import Operation
+from aribridge.script.clocks import Clock
 from aribridge.script.errors import CallFailure
 from aribridge.script.store import LONGEST_KEY, Store
 
@@ -24,8 +26,9 @@ Result = TypeVar("Result")
 class Kv:
     """The store of all scripts, each with a namespace of its own; the file is opened when it is first needed."""
 
-    def __init__(self, folder: Path | None, most: int) -> None:
-        """``folder`` None: every operation fails."""
+    def __init__(self, folder: Path | None, most: int, wall: Clock | None = None) -> None:
+        """``folder`` None: every operation fails. ``wall`` is what times to live are counted by."""
+        self._wall = wall
         self._folder = folder
         self._most = most
         self._store: Store | None = None
@@ -92,7 +95,7 @@ class Kv:
     def _open(self) -> Store:
         if self._folder is None:
             raise CallFailure("kv_failed", "bridge.kv has no folder to keep its file in: set state in aribridge.toml")
-        return Store(self._folder, self._most)
+        return Store(self._folder, self._most, self._wall or time.time)
 
 
 def _key(key: Any) -> str:

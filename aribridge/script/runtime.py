@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import lupa.lua54 as lupa
 
+from aribridge.script.clocks import Clock
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError, decode, decode_rest, encode
@@ -43,13 +44,22 @@ class Runtime:
     """An interpreter with the gateway's Lua side loaded, bounded in memory and CPU time.
 
     ``outbox`` is handed everything that the script asked for without waiting, such as ``["log", "info", "text", {}]``.
+    ``wall`` tells the time of day in Unix seconds, if it is not the machine's.
     """
 
     encoding: str | None = "UTF-8"
     """Of strings that cross; None: they cross as bytes."""
 
-    def __init__(self, *, memory_bytes: int, budget_seconds: float, outbox: Callable[[list[Any]], None]) -> None:
+    def __init__(
+        self,
+        *,
+        memory_bytes: int,
+        budget_seconds: float,
+        outbox: Callable[[list[Any]], None],
+        wall: Clock | None = None,
+    ) -> None:
         self._memory_bytes = memory_bytes
+        self._wall = wall
         self._outbox = outbox
         self._numbers = itertools.count(1)
         self._lua = lupa.LuaRuntime(
@@ -63,6 +73,9 @@ class Runtime:
         host = self._lua.table()
         host.budget_seconds = budget_seconds
         self._load_host(host)
+        if wall is not None:
+            self._load_file(lua_folder() / "host" / "wall.lua", host)
+            self._set_time = host.set_time
         self._stage, self._forget = host.stage, host.forget
         self._start, self._resume, self._stop = host.start, host.resume, host.stop
 
@@ -109,6 +122,8 @@ class Runtime:
 
     def _enter(self, number: int, function: Any, arguments: tuple[Any, ...], *scalars: str) -> Step:
         tokens = encode(*arguments)
+        if self._wall is not None:
+            self._set_time(self._wall())
         self._make_room()
         self._stage_tokens(tokens)
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
 from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
+from aribridge.script.clocks import Clocks
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
 from aribridge.script.files import Sources, module_file
@@ -43,13 +45,11 @@ class Script:
         settings: ScriptSettings,
         asterisks: Asterisks,
         operations: Mapping[str, Operation],
-        clock: Callable[[], float],
+        clocks: Clocks,
     ) -> None:
-        """``operations`` are those that scripts may wait for, besides ARI and their own tasks.
-
-        ``clock`` tells in seconds how long they work in the background.
-        """
+        """``operations`` are those that scripts may wait for, besides ARI and their own tasks."""
         self.name = path.name
+        self.asterisks = asterisks
         self.hooks: frozenset[str] = frozenset()
         self.sources = Sources()
         self._path = path
@@ -62,12 +62,14 @@ class Script:
             memory_bytes=settings.memory_mb << 20,
             budget_seconds=settings.budget_ms / 1000,
             outbox=Outbox(str(path), self._clients, self._timers, self._tasks, asterisks).handle,
+            wall=clocks.wall,
         )
         ari = AriCalls(asterisks).operations
-        calls = Calls({**ari, **operations, "sleep": sleep, "time": local_time, "join": self._tasks.join})
+        time = partial(local_time, wall=clocks.wall)
+        calls = Calls({**ari, **operations, "sleep": sleep, "time": time, "join": self._tasks.join})
         self._runs = Runs(self._runtime, calls)
         self._flows = Runs(self._runtime, calls)
-        self._pace = Pace(clock)
+        self._pace = Pace(clocks.work)
         self._background = Runs(self._runtime, calls, self._pace.turn)
         self._hook_seconds = settings.hook_seconds
 

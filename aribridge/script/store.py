@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from aribridge.script.clocks import Clock
 from aribridge.script.errors import CallFailure
 
 FILE = "kv.sqlite3"
@@ -41,10 +42,11 @@ class Entry:
 
 
 class Store:
-    """An open file. ``most`` is how many bytes of keys and values each script may keep."""
+    """An open file. ``most`` is how many bytes of keys and values each script may keep; ``clock`` is Unix time."""
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, clock: Clock = time.time) -> None:
         """Raises OSError or sqlite3.Error when the file cannot be opened."""
+        self._clock = clock
         self._most = most
         self._used: dict[str, int] = {}
         self._writes = 0
@@ -64,7 +66,7 @@ class Store:
         """The value, None when there is none."""
         row = self._db.execute(
             f"SELECT value FROM kv WHERE script = ? AND key = ? AND {_ALIVE}",  # noqa: S608
-            (script, key, time.time()),
+            (script, key, self._clock()),
         ).fetchone()
         return None if row is None else msgspec.json.decode(row[0])
 
@@ -73,7 +75,7 @@ class Store:
         text = msgspec.json.encode(value).decode()
         self._sweep()
         self._reserve(script, key, text)
-        expires = None if ttl is None else time.time() + ttl
+        expires = None if ttl is None else self._clock() + ttl
         self._db.execute("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?)", (script, key, text, expires))
 
     def incr(self, script: str, key: str, by: float, ttl: float | None) -> int | float:
@@ -86,7 +88,7 @@ class Store:
                 raise CallFailure("bad_value", f"bridge.kv.incr: the value of {key!r} is not a number")
             text = msgspec.json.encode(value + by).decode()
             self._reserve(script, key, text)
-            expires = row[1] if row else (None if ttl is None else time.time() + ttl)
+            expires = row[1] if row else (None if ttl is None else self._clock() + ttl)
             self._db.execute("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?)", (script, key, text, expires))
         total: int | float = value + by
         return total
@@ -108,7 +110,7 @@ class Store:
         rows = self._db.execute(
             f"SELECT key FROM kv WHERE script = ? AND key > ? AND substr(key, 1, ?) = ? AND {_ALIVE}"  # noqa: S608
             " ORDER BY key LIMIT ?",
-            (script, after, len(prefix), prefix, time.time(), MOST_LISTED),
+            (script, after, len(prefix), prefix, self._clock(), MOST_LISTED),
         )
         return [key for (key,) in rows]
 
@@ -117,7 +119,7 @@ class Store:
         rows = self._db.execute(
             f"SELECT script, key, value, expires FROM kv WHERE (? IS NULL OR script = ?) AND {_ALIVE}"  # noqa: S608
             " ORDER BY script, key",
-            (script, script, time.time()),
+            (script, script, self._clock()),
         )
         for name, key, value, expires in rows:
             yield Entry(name, key, msgspec.json.decode(value), expires)
@@ -125,7 +127,7 @@ class Store:
     def _row(self, script: str, key: str) -> Any:
         return self._db.execute(
             f"SELECT value, expires FROM kv WHERE script = ? AND key = ? AND {_ALIVE}",  # noqa: S608
-            (script, key, time.time()),
+            (script, key, self._clock()),
         ).fetchone()
 
     def _reserve(self, script: str, key: str, text: str) -> None:
@@ -155,4 +157,4 @@ class Store:
             self._delete_expired()
 
     def _delete_expired(self) -> None:
-        self._db.execute("DELETE FROM kv WHERE expires <= ?", (time.time(),))
+        self._db.execute("DELETE FROM kv WHERE expires <= ?", (self._clock(),))

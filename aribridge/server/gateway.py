@@ -97,6 +97,7 @@ class Gateway:
         await self._supervisor.stop()
         await self.scripts.close()
         await self.rtc.stop()
+        self.scripts.end_recordings()
         await self._local.stop()
         for runner in reversed(self._runners):
             await runner.cleanup()

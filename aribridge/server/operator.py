@@ -22,7 +22,7 @@ TAKEOVER_SECONDS = 30.0
 
 
 class Operator:
-    """POST /v1/scripts/reload, GET /v1/scripts, GET /v1/trace/<channel id or its beginning>, POST /v1/takeover."""
+    """Scripts: POST reload, GET report and recordings. GET traces of calls. POST takeover."""
 
     def __init__(self, targets: Targets, scripts: ScriptHost, plugins: LuaPlugins, reloader: Reloader) -> None:
         self._targets = targets
@@ -35,6 +35,7 @@ class Operator:
         return [
             web.post("/v1/scripts/reload", self._post_reload),
             web.get("/v1/scripts", self._get_scripts),
+            web.get("/v1/scripts/{script}/recording", self._get_recording),
             web.get("/v1/trace/{call:.+}", self._get_trace),
             web.post("/v1/takeover", self._post_takeover),
         ]
@@ -49,6 +50,18 @@ class Operator:
 
     async def _get_scripts(self, _: web.Request) -> web.Response:
         return web.json_response({"scripts": redact([*self._scripts.to_report(), *self._plugins.to_report()])})
+
+    async def _get_recording(self, request: web.Request) -> web.StreamResponse:
+        """The lines of a recording, from now on until the client leaves or the gateway stops; 404 with ``error``."""
+        try:
+            with self._scripts.record(request.match_info["script"]) as tape:
+                response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
+                await response.prepare(request)
+                async for line in tape.lines():
+                    await response.write(line)
+                return response
+        except Problem as problem:
+            return web.json_response({"error": problem.detail}, status=problem.status)
 
     async def _get_trace(self, request: web.Request) -> web.Response:
         """200 with the call; 404 when there is none, 409 when several begin so, both with ``error``."""

@@ -3,7 +3,9 @@
 
 local host = ...
 
+local setmetatable, getmetatable = setmetatable, getmetatable
 local type, error, pairs, tostring, rawget = type, error, pairs, tostring, rawget
+local next, find, getinfo = next, string.find, debug.getinfo
 local format, sort, concat = string.format, table.sort, table.concat
 local wait = host.wait
 
@@ -95,6 +97,101 @@ function T.published() return wait("t.published") end
 function T.logs() return wait("t.logs") end
 function T.errors() return wait("t.errors") end
 
+-- Phones ------------------------------------------------------------------------------------------------------------
+
+local PHONE = { __name = "phone", __metatable = false }
+PHONE.__index = PHONE
+
+local function phone(about) return setmetatable(about, PHONE) end
+
+-- Defines phone:name(...), which asks for `operation`.
+local function does(name, takes, what)
+  PHONE[name] = function(self, value)
+    if getmetatable(self) ~= PHONE.__metatable then
+      error("phone:" .. name .. "(...) is a method: call it with a colon", 0)
+    end
+    if takes and type(value) ~= takes then error("phone:" .. name .. " takes " .. what, 0) end
+    if takes then return wait("t." .. name, self.id, value) end
+    return wait("t." .. name, self.id)
+  end
+end
+
+local CALL = {
+  exten = "string", context = "string", caller = "table", args = "table", variables = "table", language = "string",
+  target = "string",
+}
+
+-- A phone that calls: T.call{exten = "7001", caller = {name = "Alice", number = "200"}, args = {"sales"}}.
+function T.call(options)
+  options = options or {}
+  check("call", options, "table", "a table: T.call{exten = \"7001\", caller = {number = \"200\"}}")
+  for name, value in pairs(options) do
+    if not CALL[name] then refuse("call", "has no option " .. tostring(name)) end
+    if type(value) ~= CALL[name] then refuse("call", name .. " is a " .. CALL[name]) end
+  end
+  if options.args then options.args = host.array(options.args) end
+  return phone(wait("t.call", options))
+end
+
+-- The phones that the script dialled since the last time, in their order: they ring.
+function T.dialled()
+  local phones = wait("t.dialled")
+  for k = 1, #phones do phones[k] = phone(phones[k]) end
+  return phones
+end
+
+does("press", "string", "digits, as a string: phone:press(\"1234#\")")
+does("hangup")
+does("answer")
+does("heard")
+does("ended")
+does("state")
+does("variable", "string", "the name of a variable")
+does("talks_to")
+
+-- how: "busy" unless given, "noanswer", "congestion", "unavailable".
+function PHONE:refuse(how) return wait("t.refuse", self.id, how or "busy") end
+
+local RECORDING = { __name = "recording", __metatable = false }
+RECORDING.__index = RECORDING
+
+-- A recorded Asterisk (aribridge script record) stands behind the test from now on; the file is beside the tests. What it
+-- sent comes as time passes. `digits` are those that were pressed, which recordings leave out.
+function T.replay(file, options)
+  check("replay", file, "string", "a file beside the tests: T.replay(\"ivr.jsonl\", {digits = \"1234\"})")
+  options = options or {}
+  check("replay", options, "table", "options as a table: {digits = \"1234\"}")
+  wait("t.replay", file, options)
+  return setmetatable({}, RECORDING)
+end
+
+-- Lets time pass to the end of the recording; fails unless the script does what it did then. Returns the phones that
+-- called.
+function RECORDING:finish()
+  local calls, phones = wait("t.finish"), {}
+  for k = 1, #calls do phones[k] = phone { id = calls[k] } end
+  return phones
+end
+
+-- The time of day: T.time{year = 2026, month = 1, day = 5, hour = 9, zone = "Europe/Vienna"}.
+function T.time(fields)
+  check("time", fields, "table", "a table: T.time{year = 2026, month = 1, day = 5, hour = 9, zone = \"Europe/Vienna\"}")
+  wait("t.time", fields)
+end
+
+-- Lets time pass until done() is true, for `seconds` (10) at most; returns what done() returned.
+function T.wait_until(done, seconds)
+  check("wait_until", done, "function", "a function, and seconds")
+  local left = (seconds or 10) * 10
+  local result = done()
+  while not result and left > 0 do
+    T.advance(100)
+    left = left - 1
+    result = done()
+  end
+  return result
+end
+
 -- ARI ---------------------------------------------------------------------------------------------------------------
 
 local answers = {}
@@ -176,6 +273,18 @@ function host.env.print(...)
   local words = {}
   for k = 1, select("#", ...) do words[k] = tostring((select(k, ...))) end
   bridge.log("info", concat(words, "\t"))
+end
+
+-- Result: the names of the tests, in the order in which their functions begin.
+function host.entries.tests()
+  local names, lines = host.array {}, {}
+  for name, test in next, host.env do
+    if type(name) == "string" and find(name, "^test_") and type(test) == "function" then
+      names[#names + 1], lines[name] = name, getinfo(test, "S").linedefined
+    end
+  end
+  sort(names, function(a, b) return lines[a] < lines[b] or lines[a] == lines[b] and a < b end)
+  return names
 end
 
 -- Staged: the name of a test.

@@ -12,8 +12,7 @@ import structlog
 from aribridge.core.command import Command
 from aribridge.core.events import labels_of
 from aribridge.core.settings import ScriptSettings
-from aribridge.protocol.problems import Problem
-from aribridge.script.errors import ScriptFailure
+from aribridge.script.errors import CallFailure, ScriptFailure
 from aribridge.script.flows.dialplan import fall_back
 from aribridge.script.flows.earlier import Earlier, who_talks
 from aribridge.script.flows.flow import Flow, fresh_id
@@ -76,6 +75,11 @@ class Flows:
             self._made.add(command)
         return command
 
+    def words(self, script: str) -> set[str]:
+        """What the calls that a script owns now are named by: ids of flows and of their channels."""
+        flows = [flow for flow in self._flows.values() if flow.script.name == script]
+        return {word for flow in flows for word in (flow.id, *flow.channels())}
+
     def refused(self, command: Command) -> None:
         """Asterisk did not carry the command out."""
         self._made.drop(command)
@@ -122,9 +126,9 @@ class Flows:
             self._give_up(target, channel)
 
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
-        flow = Flow(script, record, channel, self._asterisks, self._memory, self._on_failure)
+        flow = Flow(script, record, channel, script.asterisks, self._memory, self._on_failure)
         self._flows[flow.id] = flow
-        self._asterisks.own(flow.target, flow.channel, script.name)
+        script.asterisks.own(flow.target, flow.channel, script.name)
         log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
         return flow
 
@@ -147,7 +151,7 @@ class Flows:
     def _replace(self, target: str, replaced: Any, channel: str) -> None:
         for flow in self._of_caller(target, replaced):
             self._asterisks.own(target, flow.channel, None)
-            self._asterisks.own(target, channel, flow.script.name)
+            flow.script.asterisks.own(target, channel, flow.script.name)
             flow.channel = channel
             flow.note()
 
@@ -209,10 +213,10 @@ class Flows:
     # --- what scripts wait for
 
     async def serve(self, flow_id: str, verb: str, *arguments: Any) -> Any:
-        """Carry out a wish of a flow's script. Raises Problem."""
+        """Carry out a wish of a flow's script. Raises Problem, CallFailure."""
         flow = self._flows.get(flow_id)
         if flow is None:
-            raise Problem("no_such_call", "the flow of this call is over", source="script")
+            raise CallFailure("no_such_call", "the flow of this call is over")
         return await flow.serve(verb, *arguments)
 
     # --- life

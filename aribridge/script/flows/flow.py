@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
@@ -57,6 +56,7 @@ class Flow:
         self._memory = memory
         self._has_saved = record.saved is not None
         self._ledger = Ledger(self._send, record.made)
+        self._clock = asyncio.get_running_loop().time
         self._gone: asyncio.Future[Gone] = asyncio.get_running_loop().create_future()
         self._run = script.open_flow()
         self._scripting: asyncio.Task[ScriptFailure | None] | None = None
@@ -133,7 +133,7 @@ class Flow:
         events = await self.mailbox.take(seconds)
         for event in events:
             self._follow(event)
-        return {"now": time.monotonic(), "events": events}
+        return {"now": self._clock(), "events": events}
 
     def _follow(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "ChannelDestroyed":
@@ -191,7 +191,7 @@ class Flow:
 
     async def run(self, hook: str, *arguments: Any) -> None:
         """Run the script until it is done with the call, clean up, and see to it that the call is not left alone."""
-        started = time.monotonic()
+        started = self._clock()
         self._scripting = asyncio.create_task(self._run_script(hook, arguments))
         await asyncio.wait([self._scripting])
         if self._sending:
@@ -212,7 +212,7 @@ class Flow:
             channel=self.channel,
             caller=caller.get("number", ""),
             exten=(self._about.get("dialplan") or {}).get("exten", ""),
-            seconds=round(time.monotonic() - started, 1),
+            seconds=round(self._clock() - started, 1),
             outcome=outcome,
             where=self._where or (failure.where if failure else None),
             hung_up_by=self.hung_up_by,

@@ -65,6 +65,11 @@ class Made:
         return key in self._ids
 
 
+def naming_parameter(op: str) -> str | None:
+    """The parameter that names the channel that an operation makes; None if it makes none."""
+    return _ID_PARAMETER.get(op)
+
+
 def _key(command: Command) -> tuple[str, str] | None:
     channel = _made_channel(command.op, command.params)
     return (command.target, channel) if channel else None

@@ -1,58 +1,98 @@
-"""ARI for scripts under test: a test answers in Asterisk's place."""
+"""ARI for scripts under test: the test's own answers first, then those of the Asterisk that stands behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from aribridge.core.command import Command
 from aribridge.protocol.problems import KINDS, Problem
+from aribridge.script.flows import Flows
+from aribridge.script.testing.behind import Behind, Unanswered
+
+TARGET = "pbx"
+"""The only Asterisk of most tests, by name."""
 
 Answer = Callable[[str, Mapping[str, Any]], Any]
 """What the test answers to an operation: ``"none"``, ``["body", value]`` or ``["error", fields]``."""
 
 
-class AnsweringAsterisks:
-    """Asks ``answer`` for every call, and keeps what was asked and published; ``fault`` is told what has no answer."""
+class Sent(NamedTuple):
+    """A command that a script sent, and that was carried out."""
 
-    def __init__(self, answer: Answer, fault: Callable[[str], None]) -> None:
+    op: str
+    params: Mapping[str, Any]
+
+
+class AnsweringAsterisks:
+    """Asks for every call, and keeps what was asked and published; ``fault`` is told what has no answer."""
+
+    def __init__(self, answer: Answer, behind: Behind, fault: Callable[[str], None]) -> None:
         self.calls: list[dict[str, Any]] = []
         self.published: list[dict[str, Any]] = []
+        self.sent: list[Sent] = []
         self._answer = answer
+        self.behind = behind
         self._fault = fault
+        self._flows: Flows | None = None
 
-    def operations(self, _target: str | None) -> Collection[str]:
-        """Return none: a test answers what it likes."""
-        return ()
+    def attend(self, flows: Flows) -> None:
+        """Tell the owners of calls of every command from now on."""
+        self._flows = flows
+
+    def operations(self, target: str | None) -> Collection[str]:
+        """Those of the Asterisk behind; none where tests may answer what they like."""
+        return self.behind.operations(target)
 
     async def call(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
-        """Return what the test answers to the operation."""
-        return self._ask(target, op, params)
+        """Return what is answered to the operation."""
+        self._note(target, op, params)
+        given = {name: value for name, value in params.items() if name != "flow"}
+        command = Command(target or TARGET, op, given)
+        if self._flows is not None:
+            command = self._flows.outgoing(command, by="script", flow=bool(params.get("flow")))
+        try:
+            body = await self._carry_out(command)
+        except Problem:
+            if self._flows is not None:
+                self._flows.refused(command)
+            raise
+        self.sent.append(Sent(command.op, command.params))
+        return body
 
     async def request(
         self, target: str | None, method: str, path: str, query: Mapping[str, Any] | None, body: Any
     ) -> Any:
-        """Return what the test answers to ``GET /channels``, by this name."""
-        params = {"query": query, "body": body}
-        return self._ask(target, f"{method} {path}", {name: value for name, value in params.items() if value})
+        """Return what is answered to ``GET /channels``, by this name."""
+        named = {"query": query, "body": body}
+        params = {name: value for name, value in named.items() if value}
+        self._note(target, f"{method} {path}", params)
+        return await self._carry_out(Command(target or TARGET, f"{method} {path}", params))
 
     def publish(self, target: str | None, event: Mapping[str, Any]) -> None:
         """Keep an event of the script's own."""
         self.published.append(dict(event) if target is None else {**event, "target": target})
 
     def own(self, target: str, channel: str, script: str | None) -> None:
-        """Do nothing: tests run no call flows."""
+        """Nobody looks at the state of calls; ``T`` has it from the log."""
 
-    def _ask(self, target: str | None, op: str, params: Mapping[str, Any]) -> Any:
+    def _note(self, target: str | None, op: str, params: Mapping[str, Any]) -> None:
         call = {"op": op, "params": dict(params), "target": target}
         self.calls.append({name: value for name, value in call.items() if value is not None})
-        match self._answer(op, params):
+
+    async def _carry_out(self, command: Command) -> Any:
+        match self._answer(command.op, command.params):
             case ["error", fields]:
                 raise _problem(fields)
             case ["body", *values]:
                 return values[0] if values else None
-        text = f'nothing answers {op} in this test: T.ari("{op}", function(params) return ... end) does'
-        self._fault(text)
-        raise Problem("unsupported", text)
+        try:
+            return await self.behind.call(command.target, command.op, command.params)
+        except Unanswered:
+            answer = f'T.ari("{command.op}", function(params) return ... end)'
+            text = f"nothing answers {command.op} in this test: {answer} does"
+            self._fault(text)
+            raise Problem("unsupported", text) from None
 
 
 def _problem(fields: Mapping[str, Any]) -> Problem:

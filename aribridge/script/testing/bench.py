@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aribridge.core.command import Command
 from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
 from aribridge.script.calls import Operation
 from aribridge.script.chain import ScriptHost
+from aribridge.script.errors import CallFailure
 from aribridge.script.host import Reply, SystemCommand
 from aribridge.script.testing.asterisks import AnsweringAsterisks
+from aribridge.script.testing.surroundings import Surroundings
 
 _TOLD = ("on_command", "on_message")
 """Hooks whose failure is raised in the test."""
@@ -41,7 +45,7 @@ class BenchClient:
 class Bench:
     """A script under test, and everything around it.
 
-    ``settle`` returns when the script waits for nothing but time; ``logs`` is what it writes to the log, as structlog's
+    ``more`` are operations besides those on the script itself; ``logs`` is what it writes to the log, as structlog's
     entries.
     """
 
@@ -49,11 +53,12 @@ class Bench:
         self,
         host: ScriptHost,
         asterisks: AnsweringAsterisks,
-        settle: Operation,
+        more: Iterable[Mapping[str, Operation]],
+        surroundings: Surroundings,
         logs: list[MutableMapping[str, Any]],
     ) -> None:
         self._host = host
-        self._settle = settle
+        self._surroundings = surroundings
         self._logs = logs
         self._clients: dict[str, BenchClient] = {}
         operations: dict[str, Operation] = {
@@ -68,7 +73,10 @@ class Bench:
             "t.published": self._taker(asterisks.published),
             "t.logs": self._take_logs,
             "t.errors": self.take_errors,
+            "t.time": self._set_time,
         }
+        for others in more:
+            operations.update(others)
         self.operations = {name: self._settled(operation) for name, operation in operations.items()}
 
     async def take_errors(self) -> list[str]:
@@ -84,7 +92,7 @@ class Bench:
             try:
                 return await operation(*arguments)
             finally:
-                await self._settle()
+                await self._surroundings.settle()
 
         return work
 
@@ -120,6 +128,9 @@ class Bench:
     async def _advance(self, milliseconds: float) -> None:
         await asyncio.sleep(milliseconds / 1000)
 
+    async def _set_time(self, fields: Mapping[str, Any]) -> None:
+        self._surroundings.set_wall(_unix_seconds(fields))
+
     async def _sent(self, about: Any) -> list[Any]:
         client = self._client(about)
         sent, client.sent = client.sent, []
@@ -141,3 +152,15 @@ class Bench:
         taken = [entry for entry in self._logs if wanted(entry)]
         self._logs[:] = [entry for entry in self._logs if not wanted(entry)]
         return taken
+
+
+def _unix_seconds(fields: Mapping[str, Any]) -> float:
+    """A time as os.date("*t") has it, in a zone. Raises CallFailure."""
+    try:
+        year, month, day = (int(fields[name]) for name in ("year", "month", "day"))
+        hour, minute, second = (int(fields.get(name, 0)) for name in ("hour", "min", "sec"))
+        zone = ZoneInfo(fields.get("zone", "UTC"))
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone).timestamp()
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        text = f'T.time takes {{year = 2026, month = 1, day = 5, hour = 9, min = 30, zone = "Europe/Vienna"}}: {error}'
+        raise CallFailure("bad_parameter", text) from None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from datetime import UTC, datetime
 from typing import Any
 
 MOST_ROUNDS = 100_000
 """Of the event loop at one point of time: a second or more."""
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp()
+"""The time of day at which each test begins: a Monday, noon in Greenwich."""
 
 
 class RestlessError(Exception):
@@ -61,6 +65,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._clock = _Clock()
+        self._midnight = START
         super().__init__(self._clock)
 
     def time(self) -> float:
@@ -73,6 +78,14 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._clock.threads += 1
         future.add_done_callback(self._thread_done)
         return future
+
+    def wall(self) -> float:
+        """The time of day, in Unix seconds."""
+        return self._midnight + self._clock.now
+
+    def set_wall(self, seconds: float) -> None:
+        """Let it be that time of day, in Unix seconds; timers do not notice."""
+        self._midnight = seconds - self._clock.now
 
     async def settle(self) -> None:
         """Return when nothing is left to do but to wait for time to pass."""

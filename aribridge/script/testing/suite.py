@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
-from aribridge.script.bytecode import globals_of
 from aribridge.script.calls import Calls
 from aribridge.script.chain import ScriptHost
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
@@ -23,12 +22,17 @@ from aribridge.script.runtime import Runtime
 from aribridge.script.stock import lua_folder
 from aribridge.script.testing.asterisks import AnsweringAsterisks
 from aribridge.script.testing.bench import Bench
-from aribridge.script.testing.clock import RestlessError, SimulatedLoop
+from aribridge.script.testing.clock import RestlessError
 from aribridge.script.testing.files import Suite
+from aribridge.script.testing.phones import Phones
+from aribridge.script.testing.replays import Replays
+from aribridge.script.testing.simulated.world import Sink
+from aribridge.script.testing.surroundings import InMemory, Stage
 
 _BUDGET_SECONDS = 5.0
 """CPU time of a test between two calls of T."""
 _MEMORY_BYTES = 64 << 20
+IN_MEMORY = InMemory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +48,51 @@ class Result:
     printed: tuple[str, ...]
 
 
-def run_suite(suite: Suite) -> Iterator[Result]:
+def run_suite(suite: Suite, stage: Stage = IN_MEMORY) -> Iterator[Result]:
     """Run each test, in the order of the file. Raises ScriptLoadError; outside of any event loop."""
-    _Tests(suite.tests)  # says where a file is wrong that does not load
-    names = _names(suite.tests)
+    names = _Tests(suite.tests).names()
     if not names:
         raise ScriptLoadError(f"{suite.tests}: has no tests, which are global functions called test_something")
     for name in names:
-        yield _run_alone(suite, name)
+        yield _run_alone(suite, name, stage)
 
 
-def _names(tests: Path) -> list[str]:
-    uses = [use for use in globals_of(read_source(tests)) if use.written and use.name.startswith("test_")]
-    return list(dict.fromkeys(use.name for use in sorted(uses, key=lambda use: use.line)))
-
-
-def _run_alone(suite: Suite, name: str) -> Result:
+def _run_alone(suite: Suite, name: str, stage: Stage) -> Result:
     try:
-        with TemporaryDirectory() as state, asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-            return runner.run(_run(suite, name, Path(state)))
+        with TemporaryDirectory() as state, asyncio.Runner(loop_factory=stage.loop) as runner:
+            return runner.run(_run(suite, name, Path(state), stage))
     except RestlessError:
         text = "the script never comes to rest: something in it goes on and on without waiting for time to pass"
         return Result(name, suite.tests.name, text, ())
 
 
-async def _run(suite: Suite, name: str, state: Path) -> Result:
+async def _run(suite: Suite, name: str, state: Path, stage: Stage) -> Result:
+    tests = _Tests(suite.tests)
+    told: list[Sink] = []
+
+    def tell(target: str, event: dict[str, Any]) -> None:
+        for sink in told:
+            sink(target, event)
+
     with capture_logs() as logs:
-        tests = _Tests(suite.tests)
-        asterisks = AnsweringAsterisks(tests.answer, tests.faults.append)
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, SimulatedLoop)
-        # Work takes no simulated time, and so a script that works much need not pause either.
-        host = ScriptHost(ScriptSettings(files=[str(suite.script)]), asterisks, state, loop.time)
-        bench = Bench(host, asterisks, loop.settle, logs)
-        try:
-            host.load()
-            await loop.settle()
-            failure = await tests.run(name, bench)
-        finally:
-            await host.close()
+        async with stage.around(tell) as surroundings:
+            asterisks = AnsweringAsterisks(tests.answer, surroundings.behind, tests.faults.append)
+            host = ScriptHost(ScriptSettings(files=[str(suite.script)]), asterisks, state, surroundings.clocks)
+            asterisks.attend(host.flows)
+            phones = Phones(asterisks, logs)
+            told += [phones.event, host.on_event]
+            replays = Replays(suite.tests.parent, asterisks, surroundings, tell, tests.faults.append)
+            bench = Bench(host, asterisks, [phones.operations, replays.operations], surroundings, logs)
+            try:
+                host.load()
+                await surroundings.settle()
+                failure = await tests.run(name, bench)
+                await replays.close()
+                faults = list(tests.faults)  # what becomes of calls that the test leaves is no affair of its own
+            finally:
+                await host.close()
     where = (failure and failure.where) or suite.tests.name
-    return Result(name, where, failure.text if failure else "; ".join(tests.faults), tuple(tests.printed))
+    return Result(name, where, failure.text if failure else "; ".join(faults), tuple(tests.printed))
 
 
 class _SuiteRuntime(Runtime):
@@ -107,6 +115,10 @@ class _Tests:
             self._load()
         except ScriptFailure as failure:
             raise ScriptLoadError(str(failure)) from None
+
+    def names(self) -> list[str]:
+        """The tests, in the order of the file."""
+        return list(self._runtime.start("tests").value)
 
     def _load(self) -> None:
         step = self._runtime.start("load", read_source(self._path), self._path.name)
