@@ -57,8 +57,9 @@ class Operator:
             with self._scripts.record(request.match_info["script"]) as tape:
                 response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
                 await response.prepare(request)
-                async for line in tape.lines():
-                    await response.write(line)
+                with suppress(ConnectionResetError):  # whoever records has left
+                    async for line in tape.lines():
+                        await response.write(line)
                 return response
         except Problem as problem:
             return web.json_response({"error": problem.detail}, status=problem.status)

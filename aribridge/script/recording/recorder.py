@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +38,8 @@ class Tape:
         self._apart_from = apart_from
         self._channels: set[str] = set()
         self._numbers = itertools.count(1)
-        self._began = time.monotonic()
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
         self._lines: deque[bytes] = deque()
         self._more = asyncio.Event()
         self._over = False
@@ -98,7 +98,7 @@ class Tape:
             self._over = True
             line = {"end": "lines came faster than they were read"}
         fields = {name: value for name, value in line.items() if value is not None or name == "body"}
-        self._put({"at": round(time.monotonic() - self._began, 4), **fields})
+        self._put({"at": round(self._clock() - self._began, 4), **fields})
 
     def _put(self, line: Mapping[str, Any]) -> None:
         self._lines.append(msgspec.json.encode(line) + b"\n")

@@ -10,12 +10,18 @@ from typing import Any
 MOST_ROUNDS = 100_000
 """Of the event loop at one point of time: a second or more."""
 
+OUTSIDE_SECONDS = 5.0
+"""Of real time, which threads have when nothing else is left to do."""
 START = datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp()
 """The time of day at which each test begins: a Monday, noon in Greenwich."""
 
 
 class RestlessError(Exception):
     """Something goes on and on without ever waiting for time to pass."""
+
+
+class StuckError(Exception):
+    """Everybody waits for something that will never come."""
 
 
 class _Clock(selectors.DefaultSelector):
@@ -39,10 +45,17 @@ class _Clock(selectors.DefaultSelector):
         if self.idle:
             self._tell_idle()
         elif timeout is None:
-            return super().select(None)
+            return self._wait_outside()
         else:
             self.now += timeout
         return []
+
+    def _wait_outside(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Nobody here will ever do anything; a thread may, such as the one that ends the others."""
+        ready = super().select(OUTSIDE_SECONDS)
+        if not ready:
+            raise StuckError
+        return ready
 
     def _count(self) -> None:
         self.rounds += 1
@@ -60,7 +73,7 @@ class _Clock(selectors.DefaultSelector):
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """An event loop whose time is 0 at the start, and passes only while nothing else is left to do.
 
-    What it runs raises RestlessError when that never comes.
+    What it runs raises RestlessError when that never comes, StuckError when nothing is left that could happen.
     """
 
     def __init__(self) -> None:

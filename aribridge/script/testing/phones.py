@@ -45,7 +45,11 @@ class Phones:
 
     def _does(self, verb: str) -> Operation:
         """What the Asterisk that is behind at the time does with a phone."""
-        return lambda *arguments: getattr(self._asterisks.behind, verb)(*arguments)
+
+        async def do(*arguments: Any) -> Any:
+            return await getattr(self._asterisks.behind, verb)(*arguments)
+
+        return do
 
     async def _call(self, about: Mapping[str, Any]) -> dict[str, Any]:
         ident = await self._asterisks.behind.place(about.get("target") or TARGET, about)

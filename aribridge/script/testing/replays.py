@@ -47,7 +47,7 @@ class Replays:
             raise CallFailure("bad_parameter", "T.replay: a test replays one recording")
         recording = self._read(file)
         self._surroundings.set_wall(recording.header.recorded.timestamp())
-        self._replay = Replay(recording, self._sink, str(options.get("digits", "")), self._fault)
+        self._replay = Replay(recording, self._sink, str(options.get("digits", "")))
         self._asterisks.behind = self._replay
 
     async def _finish(self) -> list[str]:

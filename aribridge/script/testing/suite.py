@@ -22,7 +22,7 @@ from aribridge.script.runtime import Runtime
 from aribridge.script.stock import lua_folder
 from aribridge.script.testing.asterisks import AnsweringAsterisks
 from aribridge.script.testing.bench import Bench
-from aribridge.script.testing.clock import RestlessError
+from aribridge.script.testing.clock import RestlessError, StuckError
 from aribridge.script.testing.files import Suite
 from aribridge.script.testing.phones import Phones
 from aribridge.script.testing.replays import Replays
@@ -64,6 +64,8 @@ def _run_alone(suite: Suite, name: str, stage: Stage) -> Result:
     except RestlessError:
         text = "the script never comes to rest: something in it goes on and on without waiting for time to pass"
         return Result(name, suite.tests.name, text, ())
+    except StuckError:
+        return Result(name, suite.tests.name, "the script waits for something that never comes in this test", ())
 
 
 async def _run(suite: Suite, name: str, state: Path, stage: Stage) -> Result:
