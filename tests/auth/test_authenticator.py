@@ -298,7 +298,9 @@ def test_janus_credentials_allow_what_the_configuration_grants(authenticator):
 
 
 @pytest.mark.parametrize(
-    ("apisecret", "credentials"), [(None, None), ("", ""), ("x", None), (None, sign(b"", f"{NOW + 7200},janus"))]
+    ("apisecret", "credentials"),
+    [(None, None), ("", ""), ("x", None), (None, sign(b"", f"{NOW + 7200},janus"))],
+    ids=["nothing", "empty", "a secret", "signed with nothing"],
 )
 def test_nothing_configured_lets_nobody_in(apisecret, credentials):
     nobody = Authenticator(AuthSettings())
