@@ -130,6 +130,7 @@ class Connection:
         self._liveness.stop()
         self._subscriptions.close_all()
         self._parts.left(self, reason)
+        self._parts.owners.left(self.id)
         self._identity.left(reason)
 
     # --- dispatch
@@ -173,10 +174,12 @@ class Connection:
 
     def _welcome(self, hello: Hello) -> dict[str, Any]:
         limits = self._parts.limits
+        resumed = {} if hello.resume is None else {"resumed": self._parts.owners.resume(self.id, hello.resume)}
         return {
             "type": "welcome",
             "id": hello.id,
             "connection": self.id,
+            **resumed,
             "server": self._parts.server,
             "user": self.principal.to_user(),
             "targets": [target.to_welcome() for target in self._parts.targets],

@@ -27,6 +27,9 @@ from aribridge.stream import Stream
 OnEvent = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """The scripts' say on an event: target and event in; the event, changed or not, or None to drop it."""
 
+Witness = Callable[[Mapping[str, Any]], None]
+"""Who is to know each event of Asterisk's, as it came, before scripts do."""
+
 _UP, _CONTINUED, _LOST = object(), object(), object()
 """What stands in the queue where the link came and went."""
 
@@ -60,7 +63,7 @@ class Feed:
     After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
     None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told;
     ``on_lost`` is told when the link is lost. ``opened`` is set while the stream is open. A stream of the gateway's
-    last run is open already, and what is ``continued`` follows on it.
+    last run is open already, and what is ``continued`` follows on it. ``witness`` is told each event of Asterisk's.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Feed:
         app: str | None,
         on_open: Callable[[], None] = _nothing,
         on_lost: Callable[[], None] = _nothing,
+        witness: Witness | None = None,
     ) -> None:
         self.traces = Traces()
         self.opened = asyncio.Event()
@@ -80,6 +84,7 @@ class Feed:
         self._app = app
         self._on_open = on_open
         self._on_lost = on_lost
+        self._witness = witness
         self._waiting: deque[str | object] = deque()
         self._known = 0
         self._wake = asyncio.Event()
@@ -234,6 +239,8 @@ class Feed:
         if event is None:
             return
         try:
+            if self._witness is not None:
+                self._witness(event)
             changes = () if is_known else self._stream.state.apply(event, asyncio.get_running_loop().time())
             told = self._told(text, event)
         except Exception:

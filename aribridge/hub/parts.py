@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
 from aribridge.hub.commands import CommandPath
+from aribridge.hub.owners import Owners
 from aribridge.hub.targets import Targets
 from aribridge.script import ScriptHost
 
@@ -33,6 +34,7 @@ class HubParts:
     targets: Targets
     scripts: ScriptHost
     commands: CommandPath
+    owners: Owners
     authenticate: Callable[[str], Principal]
     spawn: Spawn
     draining: Callable[[], bool]

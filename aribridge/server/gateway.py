@@ -27,6 +27,7 @@ from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.http import application
+from aribridge.server.instance import load_instance
 from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.operator import Operator
@@ -58,8 +59,15 @@ class Gateway:
         asterisks = ScriptAsterisks(self.targets)
         self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state))
         asterisks.attend(self.scripts.flows)
-        self._asterisks = Asterisks(settings, self.targets, self.scripts)
-        self.hub = Hub(settings.limits, self.targets, self.scripts, self._authenticator.bearer, server=SERVER)
+        self.hub = Hub(
+            settings.limits,
+            self.targets,
+            self.scripts,
+            self._authenticator.bearer,
+            server=SERVER,
+            instance=load_instance(Path(settings.state)),
+        )
+        self._asterisks = Asterisks(settings, self.targets, self.scripts, self.hub)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
@@ -114,6 +122,7 @@ class Gateway:
         await self._start_rtc()
         await self._janus.start()
         self._asterisks.keep_up(self._supervisor)
+        self._supervisor.keep("owners", self.hub.owners.run)
         self._supervisor.keep("script reload", self.reloader.run)
         if self._dev:
             self._supervisor.keep("script watch", lambda: watch(lambda: self.reloader.files, self.reloader.reload))

@@ -93,6 +93,10 @@ class CallState:
         """Whether an object was there and is no more, as far as that is still known."""
         return (kind, ident) in self._gone
 
+    def has(self, kind: str, ident: str) -> bool:
+        """Whether there is such an object."""
+        return ident in self._objects[kind]
+
     def items(self) -> Iterator[Item]:
         """Every object."""
         return (item for objects in self._objects.values() for _, item in objects.values())
