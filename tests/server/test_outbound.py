@@ -6,50 +6,11 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from models.gateway_clients import ari
-from real.asterisk import fresh_asterisk
+from real.dialling import dialling
 from real.gateway import target
 from real.machine import free_port
 from real.wait import until
 from real.wsclient import greeted
-
-from aribridge.asterisk.configuration import Settings
-
-
-class Dialling:
-    """A real Asterisk that dials a gateway, and the settings of that gateway."""
-
-    def __init__(self, asterisk, port):
-        self.asterisk, self.port = asterisk, port
-
-    @property
-    def uri(self):
-        return f"ws://127.0.0.1:{self.port}/v1/asterisk/pbx"
-
-    def section(self, **settings):
-        return target(self.asterisk, app=self.asterisk.app, link="outbound", **settings)
-
-    async def gateway(self, gateways, ready=True, **settings):
-        return await gateways.start(
-            self.section(), server={"asterisk": f"127.0.0.1:{self.port}"}, ready=ready, **settings
-        )
-
-    async def call(self, channel, extension="600"):
-        async with ari(self.asterisk) as ask:
-            query = {"endpoint": "Local/600@default", "channelId": channel}
-            await ask("POST", "/channels", **query, context="default", extension=extension, priority=1)
-
-    async def hang_up(self, channel):
-        async with ari(self.asterisk) as ask:
-            await ask("DELETE", f"/channels/{channel}")
-
-
-@asynccontextmanager
-async def dialling():
-    port = free_port()
-    settings = Settings(gateway=f"ws://127.0.0.1:{port}/v1/asterisk/pbx")
-    async with fresh_asterisk("22", settings) as asterisk:
-        yield Dialling(asterisk, port)
 
 
 @pytest.fixture(scope="module")
