@@ -72,6 +72,13 @@ def not_an_ari(settings: AsteriskSettings, fault: str) -> Outage:
 
 def unregistered(settings: AsteriskSettings, status: int) -> Outage:
     """The event socket is open, yet Asterisk does not list its application."""
+    if settings.link == "outbound":
+        return Outage(
+            f"Asterisk at {settings.url} dialled in, and answers {status} for the application {settings.app}: it has "
+            "to be in apps of the outbound_websocket in ari.conf. Where it is, another client took it and left: `ari "
+            f"shutdown websocket session {settings.name}`, then `ari start outbound-websocket {settings.name}` in "
+            "Asterisk's console take it back."
+        )
     return Outage(
         f"Asterisk at {settings.url} answers {status} for the application {settings.app} although its event socket is "
         "open: the end of an earlier connection may have taken it away, the next attempt tells.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from aribridge.asterisk.configuration import Settings as Configuration
 from aribridge.asterisk.install import Release, install, system_or_private
 from aribridge.asterisk.installation import InstallError
 from aribridge.asterisk.instance import PrivateAsterisk, StartError
@@ -44,10 +45,17 @@ def install_command(release: Release) -> None:
     show_default=True,
     help="Where its configuration, logs and recordings go.",
 )
-def run_command(release: Release | None, folder: Path) -> None:
+@click.option(
+    "--dial",
+    default="",
+    metavar="URI",
+    help="Gateway that it dials (link = outbound), such as ws://127.0.0.1:8190/v1/asterisk/pbx.",
+)
+def run_command(release: Release | None, folder: Path, dial: str) -> None:
     """Run one until Ctrl-C, with parties to call and random passwords."""
     try:
-        asyncio.run(run_until_signalled(PrivateAsterisk(get_installation(release), folder)))
+        private = PrivateAsterisk(get_installation(release), folder, Configuration(gateway=dial))
+        asyncio.run(run_until_signalled(private))
     except StartError as error:
         raise click.ClickException(str(error)) from error
 
@@ -83,11 +91,12 @@ async def serve(private: PrivateAsterisk) -> None:
 def describe(private: PrivateAsterisk) -> str:
     """What listens where, and with which credentials."""
     settings, phones = private.settings, " and ".join(private.phones)
+    dials = f"\n  dials      {settings.gateway}" if settings.gateway else ""
     return f"""\
 Asterisk {private.installation.version_text} runs, from {private.installation.command[-1]}
   ARI   TCP  {private.ari_url}  user {private.user}, application {private.app}, password in {private.password_file}
   SIP   UDP  127.0.0.1:{private.sip_port}  phones {phones}, passwords in {private.folder}/etc/pjsip.conf
   RTP   UDP  127.0.0.1:{settings.rtp_start}-{settings.rtp_end}
-  log        {private.log_file}
+  log        {private.log_file}{dials}
 Numbers: 600 echo, 601 answers and plays, 602 rings for 30 s, 603 busy, any other enters Stasis({private.app}).
 Ctrl-C ends it."""

@@ -20,7 +20,16 @@ def check(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     settings = load_settings(config, assignments)
     _check_scripts(settings)
     _check_janus_scripts(settings)
+    _say_links(settings)
     click.echo("ok")
+
+
+def _say_links(settings: Settings) -> None:
+    for asterisk in settings.asterisk:
+        if asterisk.link == "outbound":
+            uri = f"ws://{settings.server.asterisk}/v1/asterisk/{asterisk.name}"
+            said = "and keeps its events while the gateway is away, without a bound."
+            click.echo(f"{asterisk.name}: outbound: Asterisk dials {uri}, {said}")
 
 
 def _check_scripts(settings: Settings) -> None:

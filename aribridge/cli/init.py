@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -15,6 +17,7 @@ from aribridge.cli.secrets import write_secret
 
 CONFIG, PASSWORD, KEY = "aribridge.toml", "asterisk.password", "signing.key"
 PORTS = {"http": 8088, "https": 8089}
+TARGET, OUTBOUND_PORT = "pbx", 8190
 WIDTH = 78
 
 
@@ -26,18 +29,26 @@ WIDTH = 78
     show_default=True,
     help="Base URL of its ARI. If you give it, Asterisk is asked for its version, without credentials.",
 )
+@click.option(
+    "--outbound",
+    is_flag=True,
+    help="Have Asterisk (from 20.15, 21.10, 22.5 on) dial the gateway: it keeps the events of a restart of that.",
+)
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write.")
 @click.pass_context
-def init(context: click.Context, url: str, folder: Path) -> None:
+def init(context: click.Context, url: str, folder: Path, *, outbound: bool) -> None:
     """Write a configuration for your Asterisk, and print what to paste into it; touches none of its files."""
     given = context.get_parameter_source("url") is not click.core.ParameterSource.DEFAULT
     _refuse_existing(folder)
-    text = _configuration(url)
+    version = ask_version(url) if given else None
+    dialled = _dialled(url, version) if outbound else ""
+    text = _configuration(url, dialled)
     folder.mkdir(parents=True, exist_ok=True)
     password = write_secret(folder / PASSWORD)
     write_secret(folder / KEY)
     (folder / CONFIG).write_text(text)
-    click.echo("\n".join(_instructions(url, folder, password, ask=given)))
+    about = _about(version, url, asked=given)
+    click.echo("\n".join(_instructions(url, folder, password, version, about, dialled)))
 
 
 def _refuse_existing(folder: Path) -> None:
@@ -47,7 +58,28 @@ def _refuse_existing(folder: Path) -> None:
         )
 
 
-def _configuration(url: str) -> str:
+def _dialled(url: str, version: tuple[int, ...] | None) -> str:
+    """Host and port of this machine that Asterisk is to dial; ends the command if that one is too old to dial."""
+    from aribridge.ari.versions import can_dial
+
+    if version and not can_dial(version):
+        raise Failure(
+            f"--outbound: Asterisk {'.'.join(map(str, version))} cannot dial the gateway, which takes 20.15, 21.10 or "
+            "22.5. Leave --outbound out."
+        )
+    parts = urlsplit(url)
+    return f"{_own_address(parts.hostname or '', parts.port or PORTS.get(parts.scheme, 0))}:{OUTBOUND_PORT}"
+
+
+def _own_address(host: str, port: int) -> str:
+    """The address of this machine by which it reaches a host, without sending anything."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, port))
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
+def _configuration(url: str, dialled: str) -> str:
     """The text of aribridge.toml; ends the command if the URL cannot be one of an ARI."""
     from aribridge.config import url_fault, write_example
     from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
@@ -56,27 +88,32 @@ def _configuration(url: str) -> str:
         raise Failure(f"--asterisk: {fault}")
     settings = Settings()
     settings.asterisk = [AsteriskSettings(url=url, password_file=PASSWORD)]
+    if dialled:
+        settings.asterisk[0].link = "outbound"
+        settings.server.asterisk = dialled
     settings.auth.jwt = [JwtSettings(key_file=KEY)]
     return write_example(settings)
 
 
-def _instructions(url: str, folder: Path, password: str, *, ask: bool) -> Iterator[str]:
+def _instructions(
+    url: str, folder: Path, password: str, version: tuple[int, ...] | None, about: str, dialled: str
+) -> Iterator[str]:
     from aribridge.asterisk.snippets import reload_commands, snippets, undo
 
     parts = urlsplit(url)
-    version = ask_version(url) if ask else None
+    gateway = f"ws://{dialled}/v1/asterisk/{TARGET}" if dialled else ""
     yield from _written(folder)
     yield _heading("1. Paste into Asterisk's configuration (usually /etc/asterisk)")
-    yield _about(version, url, asked=ask)
+    yield about
     port = parts.port or PORTS[parts.scheme]
-    for snippet in snippets(version, "aribridge", password, host=_bind_address(parts), port=port):
+    for snippet in snippets(version, "aribridge", password, host=_bind_address(parts), port=port, gateway=gateway):
         yield f"\n--- {snippet.file} ---\n{snippet.text.rstrip()}"
     yield _heading("2. Let Asterisk read it; calls go on")
-    yield "\n".join(f"asterisk -rx '{command}'" for command in reload_commands())
+    yield "\n".join(f"asterisk -rx '{command}'" for command in reload_commands(gateway))
     yield _heading("3. Start the gateway")
     yield from _next_steps(folder)
     yield _heading("To undo it")
-    yield undo().rstrip()
+    yield undo(gateway=gateway).rstrip()
     yield f"The gateway's own files are {', '.join(str(folder / name) for name in (CONFIG, PASSWORD, KEY))}."
 
 

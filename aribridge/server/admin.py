@@ -54,4 +54,11 @@ class Admin:
 
 
 def _state(target: Target) -> dict[str, Any]:
-    return {"name": target.name, "up": target.ready, "standby": target.link.standby, "reason": target.reason}
+    link = target.link
+    return {
+        "name": target.name,
+        "up": target.ready,
+        "link": "inbound" if link.dial_in is None else "outbound",
+        "standby": link.standby,
+        "reason": target.reason,
+    }

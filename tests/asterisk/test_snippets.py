@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from real.wait import until
 
 from aribridge.asterisk import process
@@ -97,6 +99,34 @@ async def test_pasted_into_a_running_asterisk_and_reloaded(release: Release) -> 
             await pbx.cli(command)
         with pytest.raises(aiohttp.ClientError):
             await a_call_enters_stasis(port, "shop", "aribridge", "s3cret")
+
+
+async def test_pasted_into_a_running_asterisk_it_dials_the_gateway() -> None:
+    arrived: asyncio.Queue[web.Request] = asyncio.Queue()
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=["ari"])
+        await socket.prepare(request)
+        await arrived.put(request)
+        async for _ in socket:
+            pass
+        return socket
+
+    gateway = web.Application()
+    gateway.add_routes([web.get("/v1/asterisk/pbx", answer)])
+    server = TestServer(gateway, port=free_port(socket.SOCK_STREAM))
+    await server.start_server()
+    uri = f"ws://127.0.0.1:{server.port}/v1/asterisk/pbx"
+    port = free_port(socket.SOCK_STREAM)
+    async with someones_pbx("22", before={}) as pbx:
+        files = (*PASTED, "websocket_client.conf")
+        pbx.paste(*(s for s in snippets(pbx.version, "shop", "s3cret", port=port, gateway=uri) if s.file in files))
+        for command in reload_commands(uri):
+            await pbx.cli(command)
+        request = await asyncio.wait_for(arrived.get(), 20)
+        assert request.headers["Authorization"] == aiohttp.encode_basic_auth("aribridge", "s3cret")
+        assert "shop" in await pbx.cli("ari show outbound-websockets")
+    await server.close()
 
 
 @pytest.mark.parametrize("release", ["22", "16"])

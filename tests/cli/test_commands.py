@@ -133,6 +133,20 @@ def test_init_writes_what_check_finds_fine(folder):
     assert last_line(aribridge("token", "issue", "--ops", "*")).count(".") == 2
 
 
+def test_init_outbound_has_asterisk_dial_in(folder):
+    told = aribridge("init", "--outbound")
+    assert told.exit_code == 0
+    assert "uri = ws://127.0.0.1:8190/v1/asterisk/pbx\n" in told.output
+    assert "type = outbound_websocket" in told.output
+    assert "asterisk -rx 'module reload res_websocket_client.so'" in told.output
+    assert "the sections [aribridge] and [pbx] of ari.conf" in told.output
+    checked = aribridge("check")
+    assert checked.stdout.splitlines()[0].startswith(
+        "pbx: outbound: Asterisk dials ws://127.0.0.1:8190/v1/asterisk/pbx"
+    )
+    assert last_line(checked) == "ok"
+
+
 @pytest.mark.parametrize("name", ["aribridge.toml", "asterisk.password", "signing.key"])
 def test_init_overwrites_nothing(folder, name):
     (folder / name).write_text("mine")

@@ -194,3 +194,42 @@ async def test_an_asterisk_that_does_not_dial_is_said(asterisk22, asterisk16, ga
 
         await until(told, within=30, what=said)
         await gateway.stop()
+
+
+async def test_an_application_that_another_took_comes_back_as_is_said(gateways):
+    async with dialling() as pbx:
+        gateway = await pbx.gateway(gateways)
+        authorization = aiohttp.encode_basic_auth(pbx.asterisk.user, pbx.asterisk.password)
+
+        async def taken():
+            return "took the application" in (await readiness(gateway))[1]
+
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": authorization}) as http,
+            http.ws_connect(f"{pbx.asterisk.ari_url}/events", params={"app": pbx.asterisk.app}),
+        ):
+            await until(taken, what="it is said that another took the application")
+        taking = asyncio.create_task(take_over(gateway))
+
+        async def told():
+            return "ari start outbound-websocket pbx" in (await readiness(gateway))[1]
+
+        await until(told, within=20, what="the remedy")
+        await pbx.asterisk.cli("ari shutdown websocket session pbx")
+        await pbx.asterisk.cli("ari start outbound-websocket pbx")
+
+        async def ready():
+            return (await readiness(gateway))[0] == 200
+
+        await until(ready, within=40, what="it is back")
+        assert await taking == 200
+
+
+async def take_over(gateway):
+    """As `aribridge takeover` asks for it: the other has not been gone for long."""
+    connector = aiohttp.UnixConnector(str(gateway.folder / "state" / "admin.sock"))
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.post("http://gateway/v1/takeover", params={"target": "pbx"}) as response,
+    ):
+        return response.status
