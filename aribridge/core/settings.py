@@ -41,7 +41,7 @@ class ServerSettings:
     )
     console: bool = setting(False, "Serve the operator console on /.")
     drain_seconds: float = setting(
-        5.0, "How long in-flight requests may take to finish when the gateway stops.", "seconds"
+        5.0, "How long in-flight requests and call flows may take to finish when the gateway stops.", "seconds"
     )
 
 
