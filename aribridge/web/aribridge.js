@@ -131,9 +131,8 @@ class Bridge {
 
   // ---- commands ----
 
-  #command(message, { timeout, lane, key, own, target = this.#options.target }) {
-    const owning = own && { on_loss: own.onLoss, grace_ms: own.graceMs };
-    return this.#whenOpen({ type: "request", ...message, timeout_ms: timeout, lane, key, own: owning, target });
+  #command(message, { timeout, lane, target = this.#options.target }) {
+    return this.#whenOpen({ type: "request", ...message, timeout_ms: timeout, lane, target });
   }
 
   async #whenOpen(message) {
@@ -212,8 +211,7 @@ class Bridge {
   async #hello(token) {
     this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
     try {
-      const resume = this.welcome?.connection;
-      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"], resume });
+      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"] });
     } catch (error) {
       this.#drop(error.message);
       throw error;
@@ -227,7 +225,6 @@ class Bridge {
     this.carrier = this.#link.kind;
     this.#renewIn(welcome.expires_in);
     this.#subscriptions.resume();
-    this.#requests.resume(welcome.resumed === true);
     this.#set("open");
     this.#heard();
   }
@@ -246,7 +243,7 @@ class Bridge {
     this.#link = this.carrier = null;
     link?.close();
     this.#subscriptions.drop();
-    this.#requests.drop(reason, this.state === "closed");
+    this.#requests.drop(reason);
   }
 
   async #reconnect(reason) {
