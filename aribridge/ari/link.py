@@ -134,6 +134,10 @@ class Link:
         params = parameters.check(operation, rules.fill(operation, command.params, self.app))
         return Command(command.target, command.op, params)
 
+    def only_reads(self, command: Command) -> bool:
+        """Whether a command changes nothing, so that it may be sent again at will. Raises Problem, like `check`."""
+        return self._known().get(command.op).method == "GET"
+
     async def call(self, command: Command, timeout: float | None = None) -> Answer:  # noqa: ASYNC109 (bounds each step)
         """Check and send a command; Asterisk's answer, whatever its status.
 

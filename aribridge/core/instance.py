@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 
 NAMED = "aribridge-"
@@ -22,6 +23,10 @@ class Instance:
             encoded = word.encode("utf-8", "surrogatepass")
             digest.update(b"%d:%b" % (len(encoded), encoded))
         return f"{self.prefix}-{digest.hexdigest()[:32]}"
+
+    def fresh_name(self) -> str:
+        """An id that nothing has had."""
+        return f"{self.prefix}-{secrets.token_hex(16)}"
 
     def named(self, ident: str) -> bool:
         """Whether this gateway chose the id."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aribridge.hub.commands import Result
 from aribridge.hub.rest_form import to_response
+from aribridge.hub.result import Result
 from aribridge.hub.writer import Writer
 from aribridge.protocol import encode
 from aribridge.protocol.connection import ProtocolConnection

@@ -5,51 +5,43 @@ Each stage takes a command and returns one, or raises a Problem; nothing flows b
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from aribridge.ari import explain
-from aribridge.core.command import Answer, Command
+import msgspec
+
+from aribridge.core.command import Command
+from aribridge.core.idempotency import Key
+from aribridge.core.making import can_be_owned, made_by
 from aribridge.core.principal import Principal
 from aribridge.core.trace import note
 from aribridge.core.trace_text import channels_in
 from aribridge.hub import tracing
-from aribridge.hub.access import Access
+from aribridge.hub.keyed import KeyedCommands
+from aribridge.hub.owners import Owners, grace_of
+from aribridge.hub.result import Result, answered, failed
 from aribridge.hub.targets import Target, Targets
 from aribridge.obs import metrics
-from aribridge.protocol import encode
 from aribridge.protocol.messages import Request
 from aribridge.protocol.problems import Problem
 from aribridge.script import Client, Reply, ScriptHost, SystemCommand
 
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a command: the fields of its reply."""
-
-    status: int
-    body: Any = None
-    error: Problem | None = None
-    pos: Mapping[str, Any] | None = None
-
-    def to_reply(self, ident: int | str) -> dict[str, Any]:
-        """The reply message."""
-        reply = encode.reply(ident, self.status, self.body)
-        if self.error is not None:
-            reply["error"] = self.error.to_error()
-        if self.pos is not None:
-            reply["pos"] = self.pos
-        return reply
+Prepare = Callable[[Command], Command]
+"""What a command goes through just before it is sent."""
 
 
 class CommandPath:
     """Carries out requests, one at a time per call; calls run side by side."""
 
-    def __init__(self, targets: Targets, access: Access, scripts: ScriptHost, most_seconds: float) -> None:
+    def __init__(
+        self, targets: Targets, scripts: ScriptHost, keyed: KeyedCommands, owners: Owners, most_seconds: float
+    ) -> None:
         self._targets = targets
-        self._access = access
+        self._keyed = keyed
+        self._owners = owners
         self._scripts = scripts
         self._most_seconds = most_seconds
 
@@ -57,31 +49,61 @@ class CommandPath:
         """Carry out one request; whatever keeps it from an answer of Asterisk's or a script's is in the result."""
         started = time.perf_counter()
         try:
-            result = await self._carry_out(client, principal, self._read(request), request)
+            result = await self._run(client, principal, request)
         except Problem as problem:
-            result = Result(problem.status, error=problem)
+            result = failed(problem)
         source = result.error.source if result.error else "asterisk"
         metrics.requests_total.labels(str(result.status), source).inc()
         metrics.request_seconds.observe(time.perf_counter() - started)
         return result
 
-    def _read(self, request: Request) -> Command:
-        _refuse_unbuilt(request)
+    async def _run(self, client: Client, principal: Principal, request: Request) -> Result:
         target = self._targets.pick(request.target)
-        return target.link.check(_command(target, request))
+        command = target.link.check(_command(target, request))
+        _check_own(request, command)
+        _allow(principal, command)
+        if request.key is None or target.link.only_reads(command):
+            result = await self._carry_out(client, principal, command, request)
+        else:
+            result = await self._run_keyed(client, principal, command, request)
+        self._note_owner(client, principal, command, request, result)
+        return result
 
-    async def _carry_out(self, client: Client, principal: Principal, command: Command, request: Request) -> Result:
-        self._allow(principal, command)
+    async def _run_keyed(self, client: Client, principal: Principal, command: Command, request: Request) -> Result:
+        assert request.key is not None
+        key = Key(principal.sub, principal.tenant, command.target, command.op, request.key)
+        seconds = self._seconds(request) or self._most_seconds
+
+        def carry_out(prepare: Prepare) -> Awaitable[Result]:
+            return self._carry_out(client, principal, command, request, prepare)
+
+        return await self._keyed.run(key, _content(command, request), seconds, carry_out)
+
+    async def _carry_out(
+        self,
+        client: Client,
+        principal: Principal,
+        command: Command,
+        request: Request,
+        prepare: Prepare = lambda command: command,
+    ) -> Result:
+        """Have scripts decide, then send what they leave."""
         with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
             decided = await self._decide(client, principal, command)
         if isinstance(decided, Reply):
             return Result(decided.status, decided.body)
-        claimed = self._access.claimed(principal, decided, self._targets.pick(decided.target))
-        command = self._scripts.flows.outgoing(claimed, by="client", flow=request.flow)
-        return await self._send(command, principal, self._seconds(request))
+        command = prepare(decided)
+        if can_be_owned(command.op) and grace_of(request.own, command.op) is not None:
+            command = self._owners.prepare(client.id, command)
+        command = self._scripts.flows.outgoing(command, by="client", flow=request.flow)
+        return await self._send(command, principal.sub, self._seconds(request))
 
-    def _allow(self, principal: Principal, command: Command) -> None:
-        self._access.allow(principal, command, self._targets.pick(command.target))
+    def _note_owner(
+        self, client: Client, principal: Principal, command: Command, request: Request, result: Result
+    ) -> None:
+        grace = grace_of(request.own, command.op)
+        if grace is not None and result.made is not None and result.made.can_be_owned:
+            self._owners.own(result.made, client.id, principal, grace)
 
     async def _decide(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
         """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
@@ -109,16 +131,18 @@ class CommandPath:
             return command
         checked = self._targets.pick(changed.target).link.check(changed)
         if not system:
-            self._allow(principal, checked)
+            _allow(principal, checked)
         return checked
 
-    async def _send(self, command: Command, principal: Principal, seconds: float | None) -> Result:
-        target = self._targets.pick(command.target)
-        answer = await tracing.call(target, command, principal.sub, seconds)
-        answer = self._access.answered(principal, command, answer, target)
+    async def _send(self, command: Command, by: str, seconds: float | None) -> Result:
+        target, made = self._targets.pick(command.target), made_by(command)
+        try:
+            answer = await tracing.call(target, command, by, seconds)
+        except Problem as problem:
+            return failed(problem, made)
         if answer.status >= 400:
             self._scripts.flows.refused(command)
-        return _result(command, answer, target)
+        return answered(command, answer, target, made)
 
     def _seconds(self, request: Request) -> float | None:
         return None if request.timeout_ms is None else min(request.timeout_ms / 1000, self._most_seconds)
@@ -135,26 +159,17 @@ def _command(target: Target, request: Request) -> Command:
     return target.link.resolve(request.method, request.path, request.query, request.body)
 
 
-def _refuse_unbuilt(request: Request) -> None:
-    for field in ("key", "own"):
-        if getattr(request, field):
-            raise Problem("not_implemented", f"request: {field} is not available in this version; leave it out.")
+def _allow(principal: Principal, command: Command) -> None:
+    if not principal.may(command.op):
+        detail = f"The token does not allow {command.op}; it takes a token whose ops claim matches it."
+        raise Problem("forbidden", detail)
 
 
-def _result(command: Command, answer: Answer, target: Target) -> Result:
-    body = encode.raw(answer.body) if answer.body else None
-    if answer.status < 400:
-        return Result(answer.status, body, pos=target.stream.position)
-    return Result(answer.status, body, _asterisk_error(command, answer), target.stream.position)
+def _check_own(request: Request, command: Command) -> None:
+    if request.own is not None and not can_be_owned(command.op):
+        raise Problem("bad_parameter", f"own: {command.op} makes no channel or bridge that could be hung up.")
 
 
-def _asterisk_error(command: Command, answer: Answer) -> Problem:
-    """Asterisk's refusal keeps its status and body; cause and remedy are added where they are known."""
-    detail = explain(command, answer) or f"Asterisk answered {answer.status}; its own words are in the body."
-    return Problem(
-        "asterisk_error",
-        detail,
-        status=answer.status,
-        source="asterisk",
-        retry="after" if answer.status == 503 else "never",
-    )
+def _content(command: Command, request: Request) -> bytes:
+    """What must be the same wherever the same key is used."""
+    return hashlib.sha256(_encode([command.params, request.flow, request.own])).digest()

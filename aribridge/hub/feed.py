@@ -27,6 +27,9 @@ from aribridge.stream import Stream
 OnEvent = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """The scripts' say on an event: target and event in; the event, changed or not, or None to drop it."""
 
+Witness = Callable[[Mapping[str, Any]], None]
+"""Who is to know each event of Asterisk's, as it came, before scripts do."""
+
 _UP, _CONTINUED, _LOST = object(), object(), object()
 """What stands in the queue where the link came and went."""
 
@@ -60,7 +63,7 @@ class Feed:
     After ``up`` the call state is read with ``ask`` first; ``app`` is the application whose objects alone are read,
     None for everything. What comes meanwhile waits, and follows when the stream opens, of which ``on_open`` is told;
     ``on_lost`` is told when the link is lost. ``opened`` is set while the stream is open. A stream of the gateway's
-    last run is open already, and what is ``continued`` follows on it.
+    last run is open already, and what is ``continued`` follows on it. ``witness`` is told each event of Asterisk's.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Feed:
         app: str | None,
         on_open: Callable[[], None] = _nothing,
         on_lost: Callable[[], None] = _nothing,
+        witness: Witness | None = None,
     ) -> None:
         self.traces = Traces()
         self.opened = asyncio.Event()
@@ -80,6 +84,7 @@ class Feed:
         self._app = app
         self._on_open = on_open
         self._on_lost = on_lost
+        self._witness = witness
         self._waiting: deque[str | object] = deque()
         self._known = 0
         self._wake = asyncio.Event()
@@ -102,7 +107,7 @@ class Feed:
         """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``."""
         if len(self._waiting) >= _MOST_PUBLISHED:
             raise Problem("too_many_requests", f"{len(self._waiting)} events wait for clients already; publish fewer.")
-        self._put(StreamEvent(_encode(event).decode(), labels_of(event, self._stream.subjects(event))))
+        self._put(StreamEvent(_encode(event).decode(), labels_of(event)))
 
     def own(self, channel: str, script: str | None) -> None:
         """Show in the call state whose a call is, behind what Asterisk sent so far; None: no script's any more."""
@@ -223,8 +228,6 @@ class Feed:
             self._feed_ownership(item)
         elif isinstance(item, str) and self._stream.is_open:
             self._feed_text(item, is_known=is_known)
-        if is_known and not self._known and self._stream.is_open:
-            self._stream.settle()
 
     def _feed_ownership(self, item: _Ownership) -> None:
         changes = self._stream.state.own(item.channel, item.script)
@@ -236,21 +239,15 @@ class Feed:
         if event is None:
             return
         try:
-            changes = self._noted(event, is_known=is_known)
+            if self._witness is not None:
+                self._witness(event)
+            changes = () if is_known else self._stream.state.apply(event, asyncio.get_running_loop().time())
             told = self._told(text, event)
         except Exception:
             log.exception("event.failed", target=self._stream.target)
             return
         if told is not None or changes:
             self._append(told, changes, str(event.get("type", "")))
-
-    def _noted(self, event: dict[str, Any], *, is_known: bool) -> tuple[Change, ...]:
-        """Take in whose things are by an event, and what it changed."""
-        if not is_known:
-            self._stream.note(event)
-            return self._stream.state.apply(event, asyncio.get_running_loop().time())
-        self._stream.note_known(event)
-        return ()
 
     def _append(self, event: StreamEvent | None, changes: tuple[Change, ...], kind: str) -> None:
         metrics.events_total.labels(self._stream.target, kind).inc()
@@ -265,15 +262,12 @@ class Feed:
 
     def _told(self, text: str, event: dict[str, Any]) -> StreamEvent | None:
         """The event as clients get it: as Asterisk wrote it, unless a script changed it."""
-        about, subjects = self.traces.event(event), self._stream.subjects(event)
+        about = self.traces.event(event)
         if self._on_event is None:
-            return StreamEvent(text, labels_of(event, subjects))
+            return StreamEvent(text, labels_of(event))
         with self.traces.about(about):
             changed = self._on_event(self._stream.target, event)
         if changed is None:
             return None
-        if changed is event or changed == event:
-            return StreamEvent(text, labels_of(changed, subjects))
-        # Whatever a script put in or took out: it may still tell of what the event was about.
-        subjects += self._stream.subjects(changed)
-        return StreamEvent(_encode(changed).decode(), labels_of(changed, subjects))
+        untouched = changed is event or changed == event
+        return StreamEvent(text if untouched else _encode(changed).decode(), labels_of(changed))

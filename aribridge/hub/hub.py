@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
 
+from aribridge.core.instance import Instance
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
-from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
 from aribridge.hub.connection import Connection
+from aribridge.hub.keyed import KeyedCommands
+from aribridge.hub.owners import Owners
 from aribridge.hub.parts import HubParts
 from aribridge.hub.targets import Targets
 from aribridge.obs import metrics
@@ -33,23 +35,38 @@ class Hub:
         self,
         limits: LimitSettings,
         targets: Targets,
-        access: Access,
         scripts: ScriptHost,
         authenticate: Callable[[str], Principal],
         *,
         server: str,
+        instance: Instance,
     ) -> None:
         self._limits = limits
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._draining = False
-        commands = CommandPath(targets, access, scripts, limits.request_seconds)
+        self.owners = Owners(targets, instance)
+        self.keyed = KeyedCommands(targets, instance)
         self._parts = HubParts(
-            server, limits, targets, access, scripts, commands, authenticate, self._spawn, self._is_draining, self._left
+            server,
+            limits,
+            targets,
+            scripts,
+            CommandPath(targets, scripts, self.keyed, self.owners, limits.request_seconds),
+            self.owners,
+            authenticate,
+            self._spawn,
+            self._is_draining,
+            self._left,
         )
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    def see(self, target: str, event: Mapping[str, Any]) -> None:
+        """Take in an event of Asterisk's, as it came."""
+        self.keyed.see(target, event)
+        self.owners.see(target, event)
 
     def accept(self, carrier: Carrier, principal: Principal | None) -> Connection:
         """Take a client in. The returned receiver is to be fed with what the carrier gets."""
@@ -70,14 +87,10 @@ class Hub:
         elif not (carrier.ordered and carrier.reliable):
             connection.goodbye("bad_carrier", "The protocol needs an ordered and reliable data channel.")
 
-    def rejudge(self) -> None:
-        """The policy is another now: what each client may see is judged anew."""
-        for connection in tuple(self._connections):
-            connection.rejudge()
-
     async def drain(self, seconds: float) -> None:
         """Take no more work, finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""
         self._draining = True
+        self.owners.drain()
         if self._work:
             await asyncio.wait(self._work, timeout=seconds)
         for connection in tuple(self._connections):

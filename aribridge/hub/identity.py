@@ -28,11 +28,14 @@ class Identity:
         self._client = client
         self._peer = peer
         self._introduction: asyncio.Task[None] | None = None
+        if principal is not None:
+            parts.owners.came(client.id, principal)
 
     def present(self, token: str) -> None:
         """Take the client for whom its token says; only that subject may renew it. Raises Problem."""
         stranger, self.principal = self.principal is None, self._verified(token)
         if stranger:
+            self._parts.owners.came(self._client.id, self.principal)
             self.admitted(self.principal)
         else:
             self._liveness.expire_at(self.principal.expires)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
-from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
+from aribridge.hub.owners import Owners
 from aribridge.hub.targets import Targets
 from aribridge.script import ScriptHost
 
@@ -32,9 +32,9 @@ class HubParts:
     server: str
     limits: LimitSettings
     targets: Targets
-    access: Access
     scripts: ScriptHost
     commands: CommandPath
+    owners: Owners
     authenticate: Callable[[str], Principal]
     spawn: Spawn
     draining: Callable[[], bool]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from aribridge.hub.commands import Result
+from aribridge.hub.result import Result
 from aribridge.protocol.messages import Request, RestRequest
 from aribridge.protocol.problems import Problem
 

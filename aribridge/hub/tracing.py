@@ -7,18 +7,13 @@ import time
 import msgspec
 
 from aribridge.core.command import Answer, Command
+from aribridge.core.making import CHANNEL_MAKERS
 from aribridge.core.trace_text import channels_in
 from aribridge.hub.targets import Target
 from aribridge.protocol.problems import Problem
 
 SCRIPT = "script"
 """Who calls, where it is a script: what it logs from then on belongs to the call."""
-
-_MAKERS = frozenset(
-    f"channels.{name}"
-    for name in ("originate", "originateWithId", "create", "externalMedia", "snoopChannel", "snoopChannelWithId")
-)
-"""Operations that answer with the channel that they made."""
 
 
 class _Made(msgspec.Struct):
@@ -46,7 +41,7 @@ def _passed(began: float) -> str:
 
 def _made(command: Command, answer: Answer) -> str | None:
     """The id of the channel that the command made."""
-    if command.op not in _MAKERS or answer.status >= 400 or not answer.body:
+    if command.op not in CHANNEL_MAKERS or answer.status >= 400 or not answer.body:
         return None
     try:
         return msgspec.json.decode(answer.body, type=_Made).id

@@ -9,11 +9,11 @@ import structlog
 
 from aribridge.core.principal import Principal
 from aribridge.hub.answers import Answers
-from aribridge.hub.commands import Result
 from aribridge.hub.identity import Identity
 from aribridge.hub.lanes import Lanes
 from aribridge.hub.parts import HubParts
 from aribridge.hub.rest_form import to_request
+from aribridge.hub.result import Result
 from aribridge.protocol.messages import Request, RestRequest, ScriptMessage
 from aribridge.protocol.problems import Problem
 from aribridge.script import Client

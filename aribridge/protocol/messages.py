@@ -41,12 +41,26 @@ class Subscribe(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, t
 
 
 class Hello(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="hello"):
-    """The first message: token (where the carrier did not authenticate already), features, subscriptions."""
+    """The first message: token (where the carrier did not authenticate already), features, subscriptions.
+
+    ``resume`` is the earlier connection that this one goes on for.
+    """
 
     id: Id
     token: Annotated[str, Meta(max_length=16384)] | None = None
     features: Annotated[list[Feature], Meta(max_length=16)] = []
     subs: Annotated[list[dict[str, Any]], Meta(max_length=64)] = []
+    resume: Name | None = None
+
+
+class Own(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What becomes of what a command makes when its maker is lost and not back within the grace.
+
+    Without ``on_loss`` it is ``hangup`` for snoops, ``keep`` for all else.
+    """
+
+    on_loss: Literal["keep", "hangup"] | None = None
+    grace_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 30_000
 
 
 class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="request"):
@@ -63,7 +77,7 @@ class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag
     key: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     lane: Name | None = None
     timeout_ms: Annotated[int, Meta(ge=1)] | None = None
-    own: dict[str, Any] | None = None
+    own: Own | None = None
     flow: bool = False
 
 

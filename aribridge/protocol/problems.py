@@ -109,6 +109,20 @@ _TABLE = (
         "Count ids up.",
     ),
     ProblemKind(
+        "key_reused",
+        422,
+        "The key was used for something else",
+        "A command with the same key and operation, but other parameters, came in the last five minutes.",
+        "Take a fresh key for each thing that you want done; keep it for repetitions of the same command alone.",
+    ),
+    ProblemKind(
+        "outcome_unknown",
+        409,
+        "What became of the command is not known",
+        "The first command with this key got no answer from Asterisk, and nothing shows whether it was carried out.",
+        "Look at the state of the call; send the command with a fresh key if you want it done now.",
+    ),
+    ProblemKind(
         "hello_required",
         401,
         "Say hello first",
@@ -149,13 +163,6 @@ _TABLE = (
         "Events come by subscription",
         "The gateway owns the event socket and shares it.",
         "Send a subscribe message.",
-    ),
-    ProblemKind(
-        "not_implemented",
-        501,
-        "Not available in this version",
-        "The protocol has it, this version of the gateway does not do it yet.",
-        "Leave the named field out.",
     ),
     ProblemKind(
         "target_required",

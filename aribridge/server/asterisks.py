@@ -12,7 +12,7 @@ import structlog
 from aribridge.ari import Link
 from aribridge.core.command import Answer, Command
 from aribridge.core.settings import AsteriskSettings, Settings
-from aribridge.hub import Access, Feed, Target, Targets
+from aribridge.hub import Feed, Hub, Target, Targets
 from aribridge.script import ScriptHost
 from aribridge.server.continuity import Continuity
 from aribridge.server.doors.asterisk import AsteriskDoor
@@ -27,11 +27,11 @@ _SETTLE_SECONDS = 5.0
 class Asterisks:
     """Makes ``targets`` of the settings and keeps their links up."""
 
-    def __init__(self, settings: Settings, targets: Targets, scripts: ScriptHost, access: Access) -> None:
+    def __init__(self, settings: Settings, targets: Targets, scripts: ScriptHost, hub: Hub) -> None:
         self._settings = settings
         self._targets = targets
         self._scripts = scripts
-        self._access = access
+        self._hub = hub
         self._continuity = Continuity(Path(settings.state), settings.stream.history_seconds)
 
     def add_all(self) -> None:
@@ -78,21 +78,24 @@ class Asterisks:
 
     def _target(self, settings: AsteriskSettings) -> Target:
         everything = settings.events == "all"
-        stream = Stream(settings.name, self._settings.stream, names=self._access.policy.names)
+        stream = Stream(settings.name, self._settings.stream)
         kept = self._continuity.load(settings) if settings.link == "outbound" else None
         if kept is not None:
             stream.restore(kept[1], everything=everything)
         on_event = self._scripts.on_event if self._settings.scripts.files else None
-        on_open = partial(self._scripts.flows.resync, settings.name, settings.app)
         app = None if everything else settings.app
 
         def ask(op: str, params: Mapping[str, str]) -> Awaitable[Answer]:
             return link.call(Command(settings.name, op, params))
 
+        def on_open() -> None:
+            self._scripts.flows.resync(settings.name, settings.app)
+            self._hub.owners.opened(settings.name)
+
         def on_lost() -> None:
             if link.standby:
                 self._scripts.flows.stand_by(settings.name)
 
-        feed = Feed(stream, on_event, ask, app, on_open, on_lost)
+        feed = Feed(stream, on_event, ask, app, on_open, on_lost, partial(self._hub.see, settings.name))
         link = Link(settings, feed, kept and kept[0])
         return Target(settings.name, link, stream, feed)

@@ -91,6 +91,20 @@ export interface CommandOptions {
   /** Commands of the same lane run one after another, in order. */
   lane?: string;
   target?: string;
+  /**
+   * The command is carried out once, however often it is sent with this key. If the connection is lost before the
+   * reply, it is sent again by itself.
+   */
+  key?: string;
+  /** What becomes of the channel or bridge that the command makes when this page is gone. */
+  own?: Own;
+}
+
+export interface Own {
+  /** Default: "hangup" for snoops, "keep" for all else. */
+  onLoss?: "keep" | "hangup";
+  /** How long the page may be away, in milliseconds; at most an hour. Default: 30000. */
+  graceMs?: number;
 }
 
 export interface RequestOptions extends CommandOptions {
@@ -104,6 +118,8 @@ export interface Reply {
   body: any;
   /** The head of the stream when Asterisk's answer was read. */
   pos?: Position;
+  /** It is what an earlier command with the same key caused. */
+  replayed?: boolean;
 }
 
 export interface SubscribeOptions {
@@ -171,6 +187,8 @@ export interface Gap {
 
 export interface Welcome {
   connection: string;
+  /** Whether the gateway remembers the connection before this one: keys hold, and what it owned is this one's. */
+  resumed?: boolean;
   server: string;
   user: { sub: string; tenant: string | null; roles: string[]; endpoints: string[] };
   targets: { name: string; app: string; asterisk: string; up: boolean }[];

@@ -131,8 +131,9 @@ class Bridge {
 
   // ---- commands ----
 
-  #command(message, { timeout, lane, target = this.#options.target }) {
-    return this.#whenOpen({ type: "request", ...message, timeout_ms: timeout, lane, target });
+  #command(message, { timeout, lane, key, own, target = this.#options.target }) {
+    const owning = own && { on_loss: own.onLoss, grace_ms: own.graceMs };
+    return this.#whenOpen({ type: "request", ...message, timeout_ms: timeout, lane, key, own: owning, target });
   }
 
   async #whenOpen(message) {
@@ -211,7 +212,8 @@ class Bridge {
   async #hello(token) {
     this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
     try {
-      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"] });
+      const resume = this.welcome?.connection;
+      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"], resume });
     } catch (error) {
       this.#drop(error.message);
       throw error;
@@ -225,6 +227,7 @@ class Bridge {
     this.carrier = this.#link.kind;
     this.#renewIn(welcome.expires_in);
     this.#subscriptions.resume();
+    this.#requests.resume(welcome.resumed === true);
     this.#set("open");
     this.#heard();
   }
@@ -243,7 +246,7 @@ class Bridge {
     this.#link = this.carrier = null;
     link?.close();
     this.#subscriptions.drop();
-    this.#requests.drop(reason);
+    this.#requests.drop(reason, this.state === "closed");
   }
 
   async #reconnect(reason) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class FaultyProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._loses_answers = self._is_mute = self._refuses = False
+        self._deaf: set[asyncio.StreamWriter] = set()
 
     def drop(self) -> None:
         """Reset every connection, as a lost network does in the end."""
@@ -48,8 +51,33 @@ class FaultyProxy:
     def thaw(self) -> None:
         self._flowing.set()
 
+    def lose_answers(self) -> None:
+        """Lose the answer to each POST that comes next; what else comes on its connection is lost, too."""
+        self._loses_answers = True
+
+    def keep_answers(self) -> None:
+        """Lose nothing any more but what was asked before; `drop` ends those connections."""
+        self._loses_answers = False
+
+    def refuse(self) -> None:
+        """Let nobody connect."""
+        self._refuses = True
+
+    def accept(self) -> None:
+        self._refuses = False
+
+    def mute(self) -> None:
+        """Lose all that comes from the target."""
+        self._is_mute = True
+
+    def unmute(self) -> None:
+        self._is_mute = False
+
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self._refuses:
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
@@ -58,10 +86,10 @@ class FaultyProxy:
             self._writers.discard(writer)
             return
         self._writers.add(far_writer)
-        await asyncio.gather(
-            self._forward(reader, far_writer, self._ask), self._forward(far_reader, writer, self._tell)
-        )
+        asked = partial(self._ask, back=writer)
+        await asyncio.gather(self._forward(reader, far_writer, asked), self._forward(far_reader, writer, self._tell))
         self._writers -= {writer, far_writer}
+        self._deaf.discard(writer)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, put) -> None:
         with suppress(ConnectionError):
@@ -72,12 +100,16 @@ class FaultyProxy:
                 await writer.drain()
         writer.close()
 
-    def _ask(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+    def _ask(self, data: bytes, writer: asyncio.StreamWriter, back: asyncio.StreamWriter) -> None:
         if data.startswith(METHODS):
             self.requests.append(data.split(b"\r\n", 1)[0])
+        if self._loses_answers and data.startswith(b"POST "):
+            self._deaf.add(back)
         writer.write(data)
 
     def _tell(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._is_mute or writer in self._deaf:
+            return
         if self._is_cutting:
             self._is_cutting = False
             writer.write(data[: len(data) // 2])

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from models.gateway_clients import ari
 from playwright.async_api import Error
 from real.gateway import target
 from real.machine import program
+from real.proxy import faulty_proxy
+from real.wait import until
 from web.kit import ClientPage, bundle, run
 
 if TYPE_CHECKING:
@@ -197,6 +200,75 @@ async def test_what_was_sent_before_the_loss_is_of_unknown_outcome(
     await client.do("window.left = ari.sounds.list().catch(({ code, outcome }) => [code, outcome]); bridge.close();")
     assert await client.do("return await left") == ["connection_lost", "unknown"]
     assert await client.do("return [bridge.state, bridge.reason]") == ["closed", "closed by the page"]
+
+
+KEYED = """
+window.settled = [];
+const told = (how) => ({ id, code, outcome }) => settled.push([how, id ?? code, outcome]);
+ari.channels.originate({ endpoint: "Local/600@default" }, { key: "k" }).then(told("resolved"), told("rejected"));
+"""
+
+
+async def test_a_keyed_command_is_sent_again_after_a_lost_connection(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
+) -> None:
+    page_errors.expect("WebSocket connection")
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
+    async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
+        await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
+        proxy.mute()
+        await client.do(KEYED)
+        await until(lambda: channels(call), what="the call is there")
+        proxy.unmute()
+        proxy.drop()
+        await client.until("settled.length")
+        made = [one["id"] for one in await call("GET", "/channels") if one["name"].endswith(";1")]
+        assert await client.do("await ari.asterisk.ping(); return settled") == [["resolved", *made, None]]
+        assert await client.do("return bridge.welcome.resumed") is True
+        await client.do("await ari.channels.hangup({ channelId: settled[0][1] })")
+        await until(lambda: nothing(call), what="no call is left")
+
+
+async def test_a_restarted_gateway_is_not_sent_it_again(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
+) -> None:
+    page_errors.expect("Failed to load resource|WebSocket connection|ERR_CONNECTION_REFUSED")
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
+    async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
+        await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
+        proxy.mute()
+        await client.do(KEYED)
+        await until(lambda: channels(call), what="the call is there")
+        await gateway.kill()
+        for channel in await channels(call):
+            await call("DELETE", f"/channels/{channel}")
+        await gateway.start()
+        proxy.unmute()
+        proxy.drop()
+        await client.until("settled.length", seconds=40)
+        assert await client.do("return settled") == [["rejected", "connection_lost", "unknown"]]
+        assert await client.do("return bridge.welcome.resumed") is False
+        assert await nothing(call)
+
+
+async def test_a_page_that_is_gone_takes_its_call_along(
+    client: ClientPage, gateway: Gateway, asterisk22: PrivateAsterisk
+) -> None:
+    await client.connect(gateway)
+    own = "{ own: { onLoss: 'hangup', graceMs: 100 } }"
+    channel = await client.do(f"return (await ari.channels.originate({{ endpoint: 'Local/600@default' }}, {own})).id")
+    async with ari(asterisk22) as call:
+        assert channel in await channels(call)
+        await client.page.close()
+        await until(lambda: nothing(call), what="no call is left")
+
+
+async def channels(call: Any) -> list[str]:
+    return [channel["id"] for channel in await call("GET", "/channels")]
+
+
+async def nothing(call: Any) -> bool:
+    return not await channels(call)
 
 
 async def test_a_fresh_token_is_asked_for_before_the_old_one_expires(client: ClientPage, gateway: Gateway) -> None:

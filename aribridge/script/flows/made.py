@@ -5,22 +5,10 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
 
 from aribridge.core.command import Command
 from aribridge.core.instance import NAMED
-
-_ID_PARAMETER = {
-    "channels.originate": "channelId",
-    "channels.originateWithId": "channelId",
-    "channels.create": "channelId",
-    "channels.externalMedia": "channelId",
-    "channels.snoopChannel": "snoopId",
-    "channels.snoopChannelWithId": "snoopId",
-}
-"""The parameter that names the new channel, by operation. The second half of a Local channel is not among them: it runs
-the dialplan like any caller, and where that sends it to the gateway, it comes as one."""
+from aribridge.core.making import CHANNEL_MAKERS, made_by, named
 
 _MOST = 10_000
 
@@ -38,11 +26,9 @@ class Made:
 
         Chosen beforehand, since a channel's StasisStart may overtake the answer that would tell Asterisk's choice.
         """
-        parameter = _ID_PARAMETER.get(command.op)
-        if parameter is None or command.params.get(parameter):
+        if command.op not in CHANNEL_MAKERS or made_by(command):
             return command
-        chosen = f"{self._prefix}-{next(self._numbers)}"
-        return Command(command.target, command.op, {**command.params, parameter: chosen})
+        return named(command, f"{self._prefix}-{next(self._numbers)}")
 
     def add(self, command: Command) -> None:
         """Note the channel that a command makes, if it makes one."""
@@ -65,17 +51,6 @@ class Made:
         return key in self._ids
 
 
-def naming_parameter(op: str) -> str | None:
-    """The parameter that names the channel that an operation makes; None if it makes none."""
-    return _ID_PARAMETER.get(op)
-
-
 def _key(command: Command) -> tuple[str, str] | None:
-    channel = _made_channel(command.op, command.params)
-    return (command.target, channel) if channel else None
-
-
-def _made_channel(op: str, params: Mapping[str, Any]) -> str | None:
-    parameter = _ID_PARAMETER.get(op)
-    channel = params.get(parameter) if parameter else None
-    return channel if isinstance(channel, str) else None
+    made = made_by(command)
+    return (made.target, made.id) if made and made.kind == "channels" else None

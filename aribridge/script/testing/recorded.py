@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from aribridge.core.instance import NAMED
+from aribridge.core.making import naming_parameter
 from aribridge.obs.redact import redact
-from aribridge.script.flows.made import naming_parameter
 from aribridge.script.recording import Recording
 from aribridge.script.recording.masks import masked_params
 from aribridge.script.recording.reader import Line

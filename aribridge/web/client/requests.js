@@ -1,5 +1,7 @@
 import { errorOf, failure } from "./errors.js";
 
+const RESEND_MS = 240_000; // after the first sending; the gateway remembers keys for a little longer
+
 /** Messages that want a reply: matches the replies to them, and keeps within the gateway's limits. */
 export class Requests {
   /** The welcome's limits: frame in bytes, inflight. */
@@ -10,6 +12,7 @@ export class Requests {
   #pending = new Map(); // id → what to do with the reply
   #parts = new Map(); // id → the texts of a reply that comes in parts
   #queue = []; // commands over the limit of requests in flight
+  #unsettled = []; // commands with a key whose replies were lost, to be sent again
   #inflight = 0;
 
   constructor(write) {
@@ -29,15 +32,23 @@ export class Requests {
     });
   }
 
+  /** There is a connection again; `known`: the gateway remembers the one before, and so the keys that came on it. */
+  resume(known) {
+    const again = this.#unsettled.splice(0);
+    if (known) this.#queue.unshift(...again);
+    else for (const { reject } of again) reject(unknown("the gateway does not remember what it was sent"));
+    this.#release();
+  }
+
   /** Send a message at once. The callbacks run when its reply arrives, before anything that comes after it. */
-  send(message, resolve, reject) {
+  send(message, resolve, reject, command) {
     const id = ++this.#ids;
     const text = JSON.stringify({ ...message, id });
     const { frame = Infinity } = this.limits;
     if (text.length * 3 > frame && new TextEncoder().encode(text).length > frame) {
       return reject(failure("frame_too_large", `The message is larger than the gateway takes (${frame} bytes).`));
     }
-    this.#pending.set(id, { resolve, reject });
+    this.#pending.set(id, { resolve, reject, command });
     this.#write(text);
   }
 
@@ -51,14 +62,21 @@ export class Requests {
     else waiting?.resolve(message);
   }
 
-  /** The connection is gone, and with it every reply that did not come. */
-  drop(reason) {
+  /** The connection is gone, and with it every reply that did not come; `final`: there will be no other. */
+  drop(reason, final) {
     const [sent, unsent] = [[...this.#pending.values()], this.#queue.splice(0)];
     this.#pending.clear();
     this.#parts.clear();
-    const lost = (when, outcome) => failure("connection_lost", `Connection lost ${when}: ${reason}.`, { outcome });
-    for (const { reject } of sent) reject(lost("before the reply came (the command may have run)", "unknown"));
-    for (const { reject } of unsent) reject(lost("before the command was sent", "not_applied"));
+    for (const waiting of sent) this.#lost(waiting, reason, final);
+    for (const { reject } of unsent) reject(lost(`before the command was sent: ${reason}`, "not_applied"));
+    if (final) for (const { reject } of this.#unsettled.splice(0)) reject(unknown(reason));
+  }
+
+  /** Keep a command that can be sent again, and reject what cannot. */
+  #lost({ reject, command }, reason, final) {
+    if (final || !command?.message.key || Date.now() - command.since > RESEND_MS) return reject(unknown(reason));
+    this.#inflight -= 1;
+    this.#unsettled.push(command);
   }
 
   #part({ id, text, last }) {
@@ -71,9 +89,10 @@ export class Requests {
   #release() {
     const { inflight = 16 } = this.limits;
     while (this.#inflight < inflight && this.#queue.length) {
-      const { message, resolve, reject } = this.#queue.shift();
+      const command = this.#queue.shift();
       this.#inflight += 1;
-      this.send(message, this.#freeing(resolve), this.#freeing(reject));
+      command.since ??= Date.now();
+      this.send(command.message, this.#freeing(command.resolve), this.#freeing(command.reject), command);
     }
   }
 
@@ -85,3 +104,6 @@ export class Requests {
     };
   }
 }
+
+const lost = (what, outcome) => failure("connection_lost", `Connection lost ${what}.`, { outcome });
+const unknown = (reason) => lost(`before the reply came (the command may have run): ${reason}`, "unknown");
