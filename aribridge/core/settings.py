@@ -102,6 +102,12 @@ class AsteriskSettings:
     standby: bool = setting(
         False, "Leave app to another gateway until `aribridge takeover`, or until nobody had it for 20 seconds."
     )
+    sweep_seconds: float = setting(
+        300.0,
+        "Time after which bridges, snoops and external media are removed that the gateway made and nobody uses or owns"
+        " any more; 0: never.",
+        "seconds",
+    )
     timeout: float = setting(10.0, "Time for Asterisk to answer a command.", "seconds")
     connections: int = setting(16, "HTTP connections for commands (Asterisk's sessionlimit bounds all of its clients).")
     ca_file: str = setting("", "CA certificate to trust for https; empty: the system's.", "path")

@@ -5,6 +5,7 @@ from aribridge.hub.feed import Feed
 from aribridge.hub.hub import Hub
 from aribridge.hub.script_ports import ScriptAsterisks
 from aribridge.hub.subscriptions import READ_EVENTS
+from aribridge.hub.sweeper import Sweeper
 from aribridge.hub.targets import Target, Targets
 
-__all__ = ["READ_EVENTS", "Connection", "Feed", "Hub", "ScriptAsterisks", "Target", "Targets"]
+__all__ = ["READ_EVENTS", "Connection", "Feed", "Hub", "ScriptAsterisks", "Sweeper", "Target", "Targets"]

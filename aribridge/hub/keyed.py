@@ -142,7 +142,7 @@ class KeyedCommands:
     async def _read(self, key: Key, thing: Thing) -> dict[str, Any] | None:
         """The thing as Asterisk has it, None when it has none. Raises Problem when it cannot be asked."""
         try:
-            answer = await tracing.call(self._targets.pick(thing.target), thing.reading, "gateway")
+            answer = await tracing.call(self._targets.pick(thing.target), thing.reading, tracing.GATEWAY)
         except Problem as problem:
             detail = f"Whether {key.op} under the key {key.key!r} was carried out cannot be found out now: {problem}"
             raise Problem("outcome_unknown", detail, retry="after", after_ms=1000, outcome="unknown") from problem

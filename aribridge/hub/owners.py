@@ -121,7 +121,7 @@ class Owners:
     async def _ask(self, command: Command) -> int | None:
         """The status of Asterisk's answer, None when there was none."""
         try:
-            return (await tracing.call(self._targets.pick(command.target), command, "gateway")).status
+            return (await tracing.call(self._targets.pick(command.target), command, tracing.GATEWAY)).status
         except Problem:
             return None
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from aribridge.ari import Link
+from aribridge.core.sweep import Sweep
 from aribridge.hub.feed import Feed
 from aribridge.protocol.problems import Problem
 from aribridge.stream import Stream
@@ -15,12 +16,13 @@ from aribridge.stream import Stream
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One Asterisk: the link to it, the stream of its events, and what feeds that."""
+    """One Asterisk: the link to it, the stream of its events, what feeds that, and what is left over in it."""
 
     name: str
     link: Link
     stream: Stream
     feed: Feed
+    sweep: Sweep
 
     @property
     def ready(self) -> bool:

@@ -15,6 +15,9 @@ from aribridge.protocol.problems import Problem
 SCRIPT = "script"
 """Who calls, where it is a script: what it logs from then on belongs to the call."""
 
+GATEWAY = "gateway"
+"""Who calls, where nobody asked for it."""
+
 
 class _Made(msgspec.Struct):
     id: str
@@ -23,6 +26,8 @@ class _Made(msgspec.Struct):
 async def call(target: Target, command: Command, by: str, seconds: float | None = None) -> Answer:
     """Call Asterisk for ``by``. Raises Problem when there is no answer."""
     began = time.time()
+    if by != GATEWAY:
+        target.sweep.use(command.params.values(), by_script=by == SCRIPT)
     try:
         answer = await target.link.call(command, seconds)
     except Problem as problem:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aribridge.core import trace
 from aribridge.core.command import Command
+from aribridge.core.instance import Instance
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
@@ -38,15 +39,17 @@ class ScriptHost:
         asterisks: Asterisks,
         state: Path | None = None,
         clocks: Clocks = REAL,
+        instance: Instance | None = None,
     ) -> None:
-        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store."""
+        """``state`` is the folder of ``bridge.kv``; without one, scripts have no store. ``instance`` is who names."""
         self._clocks = clocks
         self._settings = settings
         self._asterisks = asterisks
         self._http = Http(settings.http_allow)
         self._recorder = Recorder()
         self._kv = Kv(state, settings.kv_mb << 20, clocks.wall)
-        self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks, Memory(self._kv))
+        memory = Memory(self._kv)
+        self.flows = Flows(lambda: self._scripts.scripts, settings, asterisks, memory, instance or Instance.fresh())
         self._scripts = Generation([])
         self._retiring: set[asyncio.Task[None]] = set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,10 @@ import structlog
 
 from aribridge.ari import Link
 from aribridge.core.command import Answer, Command
+from aribridge.core.instance import Instance
 from aribridge.core.settings import AsteriskSettings, Settings
-from aribridge.hub import Feed, Hub, Target, Targets
+from aribridge.core.sweep import Sweep
+from aribridge.hub import Feed, Hub, Sweeper, Target, Targets
 from aribridge.script import ScriptHost
 from aribridge.server.continuity import Continuity
 from aribridge.server.doors.asterisk import AsteriskDoor
@@ -27,11 +30,13 @@ _SETTLE_SECONDS = 5.0
 class Asterisks:
     """Makes ``targets`` of the settings and keeps their links up."""
 
-    def __init__(self, settings: Settings, targets: Targets, scripts: ScriptHost, hub: Hub) -> None:
+    def __init__(self, settings: Settings, targets: Targets, scripts: ScriptHost, hub: Hub, instance: Instance) -> None:
         self._settings = settings
         self._targets = targets
         self._scripts = scripts
         self._hub = hub
+        self._instance = instance
+        self._sweeper = Sweeper(targets, scripts.flows.owns)
         self._continuity = Continuity(Path(settings.state), settings.stream.history_seconds)
 
     def add_all(self) -> None:
@@ -52,6 +57,7 @@ class Asterisks:
             self._continuity.forget(settings)
             supervisor.keep(f"feed {target.name}", target.feed.run)
             supervisor.keep(f"link {target.name}", target.link.run)
+        supervisor.keep("sweeper", self._sweeper.run)
 
     @property
     def continued(self) -> list[str]:
@@ -98,4 +104,5 @@ class Asterisks:
 
         feed = Feed(stream, on_event, ask, app, on_open, on_lost, partial(self._hub.see, settings.name))
         link = Link(settings, feed, kept and kept[0])
-        return Target(settings.name, link, stream, feed)
+        sweep = Sweep(self._instance, settings.sweep_seconds or math.inf)
+        return Target(settings.name, link, stream, feed, sweep)

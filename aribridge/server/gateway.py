@@ -57,7 +57,8 @@ class Gateway:
         self._authenticator = _authenticator(settings)
         self.targets = Targets()
         asterisks = ScriptAsterisks(self.targets)
-        self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state))
+        instance = load_instance(Path(settings.state))
+        self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state), instance=instance)
         asterisks.attend(self.scripts.flows)
         self.hub = Hub(
             settings.limits,
@@ -65,9 +66,9 @@ class Gateway:
             self.scripts,
             self._authenticator.bearer,
             server=SERVER,
-            instance=load_instance(Path(settings.state)),
+            instance=instance,
         )
-        self._asterisks = Asterisks(settings, self.targets, self.scripts, self.hub)
+        self._asterisks = Asterisks(settings, self.targets, self.scripts, self.hub, instance)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}

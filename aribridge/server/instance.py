@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import tempfile
 from pathlib import Path
 
@@ -23,11 +22,11 @@ def load_instance(folder: Path) -> Instance:
     path = folder / FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Instance(_read(path) or _write(path, NAMED + secrets.token_hex(4)))
+        return Instance(_read(path) or _write(path, Instance.fresh().prefix))
     except OSError as error:
         remedy = "state in aribridge.toml names the folder; what this run makes is not known as its own by the next one"
         log.warning("instance.not_kept", path=str(path), error=error.strerror or str(error), remedy=remedy)
-        return Instance(NAMED + secrets.token_hex(4))
+        return Instance.fresh()
 
 
 def _read(path: Path) -> str | None:

@@ -123,7 +123,7 @@ async def test_two_who_talk_are_not_cut(gateway, end, source):
     assert await talkers(gateway.asterisk) == [before]
     await gateway.start()
     assert await talkers(gateway.asterisk) == [before]
-    leg = next(channel for channel in before if channel.startswith("f_"))
+    leg = next(channel for channel in before if "-flow-" in channel)
     await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
     if source == DIALLER:
         await until(lambda: in_playback(gateway.asterisk), within=5)

@@ -8,6 +8,7 @@ from typing import Any
 from real.wait import until
 from script_parts import command
 
+from aribridge.core.instance import Instance
 from aribridge.protocol.problems import Problem
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.made import Made
@@ -16,7 +17,7 @@ from aribridge.script.flows.unhandled import Unhandled
 
 
 def test_a_channel_gets_an_id_beforehand_unless_its_maker_chose_one() -> None:
-    made = Made()
+    made = Made(Instance.fresh())
     first, second = (made.name(command("channels.originate", endpoint="PJSIP/200")) for _ in range(2))
     assert first.params["channelId"] != second.params["channelId"]
     chosen = command("channels.create", endpoint="PJSIP/200", channelId="mine")
@@ -26,7 +27,7 @@ def test_a_channel_gets_an_id_beforehand_unless_its_maker_chose_one() -> None:
 
 
 def test_the_channels_that_were_made_are_known_until_they_are_gone_or_were_refused() -> None:
-    made = Made()
+    made = Made(Instance.fresh())
     snoop = command("channels.snoopChannel", channelId="1.2", snoopId="s")
     made.add(snoop)
     assert ("pbx", "s") in made
@@ -40,7 +41,7 @@ def test_the_channels_that_were_made_are_known_until_they_are_gone_or_were_refus
 
 
 def test_only_the_newest_channels_are_remembered() -> None:
-    made = Made()
+    made = Made(Instance.fresh())
     for number in range(10_001):
         made.add(command("channels.create", channelId=str(number)))
     assert ("pbx", "0") not in made

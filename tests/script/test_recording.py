@@ -126,7 +126,7 @@ function on_call(call)
   ari.channels.ring{channelId = made.id}
   call:hangup("busy")
 end"""
-FLOW = "f_0123456789abcdef"
+FLOW = "aribridge-01234567-flow-0123456789abcdef"
 PROMPT = f"{FLOW}-p1"
 MADE = "aribridge-01234567-9"
 

@@ -11,11 +11,12 @@ import structlog
 
 from aribridge.core.command import Command
 from aribridge.core.events import labels_of
+from aribridge.core.instance import Instance
 from aribridge.core.settings import ScriptSettings
 from aribridge.script.errors import CallFailure, ScriptFailure
 from aribridge.script.flows.dialplan import fall_back
 from aribridge.script.flows.earlier import Earlier, who_talks
-from aribridge.script.flows.flow import Flow, fresh_id
+from aribridge.script.flows.flow import Flow
 from aribridge.script.flows.made import Made
 from aribridge.script.flows.mailbox import GAP
 from aribridge.script.flows.memory import Memory, Record
@@ -44,12 +45,14 @@ class Flows:
         settings: ScriptSettings,
         asterisks: Asterisks,
         memory: Memory,
+        instance: Instance,
     ) -> None:
         self._scripts = scripts
         self._asterisks = asterisks
         self._memory = memory
         self._on_failure = settings.on_failure
-        self._made = Made()
+        self._instance = instance
+        self._made = Made(instance)
         self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
         self._flows: dict[str, Flow] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -121,12 +124,13 @@ class Flows:
     def _put_off(self, target: str, channel: str, script: Script | None, args: list[str]) -> None:
         """A call comes while the gateway stops: its next run takes it, or the dialplan does if that may be far."""
         if script is not None and target in self._kept:
-            self._memory.note(fresh_id(), Record(target, channel, script.name, args, begun=False))
+            self._memory.note(self._instance.fresh_flow(), Record(target, channel, script.name, args, begun=False))
         elif script is not None:
             self._give_up(target, channel)
 
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
-        flow = Flow(script, record, channel, script.asterisks, self._memory, self._on_failure)
+        ident = self._instance.fresh_flow()
+        flow = Flow(ident, script, record, channel, script.asterisks, self._memory, self._on_failure)
         self._flows[flow.id] = flow
         script.asterisks.own(flow.target, flow.channel, script.name)
         log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
@@ -187,6 +191,11 @@ class Flows:
         for flow in self._flows.values():
             if flow.target == target:
                 flow.suspend()
+
+    def owns(self, target: str, ident: str) -> bool:
+        """Whether a flow has what carries this id, now or when its call is gone on with."""
+        flows = [*self._earlier.left(target), *(flow.id for flow in self._flows.values())]
+        return any(ident.startswith(f"{flow}-") for flow in flows)
 
     def _resume(self, old: str, record: Record, channel: Mapping[str, Any]) -> bool:
         """Go on with the call of a flow of the gateway's last run, if its script can."""

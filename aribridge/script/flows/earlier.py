@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -86,6 +86,10 @@ class Earlier:
         """Begin anew with an Asterisk: whatever is found in it at the next look was left behind."""
         self._left.pop(target, None)
         self._found.discard(target)
+
+    def left(self, target: str) -> Collection[str]:
+        """The flows whose calls wait to be gone on with."""
+        return self._left.get(target, {}).keys()
 
     def parted(self, target: str, event: Mapping[str, Any]) -> bool:
         """Whether an event means that one of those that were left talking may be alone now: ``settle`` then."""

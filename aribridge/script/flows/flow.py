@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ class Flow:
 
     def __init__(
         self,
+        ident: str,
         script: Script,
         record: Record,
         channel: Mapping[str, Any],
@@ -42,7 +42,7 @@ class Flow:
         memory: Memory,
         on_failure: str,
     ) -> None:
-        self.id = fresh_id()
+        self.id = ident
         self.target = record.target
         self.channel = record.channel
         self.script = script
@@ -250,8 +250,3 @@ class Flow:
             self.hung_up_by = "gateway"
         await fall_back(self._asterisks, self.target, self.channel, result, self._on_failure)
         return result
-
-
-def fresh_id() -> str:
-    """An id for a flow."""
-    return f"f_{secrets.token_hex(8)}"

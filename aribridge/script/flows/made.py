@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import secrets
 from collections import OrderedDict
 
 from aribridge.core.command import Command
-from aribridge.core.instance import NAMED
+from aribridge.core.instance import Instance
 from aribridge.core.making import CHANNEL_MAKERS, made_by, named
 
 _MOST = 10_000
@@ -16,9 +14,8 @@ _MOST = 10_000
 class Made:
     """The newest 10,000 channels that clients and scripts had made, by target and id."""
 
-    def __init__(self) -> None:
-        self._prefix = f"{NAMED}{secrets.token_hex(4)}"
-        self._numbers = itertools.count(1)
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
         self._ids: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def name(self, command: Command) -> Command:
@@ -28,7 +25,7 @@ class Made:
         """
         if command.op not in CHANNEL_MAKERS or made_by(command):
             return command
-        return named(command, f"{self._prefix}-{next(self._numbers)}")
+        return named(command, self._instance.fresh_name())
 
     def add(self, command: Command) -> None:
         """Note the channel that a command makes, if it makes one."""

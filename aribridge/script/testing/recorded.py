@@ -20,7 +20,7 @@ from aribridge.script.recording.masks import masked_params
 from aribridge.script.recording.reader import Line
 from aribridge.script.testing.asterisks import TARGET
 
-_CHOSEN = re.compile(rf"f_[0-9a-f]{{16}}(-[a-z]\d+)?|{NAMED}[0-9a-f]{{8}}-\w+")
+_CHOSEN = re.compile(rf"{NAMED}[0-9a-f]{{8}}-\w+(-[0-9a-f]{{16}}(-[a-z]\d+)?)?")
 _LONGEST = 200
 
 
