@@ -13,9 +13,9 @@ from aribridge.core.idempotency import SECONDS, Key
 from aribridge.protocol.problems import Problem
 
 STEPS = int(os.environ.get("KEY_STEPS", "50"))
-EXAMPLES = int(os.environ.get("KEY_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("KEY_EXAMPLES", "200"))
 
-KEYS = ("k1", "k2", "given")
+KEYS = ("k", "given")
 SUBS = ("alice", "bob")
 ORIGINATE = "channels.originate"
 number = st.integers(0, 5)
@@ -31,8 +31,9 @@ def channel_of(sub, key):
 class Asked:
     """A request as the test knows it."""
 
-    def __init__(self, channel, content, client):
-        self.channel, self.content, self.client = channel, content, client
+    def __init__(self, sub, key, content, client):
+        self.sub, self.key, self.content, self.client = sub, key, content, client
+        self.channel = channel_of(sub, key)
         self.replies = []
 
 
@@ -49,10 +50,19 @@ class Keys(RuleBasedStateMachine):
 
     @rule(sub=st.sampled_from(SUBS), key=st.sampled_from(KEYS), content=st.sampled_from("aab"))
     def a_client_asks(self, sub, key, content):
+        self.ask(sub, key, content)
+
+    @precondition(lambda self: self.asked)
+    @rule(number=number)
+    def a_client_asks_again(self, number):
+        before = self.asked[-1 - number % len(self.asked)]
+        self.ask(before.sub, before.key, before.content)
+
+    def ask(self, sub, key, content):
         client, channel = self.clients[sub], channel_of(sub, key)
         params = {"endpoint": "PJSIP/200", "appArgs": content} | ({"channelId": channel} if key == "given" else {})
         request = {"type": "request", "id": len(self.asked), "op": ORIGINATE, "params": params, "key": key}
-        self.asked.append(Asked(channel, content, client))
+        self.asked.append(Asked(sub, key, content, client))
         self.gateway.do(lambda: client.say(**request, timeout_ms=5000))
 
     @rule(sub=st.sampled_from(SUBS))
@@ -82,6 +92,11 @@ class Keys(RuleBasedStateMachine):
         flight = self.flight(number, lambda one: one.waits and one.arrived)
         if flight:
             self.answer(flight)
+
+    @rule()
+    def all_is_lost(self):
+        for flight in self.flights():
+            self.lose(flight)
 
     @rule()
     def all_is_answered(self):
