@@ -6,6 +6,7 @@ Time stands still until the test lets it pass.
 
 import asyncio
 import json
+import math
 from types import SimpleNamespace
 
 from aribridge.core.command import Answer
@@ -13,6 +14,7 @@ from aribridge.core.instance import Instance
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings, ScriptSettings
 from aribridge.core.state.objects import CallState
+from aribridge.core.sweep import Sweep
 from aribridge.core.trace import Traces
 from aribridge.hub import Hub, Target, Targets
 from aribridge.protocol.problems import Problem
@@ -181,7 +183,7 @@ class ModelGateway:
         position = {"epoch": "e", "seq": 0}
         self.stream = stream = SimpleNamespace(state=self.state, is_open=True, position=position)
         feed = SimpleNamespace(traces=Traces())
-        targets.add(Target("pbx", self.link, stream, feed))
+        targets.add(Target("pbx", self.link, stream, feed, Sweep(INSTANCE, math.inf)))
         scripts = ScriptHost(ScriptSettings(), None, folder)
         limits = LimitSettings(inflight=1000, ping_seconds=10**9)
         self.hub = Hub(limits, targets, scripts, None, server="model", instance=INSTANCE)
