@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-async def until(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.05, what: str = "") -> Any:
+async def until(condition: Callable[[], Any], *, within: float = 30.0, every: float = 0.05, what: str = "") -> Any:
     """Wait until `condition()` (plain or async) is true and return it; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:

@@ -14,7 +14,7 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class Client:

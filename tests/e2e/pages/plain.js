@@ -11,6 +11,7 @@ window.rtcOpen = async (gateway, token, gathered = false) => {
     channel.onclose = failed;
     setTimeout(failed, 20_000);
   });
+  opened.catch(() => {}); // whoever waits for it is told; after an earlier failure nobody does
   window.client = new Client((text) => channel.send(text));
   channel.onmessage = ({ data }) => window.client.receive(data);
   await peer.setLocalDescription();
