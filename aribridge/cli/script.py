@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from aribridge.cli.options import Failure, config_options
+from aribridge.cli.options import Failure, config_options, load_settings
 
 if TYPE_CHECKING:
-    from aribridge.script.testing import Result
+    from aribridge.core.settings import AsteriskSettings, Settings
+    from aribridge.script.testing import Result, Stage
 
 
 @click.group()
@@ -39,21 +40,67 @@ def check(*, files: tuple[Path, ...], janus: bool, folders: tuple[Path, ...]) ->
 
 @script.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def test(*, files: tuple[Path, ...]) -> None:
-    """Run the tests of scripts; contacts nobody. Exits 1 if any failed.
+@click.option(
+    "--asterisk", metavar="NAME|URL", help="Against this Asterisk of the configuration, or at this URL of ARI."
+)
+@click.option("--user", help="User of ari.conf there, if not that of the configuration.")
+@click.option("--password-file", help="File with that user's password.")
+@click.option("--app", help="Application that its dialplan sends calls to, if not that of the configuration.")
+@config_options
+def test(
+    *,
+    files: tuple[Path, ...],
+    asterisk: str | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    **more: str | None,
+) -> None:
+    """Run the tests of scripts, in simulated time; contacts nobody. Exits 1 if any failed.
 
     The tests of rules.lua are in rules_test.lua beside it, in tests/ or in ../tests/.
     """
     from aribridge.script import ScriptLoadError
-    from aribridge.script.testing import find_suites, run_suite
+    from aribridge.script.testing import IN_MEMORY, StageError, find_suites, run_suite
 
+    stage = _live(asterisk, config, assignments, more) if asterisk else IN_MEMORY
     try:
-        results = [_show(result) for suite in find_suites(files) for result in run_suite(suite)]
-    except ScriptLoadError as error:
+        results = [_show(result) for suite in find_suites(files) for result in run_suite(suite, stage)]
+    except (ScriptLoadError, StageError) as error:
         raise Failure(str(error)) from None
     if failed := results.count(False):
         raise Failure(f"{failed} of {len(results)} failed")
     click.echo(f"{len(results)} passed")
+
+
+def _live(asterisk: str, config: Path | None, assignments: tuple[str, ...], more: Mapping[str, str | None]) -> Stage:
+    """The stage of an Asterisk, by its name in the configuration or its URL, with what is given besides."""
+    from dataclasses import replace
+
+    from aribridge.auth.keys import read_secret
+    from aribridge.core.settings import AsteriskSettings
+    from aribridge.server.live import LiveStage
+
+    if "://" in asterisk:
+        found = AsteriskSettings(url=asterisk)
+    else:
+        found = _section(asterisk, load_settings(config, assignments, complete=False))
+    given: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
+    section = replace(found, **given)
+    if more["password_file"] is not None:
+        try:
+            section.password = read_secret(section.password_file).decode(errors="replace").strip()
+        except OSError as error:
+            raise Failure(f"--password-file: {error}") from None
+    return LiveStage(section)
+
+
+def _section(name: str, settings: Settings) -> AsteriskSettings:
+    """The section of that name."""
+    for section in settings.asterisk:
+        if section.name == name:
+            return section
+    names = ", ".join(section.name for section in settings.asterisk) or "none"
+    raise Failure(f"No [[asterisk]] is called {name}; there is {names}.")
 
 
 @script.command()

@@ -42,8 +42,9 @@ def write(script: Path, source: str) -> None:
     script.write_text(source)
 
 
-async def reload(gateway: Gateway, script: Path) -> None:
-    """Reload again and again; each third version is broken."""
+async def reload(gateway: Gateway, script: Path, watcher: Client) -> None:
+    """Reload again and again; each third version is broken, and changes nothing."""
+    good = 0
     for number in range(1, RELOADS + 1):
         broken = number % 3 == 0
         write(script, "function on_call(" if broken else SCRIPT % number)
@@ -51,10 +52,24 @@ async def reload(gateway: Gateway, script: Path) -> None:
         before = told(gateway, event)
         os.kill(gateway.pid, signal.SIGHUP)
         await until(lambda event=event, before=before: told(gateway, event) > before, every=0.01, what=event)
+        good = good if broken else number
+        assert (await watcher.ask(type="message", data="which"))["body"] == good
 
 
-async def command(client: Client) -> list[int]:
-    return [(await client.ask(type="request", op="asterisk.ping"))["status"] for _ in range(COMMANDS)]
+async def command(client: Client, reloading: asyncio.Task[None]) -> list[int]:
+    """Commands without a pause, as many as are wanted and for as long as scripts are being reloaded."""
+    statuses: list[int] = []
+    while len(statuses) < COMMANDS or not reloading.done():
+        statuses.append((await client.ask(type="request", op="asterisk.ping"))["status"])
+    return statuses
+
+
+async def living(client: Client, channels: list[str]) -> bool:
+    """Whether all these channels are up."""
+    states = {
+        channel["id"]: channel["state"] for channel in (await client.ask(type="request", op="channels.list"))["body"]
+    }
+    return all(states.get(channel) == "Up" for channel in channels)
 
 
 async def test_no_command_is_lost_and_no_call_is_cut(gateways, asterisk22, tmp_path):
@@ -67,16 +82,23 @@ async def test_no_command_is_lost_and_no_call_is_cut(gateways, asterisk22, tmp_p
             await stack.enter_async_context(greeted(gateway.url, gateway.token())) for _ in range(1 + CLIENTS)
         ]
         await watcher.ask(type="subscribe", sub=1, mode="events", filter={"type": ["FlowOver"]})
+        channels = []
         for _ in range(CALLS):
             params = {"endpoint": "Local/600@default"}
             reply = await watcher.ask(type="request", op="channels.originate", params=params, flow=True)
             assert reply["status"] == 200, reply
+            channels.append(reply["body"]["id"])
         await until(lambda: told(gateway, "flow.started") == CALLS, what="every call has its flow")
 
-        _, *statuses = await asyncio.gather(reload(gateway, script), *(command(client) for client in clients))
+        await until(lambda: living(watcher, channels), what="every call is answered")
+
+        reloading = asyncio.create_task(reload(gateway, script, watcher))
+        _, *statuses = await asyncio.gather(reloading, *(command(client, reloading) for client in clients))
         assert {status for some in statuses for status in some} <= {200, 204}
-        assert sum(map(len, statuses)) == CLIENTS * COMMANDS
+        assert sum(map(len, statuses)) >= CLIENTS * COMMANDS
+        assert told(gateway, "scripts.reloaded") + told(gateway, "scripts.kept") == RELOADS
         assert told(gateway, "flow.ended") == 0
+        assert await living(watcher, channels)
 
         assert (await watcher.ask(type="message", data="go"))["body"] == RELOADS
         overs = []

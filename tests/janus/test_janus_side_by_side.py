@@ -15,6 +15,7 @@ from aiohttp import web
 from janus_rig import Caller, RawClient
 from real.gateway import target
 from real.janus import lua_folder, real_janus
+from real.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,21 +30,28 @@ SLOW = 5.0
 
 
 class SlowServer:
-    """A web server that takes its time."""
+    """A web server that takes its time; ``asked`` are those who wait."""
 
-    async def answer(self, _: web.Request) -> web.Response:
+    url: str
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked.add(request.query["who"])
         await asyncio.sleep(SLOW)
         return web.json_response({"slow": True})
 
 
 @pytest.fixture
-async def slow_url() -> AsyncIterator[str]:
-    application = web.Application()
-    application.add_routes([web.get("/slow", SlowServer().answer)])
+async def slow_server() -> AsyncIterator[SlowServer]:
+    server, application = SlowServer(), web.Application()
+    application.add_routes([web.get("/slow", server.answer)])
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/slow"
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slow"
+    yield server
     await runner.cleanup()
 
 
@@ -103,20 +111,22 @@ async def test_the_script_calls_ari_on_both(doors: dict[str, Any]) -> None:
     assert answers[0][3] == 404
 
 
-async def test_one_slow_request_delays_nobody_here_and_everybody_there(doors: dict[str, Any], slow_url: str) -> None:
-    async def others_wait(door: tuple[str, dict[str, str]]) -> float:
+async def test_one_slow_request_delays_nobody_here_and_everybody_there(
+    doors: dict[str, Any], slow_server: SlowServer
+) -> None:
+    async def others_wait(name: str) -> float:
         """How long the second browser waits for ARI, while the first one's request takes its time."""
         async with AsyncExitStack() as stack:
-            slow, quick = [await stack.enter_async_context(talker(*door)) for _ in range(2)]
+            slow, quick = [await stack.enter_async_context(talker(*doors[name])) for _ in range(2)]
             await quick.ask(id=0, method="GET", path="/asterisk/ping")
-            waiting = asyncio.create_task(slow.ask(id=1, method="GET", url=slow_url))
-            await asyncio.sleep(0.2)  # the time for the first request to get there
+            waiting = asyncio.create_task(slow.ask(id=1, method="GET", url=f"{slow_server.url}?who={name}"))
+            await until(lambda: name in slow_server.asked, every=0.01, what="the slow request is there")
             waits = [(await quick.ask(id=n, method="GET", path="/asterisk/ping"))[1] for n in range(20)]
             answer, took = await waiting
             assert answer["body"] == {"slow": True}
             assert took >= SLOW
             return max(waits)
 
-    there, here = await asyncio.gather(others_wait(doors["janus"]), others_wait(doors["here"]))
-    assert there > SLOW / 2, "on Janus, everybody waits"
+    there, here = await asyncio.gather(others_wait("janus"), others_wait("here"))
+    assert there > SLOW / 2, f"on Janus, everybody waits: {there:.2f} s"
     assert here < SLOW / 5, f"here, nobody does: {here:.2f} s"

@@ -14,6 +14,10 @@ from aribridge.script.testing.simulated import SimulatedAsterisk
 from aribridge.script.testing.simulated.world import Sink
 
 
+class StageError(Exception):
+    """Tests cannot be run there; the text says why, and what to do."""
+
+
 class Surroundings(Protocol):
     """Around one test."""
 
@@ -39,7 +43,10 @@ class Stage(Protocol):
         """A fresh event loop for a test."""
 
     def around(self, sink: Sink) -> AbstractAsyncContextManager[Surroundings]:
-        """The surroundings of a test, in its loop; ``sink`` is told of what Asterisk sends."""
+        """The surroundings of a test, in its loop; ``sink`` is told of what Asterisk sends.
+
+        Raises StageError.
+        """
 
 
 class _InMemory:
