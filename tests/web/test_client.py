@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from real.wait import until
 from web.kit import ClientPage, bundle, run
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from real.browser import PageErrors
     from real.gateway import Gateway, Gateways
@@ -209,23 +210,34 @@ ari.channels.originate({ endpoint: "Local/600@default" }, { key: "k" }).then(tol
 """
 
 
-async def test_a_keyed_command_is_sent_again_after_a_lost_connection(
-    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
-) -> None:
-    page_errors.expect("WebSocket connection")
-    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
-    async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
+@asynccontextmanager
+async def keyed_originate(
+    client: ClientPage, gateways: Gateways, asterisk: PrivateAsterisk, pages: Pages
+) -> AsyncIterator[Gateway]:
+    """A page that sent a keyed originate, which made its call, and loses the connection before the reply at the end."""
+    gateway = await gateways.start(target(asterisk), server={"origins": [pages.origin]})
+    async with faulty_proxy(gateway.port) as proxy, ari(asterisk) as call:
         await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
         proxy.mute()
         await client.do(KEYED)
         await until(lambda: channels(call), what="the call is there")
+        yield gateway
         proxy.unmute()
         proxy.drop()
-        await client.until("settled.length")
+        await client.until("settled.length", seconds=40)
+
+
+async def test_a_keyed_command_is_sent_again_after_a_lost_connection(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
+) -> None:
+    page_errors.expect("WebSocket connection")
+    async with ari(asterisk22) as call:
+        async with keyed_originate(client, gateways, asterisk22, pages):
+            pass
         made = [one["id"] for one in await call("GET", "/channels") if one["name"].endswith(";1")]
-        assert await client.do("await ari.asterisk.ping(); return settled") == [["resolved", *made, None]]
-        assert await client.do("return bridge.welcome.resumed") is True
-        await client.do("await ari.channels.hangup({ channelId: settled[0][1] })")
+        assert await client.do("return [bridge.welcome.resumed, settled]") == [True, [["resolved", *made, None]]]
+        for channel in made:
+            await call("DELETE", f"/channels/{channel}")
         await until(lambda: nothing(call), what="no call is left")
 
 
@@ -233,21 +245,14 @@ async def test_a_restarted_gateway_is_not_sent_it_again(
     client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
 ) -> None:
     page_errors.expect("Failed to load resource|WebSocket connection|ERR_CONNECTION_REFUSED")
-    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
-    async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
-        await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
-        proxy.mute()
-        await client.do(KEYED)
-        await until(lambda: channels(call), what="the call is there")
-        await gateway.kill()
-        for channel in await channels(call):
-            await call("DELETE", f"/channels/{channel}")
-        await gateway.start()
-        proxy.unmute()
-        proxy.drop()
-        await client.until("settled.length", seconds=40)
-        assert await client.do("return settled") == [["rejected", "connection_lost", "unknown"]]
-        assert await client.do("return bridge.welcome.resumed") is False
+    async with ari(asterisk22) as call:
+        async with keyed_originate(client, gateways, asterisk22, pages) as gateway:
+            await gateway.kill()
+            for channel in await channels(call):
+                await call("DELETE", f"/channels/{channel}")
+            await gateway.start()
+        lost = ["rejected", "connection_lost", "unknown"]
+        assert await client.do("return [bridge.welcome.resumed, settled]") == [False, [lost]]
         assert await nothing(call)
 
 
