@@ -74,6 +74,9 @@ class WebRtcSettings:
     consent_seconds: float = setting(8.0, "Silence after which a peer counts as dead (at most 10).", "seconds")
     peers: int = setting(10_000, "Most peer connections at once.")
     channels: int = setting(64, "Most data channels of one peer.")
+    fast_path: bool = setting(
+        True, "Several messages to a packet, fewer acknowledgements; false: data channels as aiortc has them."
+    )
 
 
 @dataclass

@@ -20,7 +20,7 @@ from aribridge.transport.webrtc.leftovers import Leftovers
 from aribridge.transport.webrtc.peer import Peer, PeerEvents
 from aribridge.transport.webrtc.ports import PortRange, SharedPort, UdpPorts
 from aribridge.transport.webrtc.udp import UdpPort
-from aribridge.transport.webrtc.versions import check_versions
+from aribridge.transport.webrtc.versions import check_versions, fast_path_unfit
 
 log = structlog.get_logger("aribridge.transport")
 
@@ -42,6 +42,7 @@ class RtcEngine:
         self._public: list[str] = []
         self._servers: dict[str, Any] = {}
         self._identity: Identity
+        self._fast = settings.fast_path
         self._leftovers = Leftovers()
 
     @property
@@ -61,6 +62,9 @@ class RtcEngine:
         that makes no sense, RuntimeError if aiortc or aioice is not a tested version.
         """
         check_versions()
+        if self._fast and (reason := fast_path_unfit()):
+            self._fast = False
+            log.warning("webrtc.fast_path_off", reason=reason, hint="data channels work, but cost more")
         ports = udp_ports(self._settings.udp, self._default_port)
         hosts = await bind_addresses(self._settings.bind, self._default_host)
         self._public = public_addresses(self._settings.public)
@@ -126,6 +130,7 @@ class RtcEngine:
             identity=self._identity,
             settings=self._settings,
             frame=self._frame,
+            fast=self._fast,
             events=events,
             release=self._forget,
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from secrets import token_hex
 from typing import Any
 
@@ -31,6 +31,9 @@ STALL_SECONDS = 1.0
 """Lateness of a timer that shows that this process was stopped, not the network."""
 MAX_UNREAD = 4096
 """Datagrams that may wait for DTLS."""
+RELAY_SECONDS = 0.5
+MAX_RELAYING = 256
+"""Datagrams that may wait for a TURN server to bind a channel."""
 
 
 class IceAgent(Connection):
@@ -39,7 +42,8 @@ class IceAgent(Connection):
     ``servers`` are aioice's arguments for STUN and TURN; ``public`` replaces the host candidates; ``lost`` is done when
     the other side has not answered for ``consent_seconds`` (RFC 7675).
 
-    ``role``, ``_recv`` and ``_send`` are what aiortc's DTLS transport asks of its ICE transport.
+    ``role``, ``_recv`` and ``_send`` are what aiortc's DTLS transport asks of its ICE transport, ``send_now`` and
+    ``divert`` what the fast one does.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class IceAgent(Connection):
         self._public = public
         self._consent_seconds = consent_seconds
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._taker: Callable[[bytes], None] | None = None
+        self._relaying: set[asyncio.Future[None]] = set()
 
     @property
     def role(self) -> str:
@@ -69,6 +75,29 @@ class IceAgent(Connection):
 
     async def _send(self, data: bytes) -> None:
         await self.send(data)
+
+    def send_now(self, data: bytes) -> None:
+        """Send a datagram to the other side, or lose it. Raises ConnectionError before there is a way."""
+        pair = self._nominated.get(1)
+        if pair is None:
+            raise ConnectionError("ICE is not connected.")
+        if isinstance(pair.protocol, PeerStun):
+            pair.protocol.port.send(data, pair.remote_addr)
+        elif len(self._relaying) < MAX_RELAYING:
+            self._relay(pair, data)
+
+    @contextmanager
+    def divert(self, taker: Callable[[bytes], None]) -> Iterator[None]:
+        """Hand datagrams for DTLS to ``taker`` as they come, those that wait first, as long as the context lasts."""
+        while not self._queue.empty():
+            waiting = self._queue.get_nowait()
+            if waiting is not None:
+                taker(waiting[0])
+        self._taker = taker
+        try:
+            yield
+        finally:
+            self._taker = None
 
     async def gather_candidates(self) -> None:
         """Attach to the sockets and collect what to announce: addresses of ours, then those that servers give us."""
@@ -93,9 +122,21 @@ class IceAgent(Connection):
         if usable and not candidate.host.lower().endswith(".local") and self._has_room():
             await self.add_remote_candidate(candidate)
 
+    async def close(self) -> None:
+        """Close; what a TURN server has not taken in a moment is lost."""
+        if self._relaying:
+            _, stuck = await asyncio.wait(self._relaying, timeout=RELAY_SECONDS)
+            for task in stuck:
+                task.cancel()
+        await super().close()
+
     def data_received(self, data: bytes, component: int) -> None:
-        """Queue a datagram for DTLS; an empty one, which a relay may pass on, would end its reader."""
-        if data and self._queue.qsize() < MAX_UNREAD:
+        """Take a datagram for DTLS; an empty one, which a relay may pass on, would end its reader."""
+        if not data:
+            return
+        if self._taker is not None:
+            self._taker(data)
+        elif self._queue.qsize() < MAX_UNREAD:
             super().data_received(data, component)
 
     def check_incoming(self, message: stun.Message, addr: Address, protocol: StunProtocol) -> None:
@@ -134,6 +175,17 @@ class IceAgent(Connection):
             integrity_key=self.remote_password.encode(),
             retransmissions=1,
         )
+
+    def _relay(self, pair: CandidatePair, data: bytes) -> None:
+        """Send through the TURN server, which may have to be told of the address first."""
+        task = asyncio.ensure_future(pair.protocol.send_data(data, pair.remote_addr))
+        self._relaying.add(task)
+        task.add_done_callback(self._relayed_one)
+
+    def _relayed_one(self, task: asyncio.Future[None]) -> None:
+        self._relaying.discard(task)
+        if not task.cancelled() and (failure := task.exception()):
+            log.debug("ice.relay_failed", error=repr(failure))
 
     def _has_room(self) -> bool:
         return len(self._remote_candidates) < MAX_CANDIDATES

@@ -18,9 +18,9 @@ from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed, Receiver
 from aribridge.transport.webrtc import sdp
 from aribridge.transport.webrtc.channel import DataChannel
-from aribridge.transport.webrtc.dtls import DataDtls, Identity
+from aribridge.transport.webrtc.dtls import DataDtls, FastDataDtls, Identity
 from aribridge.transport.webrtc.ice import IceAgent
-from aribridge.transport.webrtc.sctp import Association
+from aribridge.transport.webrtc.sctp import Association, FastAssociation
 
 log = structlog.get_logger("aribridge.transport")
 
@@ -57,6 +57,7 @@ class Peer:
         identity: Identity,
         settings: WebRtcSettings,
         frame: int,
+        fast: bool,
         events: PeerEvents,
         release: Callable[[Peer], Any],
     ) -> None:
@@ -65,9 +66,10 @@ class Peer:
         """Our description, complete with all candidates."""
         self._ice = ice
         self._identity = identity
-        self._dtls = DataDtls(ice, identity)
+        dtls_kind, sctp_kind = (FastDataDtls, FastAssociation) if fast else (DataDtls, Association)
+        self._dtls = dtls_kind(ice, identity)
         self._dtls.on("statechange", self._dtls_changed)
-        self._sctp = Association(
+        self._sctp = sctp_kind(
             self._dtls, frame=frame, channels=settings.channels, on_channel=self._adopt, on_lost=self._end
         )
         ice.lost.add_done_callback(lambda _: self._end("ICE failed"))

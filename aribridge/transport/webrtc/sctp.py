@@ -1,7 +1,7 @@
 """The SCTP association that data channels run on: aiortc's, bounded and told apart from its peer.
 
-The one place that knows which SCTP this is. What stands above uses the constructor, ``establish``, ``stop``,
-``channels`` and aiortc's ``RTCDataChannel``; a faster implementation takes its place here.
+The one place that knows which SCTP this is, stock or fast. What stands above uses the constructor, ``establish``,
+``stop``, ``channels`` and aiortc's ``RTCDataChannel``.
 """
 
 from __future__ import annotations
@@ -21,19 +21,31 @@ from aiortc.rtcsctptransport import (
     WEBRTC_STRING_EMPTY,
     Chunk,
     DataChunk,
+    ForwardTsnChunk,
+    InboundStream,
     RTCSctpCapabilities,
     RTCSctpTransport,
+    tsn_plus_one,
 )
 from OpenSSL import SSL
 
 from aribridge.transport.webrtc.dtls import DataDtls
+from aribridge.transport.webrtc.fastpath import FastSctp
 
 log = structlog.get_logger("aribridge.transport")
 
 WINDOW = 1024 * 1024
 """Bytes that a peer may have under way to us (RFC 9260, advertised receiver window)."""
+CHUNK_COST = 256
+"""Bytes of memory for each chunk that waits, beside its data; they count, or small chunks would take a lot of it."""
+STREAMS_PER_CHANNEL = 4
+"""Streams that a peer may use for each channel that it may have: those of closed ones stay for a moment."""
+MAX_BEYOND_GAP = 2048
+"""Chunks noted as received while earlier ones are missing."""
 RTO_INITIAL = 0.5
-RTO_MIN = 0.2  # RFC 9260 has 1 s: one lost lone packet would cost an interactive client that second
+RTO_MARGIN = 0.25
+"""Least time beyond the round trip until a packet is sent again. RFC 9260 has 1 s in all, which one lost packet would
+cost an interactive client; browsers acknowledge a lone packet after 0.2 s."""
 _MESSAGES = {WEBRTC_STRING, WEBRTC_STRING_EMPTY, WEBRTC_BINARY, WEBRTC_BINARY_EMPTY}
 
 
@@ -108,10 +120,45 @@ class Association(RTCSctpTransport):
             self._fail("SCTP error")
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
-        if self._window - self._advertised_rwnd > 2 * self._window:
+        """Take a chunk that may have to wait for others; what there is no room for is lost, and sent again.
+
+        aiortc announces a window and takes all that comes. The next chunk is taken in any case, since others wait for
+        it: whoever sends more and more that is never whole comes to the limit.
+        """
+        stream = self._get_inbound_stream(chunk.stream_id)
+        if self._advertised_rwnd < -self._window:
             self._fail("Message too large")
-        if not self._over:
+        elif not self._is_next(chunk) and (self._advertised_rwnd <= 0 or len(self._sack_misordered) >= MAX_BEYOND_GAP):
+            self._sack_needed = True
+        elif not self._over:
+            waiting = len(stream.reassembly)
             await super()._receive_data_chunk(chunk)
+            self._advertised_rwnd -= CHUNK_COST * (len(stream.reassembly) - waiting)
+
+    def _is_next(self, chunk: DataChunk) -> bool:
+        assert self._last_received_tsn is not None
+        return bool(chunk.tsn == tsn_plus_one(self._last_received_tsn))
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        await super()._receive_forward_tsn_chunk(chunk)
+        self._count_waiting()
+
+    async def _reset_deferred_streams(self) -> None:
+        streams = len(self._inbound_streams)
+        await super()._reset_deferred_streams()
+        if len(self._inbound_streams) < streams:
+            self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        """Count anew what waits, where aiortc leaves out some of what it drops."""
+        waiting = [chunk for stream in self._inbound_streams.values() for chunk in stream.reassembly]
+        self._advertised_rwnd = self._window - sum(CHUNK_COST + len(chunk.user_data) for chunk in waiting)
+
+    def _get_inbound_stream(self, stream_id: int) -> InboundStream:
+        """Find or make a stream; a peer that uses ever more of them, with or without a channel, is ended."""
+        if len(self._inbound_streams) > STREAMS_PER_CHANNEL * self._max_channels:
+            self._fail("Too many channels")
+        return super()._get_inbound_stream(stream_id)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if len(data) > self._frame:
@@ -143,8 +190,12 @@ class Association(RTCSctpTransport):
         super()._update_rto(R)
         assert self._srtt is not None
         assert self._rttvar is not None
-        self._rto = max(RTO_MIN, min(self._srtt + 4 * self._rttvar, SCTP_RTO_MAX))
+        self._rto = min(self._srtt + max(RTO_MARGIN, 4 * self._rttvar), SCTP_RTO_MAX)
 
     def _t3_expired(self) -> None:
         super()._t3_expired()
         self._rto = min(2 * self._rto, SCTP_RTO_MAX)  # RFC 9260 section 6.3.3, rule E2, which aiortc leaves out
+
+
+class FastAssociation(Association, FastSctp):
+    """The same on the fast path."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from aribridge.transport.webrtc.fastpath import dtls
+
 TESTED = {"aiortc": "1.16.", "aioice": "0.13."}
 
 
@@ -20,3 +22,19 @@ def check_versions() -> None:
                 f"WebRTC needs {package} {series}*, but {found} is installed. Install the tested one: "
                 f"pip install '{package}=={series}*'"
             )
+
+
+FAST_PATH_FITS = {"aiortc": {"1.16.0"}}
+
+
+def fast_path_unfit() -> str:
+    """Why the fast path can't be used with the libraries that are installed; empty if it can.
+
+    It replaces methods of aiortc's classes, so that it is for the very releases it was tested with.
+    """
+    for package, releases in FAST_PATH_FITS.items():
+        if (found := version(package)) not in releases:
+            return f"it was made for {package} {' or '.join(sorted(releases))}, not for {found}"
+    if absent := dtls.missing():
+        return f"pyOpenSSL {version('pyOpenSSL')} has no {', '.join(absent)}"
+    return ""

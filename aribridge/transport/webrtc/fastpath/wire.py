@@ -1,0 +1,165 @@
+"""SCTP packets as bytes (RFC 9260 section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from struct import Struct
+
+from aiortc.rtcsctptransport import (
+    SCTP_COMMON_HEADER_LENGTH,
+    SCTP_DATA_CHUNK_HEADER_LENGTH,
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    SCTP_DATA_UNORDERED,
+    SCTP_MAX_PACKET_LENGTH,
+    USERDATA_MAX_LENGTH,
+)
+from google_crc32c import extend, value
+
+ROOM = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH
+"""Bytes of a packet that chunks may fill."""
+MAX_GAPS = 250
+"""Gap blocks of a SACK, so that it fits into a packet beside its duplicates."""
+MAX_DUPLICATES = 30
+SACK_IMMEDIATELY = 0x08
+"""Flag of a DATA chunk whose sender wants to know at once that it arrived."""
+
+CHUNK = Struct("!BBH")
+DATA = Struct("!LHHL")
+SACK = Struct("!LLHH")
+_HEADER = Struct("!HHL")
+_DATA_CHUNK = Struct("!BBHLHHL")
+_SACK_CHUNK = Struct("!BBHLLHH")
+_GAP = Struct("!HH")
+_TSN = Struct("!L")
+_CHECKSUM = Struct("<L")
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
+
+
+class Header:
+    """The first eight bytes of all packets in one direction of an association, and what they add to the checksum."""
+
+    __slots__ = ("_crc", "head")
+
+    def __init__(self, source_port: int, destination_port: int, tag: int) -> None:
+        self.head = _HEADER.pack(source_port, destination_port, tag)
+        self._crc: int = value(self.head + bytes(4))
+
+    def packet(self, chunks: bytes) -> bytes:
+        """Make a packet of these chunks."""
+        return b"".join((self.head, _CHECKSUM.pack(extend(self._crc, chunks)), chunks))
+
+    def intact(self, packet: bytes) -> bool:
+        """Whether the checksum of a packet with this header is right."""
+        checksum: int = _CHECKSUM.unpack_from(packet, 8)[0]
+        return bool(extend(self._crc, packet[12:]) == checksum)
+
+
+class Bundle:
+    """Chunks for one packet; when the next does not fit, those that are there go out."""
+
+    __slots__ = ("_chunks", "_send", "_size", "number")
+
+    def __init__(self, send: Callable[[bytes], None], number: int) -> None:
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._send = send
+        self.number = number
+        """Of the packet that the next chunk goes into."""
+
+    def add(self, chunk: bytes) -> None:
+        """Put a chunk after the others."""
+        if self._size + len(chunk) > ROOM:
+            self.close()
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+
+    def close(self) -> None:
+        """Send what is there, if anything."""
+        if self._chunks:
+            chunks, self._chunks, self._size = self._chunks, [], 0
+            self.number += 1
+            self._send(b"".join(chunks))
+
+
+class Outgoing:
+    """A DATA chunk of ours; its fields are those that aiortc gives to one."""
+
+    __slots__ = (
+        "_abandoned",
+        "_acked",
+        "_book_size",
+        "_expiry",
+        "_in_flight",
+        "_max_retransmits",
+        "_misses",
+        "_packet",
+        "_retransmit",
+        "_sent_count",
+        "_sent_time",
+        "flags",
+        "protocol",
+        "stream_id",
+        "stream_seq",
+        "tsn",
+        "user_data",
+    )
+
+    def __init__(
+        self,
+        flags: int,
+        tsn: int,
+        stream_id: int,
+        stream_seq: int,
+        protocol: int,
+        user_data: bytes,
+        expiry: float | None,
+        max_retransmits: int | None,
+    ) -> None:
+        self.flags = flags
+        self.tsn = tsn
+        self.stream_id = stream_id
+        self.stream_seq = stream_seq
+        self.protocol = protocol
+        self.user_data = user_data
+        self._expiry = expiry
+        self._max_retransmits = max_retransmits
+        self._book_size = len(user_data)
+        self._abandoned = False
+        self._acked = False
+        self._in_flight = False
+        self._misses = 0
+        self._packet = 0  # number of the packet that it was last sent in
+        self._retransmit = False
+        self._sent_count = 0
+        self._sent_time = 0.0
+
+    def __bytes__(self) -> bytes:
+        length = SCTP_DATA_CHUNK_HEADER_LENGTH + self._book_size
+        header = _DATA_CHUNK.pack(0, self.flags, length, self.tsn, self.stream_id, self.stream_seq, self.protocol)
+        return b"".join((header, self.user_data, _PADDING[length & 3]))
+
+
+def fragments(data: bytes, *, ordered: bool) -> Iterable[tuple[int, bytes]]:
+    """Flags and content of each chunk of a message."""
+    flags = SCTP_DATA_FIRST_FRAG if ordered else SCTP_DATA_FIRST_FRAG | SCTP_DATA_UNORDERED
+    if len(data) <= USERDATA_MAX_LENGTH:
+        yield flags | SCTP_DATA_LAST_FRAG, data
+        return
+    for start in range(0, len(data), USERDATA_MAX_LENGTH):
+        last = SCTP_DATA_LAST_FRAG if start + USERDATA_MAX_LENGTH >= len(data) else 0
+        yield flags | last, data[start : start + USERDATA_MAX_LENGTH]
+        flags &= ~SCTP_DATA_FIRST_FRAG
+
+
+def sack(cumulative: int, window: int, gaps: list[tuple[int, int]], duplicates: list[int]) -> bytes:
+    """A SACK chunk; what has no room in a packet is left out."""
+    gaps, duplicates = gaps[:MAX_GAPS], duplicates[:MAX_DUPLICATES]
+    length = 16 + 4 * (len(gaps) + len(duplicates))
+    start = _SACK_CHUNK.pack(3, 0, length, cumulative, window, len(gaps), len(duplicates))
+    return b"".join((start, *(_GAP.pack(*gap) for gap in gaps), *map(_TSN.pack, duplicates)))
+
+
+def later(a: int, b: int) -> bool:
+    """Whether TSN ``a`` is after ``b`` (serial number arithmetic, RFC 1982)."""
+    return 0 < (a - b) & 0xFFFFFFFF < 0x80000000
