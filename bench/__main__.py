@@ -10,6 +10,7 @@ from real.asterisk import fresh_asterisk
 from real.gateway import Gateways, target
 from real.pages import serve_pages
 
+from bench.association import measure_association
 from bench.carriers import asterisk_http, gateway_websocket
 from bench.datachannel import measure
 from bench.figures import latency, rate, show
@@ -30,6 +31,7 @@ async def main() -> None:
                 await measure(gateway, pages)
             finally:
                 await gateways.stop()
+    await measure_association()
 
 
 asyncio.run(main())
