@@ -29,14 +29,14 @@ def socket_of(config: Path | None, assignments: tuple[str, ...]) -> Path:
     return Path(load_settings(config, assignments, complete=False).state) / SOCKET
 
 
-def ask(socket: Path, method: str, path: str, seconds: float = SECONDS) -> Answer:
+def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: Any = None) -> Answer:
     """What the gateway answers; ends the command with what is wrong when it does not."""
     import asyncio
 
     import aiohttp
 
     try:
-        return asyncio.run(_ask(socket, method, path, seconds))
+        return asyncio.run(_ask(socket, method, path, seconds, json))
     except (OSError, aiohttp.ClientError, TimeoutError) as error:
         raise no_gateway(socket, error) from None
 
@@ -64,13 +64,13 @@ def stream(socket: Path, path: str, take: Callable[[bytes], object]) -> None:
         raise Failure(refusal)
 
 
-async def _ask(socket: Path, method: str, path: str, seconds: float) -> Answer:
+async def _ask(socket: Path, method: str, path: str, seconds: float, json: Any) -> Answer:
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=seconds)
     async with (
         aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=timeout) as http,
-        http.request(method, f"http://gateway{path}") as response,
+        http.request(method, f"http://gateway{path}", json=json) as response,
     ):
         return Answer(response.status, await response.json())
 

@@ -1,4 +1,4 @@
-"""`aribridge reload`: have the gateway that runs load its scripts anew."""
+"""`aribridge reload`: have the gateway that runs load its scripts and its policy anew."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aribridge.cli.options import Failure, config_options
 @click.command(name="reload")
 @config_options
 def reload(*, config: Path | None, assignments: tuple[str, ...]) -> None:
-    """Load the scripts of the running gateway anew, as SIGHUP does, and say what changed.
+    """Load scripts and policy of the running gateway anew, as SIGHUP does, and say what changed.
 
     Exits 1 when one does not load: then nothing has changed.
     """
     status, result = ask(socket_of(config, assignments), "POST", "/v1/scripts/reload", PATIENCE)
     if status != HTTPStatus.OK:
-        raise Failure(f"{result['error']}\nNothing has changed: the scripts that were loaded before go on.")
+        raise Failure(f"{result['error']}\nNothing has changed: all goes on as before.")
     if not result["files"]:
-        click.echo("no scripts: scripts.files and [[janus.lua]] name none")
+        click.echo("nothing to load: scripts.files, [[janus.lua]] and auth.policy name no file")
     for file in result["files"]:
         click.echo(f"{'changed' if file in result['changed'] else 'as before':9}  {file}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def issue(
         algorithm, key = read_signing_key(file)
     except (KeyFault, OSError) as error:
         raise Failure(f"{file}: {getattr(error, 'strerror', None) or error}") from None
-    allowed = ", ".join(grants["ops"]) or "nothing (add --ops)"
+    allowed = _allowed(grants["roles"], grants["ops"]) or "nothing (add --role or --ops)"
     click.echo(f"{algorithm} by {file}, for {grants['sub']}, {minutes:g} minutes, allows {allowed}", err=True)
     click.echo(_minted(settings, algorithm, key, seconds=minutes * 60, **grants))
 
@@ -65,18 +66,23 @@ def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     from aribridge.protocol.problems import Problem
 
     settings = load_settings(config, assignments, complete=False)
-    settings.auth.jwt += _dev_sections()
+    settings.auth.jwt += dev_sections()
     text = sys.stdin.read(INPUT_BYTES).strip()
     click.echo(_contents(text))
     try:
         principal = Authenticator(settings.auth).janus(None, text)
     except Problem as problem:
         raise Failure(f"not valid: {problem.detail}") from None
-    click.echo(f"valid, allows {', '.join(principal.ops) or 'nothing'}")
+    click.echo(f"valid, allows {_allowed(principal.roles, principal.ops) or 'nothing'}")
+
+
+def _allowed(roles: Sequence[str], ops: Sequence[str]) -> str:
+    by_roles = [f"what the policy allows {', '.join(roles)}"] if roles else []
+    return ", ".join([*ops, *by_roles])
 
 
 def _default_key(settings: Settings) -> str:
-    sections = [known for known in settings.auth.jwt if known.algorithm == "HS256"] + _dev_sections()
+    sections = [known for known in settings.auth.jwt if known.algorithm == "HS256"] + dev_sections()
     if not sections:
         raise Failure(
             "There is no key to sign with: `aribridge run --dev` makes one in this folder, `aribridge init` one for "
@@ -94,7 +100,8 @@ def _minted(settings: Settings, algorithm: str, key: SigningKey, **grants: Any) 
     return mint(key, algorithm=algorithm, audience=audience or None, issuer=issuer or None, **grants)
 
 
-def _dev_sections() -> list[JwtSettings]:
+def dev_sections() -> list[JwtSettings]:
+    """The key of the development run in this folder, if there is one."""
     from aribridge.cli.dev import KEY
     from aribridge.core.settings import JwtSettings
 

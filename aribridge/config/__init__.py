@@ -4,6 +4,7 @@ from aribridge.config.addresses import host_and_port, is_loopback, port_range
 from aribridge.config.checks import url_fault
 from aribridge.config.example import write_example
 from aribridge.config.load import find, load
+from aribridge.config.policy import load_policy, policy_file
 from aribridge.config.problems import ConfigError, ConfigProblem
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "host_and_port",
     "is_loopback",
     "load",
+    "load_policy",
+    "policy_file",
     "port_range",
     "url_fault",
     "write_example",

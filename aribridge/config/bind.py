@@ -5,18 +5,25 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from aribridge.config.positions import KeyPath
 from aribridge.config.schema import Setting, is_section, settings_of
 from aribridge.core.settings import Settings
 
 Report = Callable[[KeyPath, str], None]
+Section = TypeVar("Section")
 
 
 def bind(tree: dict[str, Any], report: Report) -> Settings:
     """The settings; a key that was reported keeps its default."""
     bound: Settings = _section(Settings, tree, (), report)
+    return bound
+
+
+def bind_section(kind: type[Section], table: dict[str, Any], report: Report) -> Section:
+    """One class of settings out of a table; as `bind` otherwise."""
+    bound: Section = _section(kind, table, (), report)
     return bound
 
 
@@ -39,6 +46,8 @@ def _value(setting: Setting, kind: Any, value: Any, path: KeyPath, report: Repor
         return _section(kind, value, path, report)
     if get_origin(kind) is list and isinstance(value, list):
         return _items(setting, get_args(kind)[0], value, path, report)
+    if get_origin(kind) is dict and is_section(get_args(kind)[1]) and isinstance(value, dict):
+        return _tables(setting, get_args(kind)[1], value, path, report)
     if setting.choices:
         return _choice(setting, value)
     if not _fits(kind, value):
@@ -54,6 +63,17 @@ def _items(setting: Setting, kind: Any, values: list[Any], path: KeyPath, report
         except TypeError as error:
             report((*path, index), str(error))
     return items
+
+
+def _tables(setting: Setting, kind: Any, tables: dict[str, Any], path: KeyPath, report: Report) -> dict[str, Any]:
+    """Sections with names of the user's own."""
+    bound = {}
+    for name, value in tables.items():
+        try:
+            bound[name] = _value(setting, kind, value, (*path, name), report)
+        except TypeError as error:
+            report((*path, name), str(error))
+    return bound
 
 
 def _choice(setting: Setting, value: Any) -> str:

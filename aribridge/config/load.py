@@ -10,6 +10,7 @@ from pathlib import Path
 from aribridge.config.bind import Report, bind
 from aribridge.config.checks import check, check_complete
 from aribridge.config.files import check_files, resolve_paths
+from aribridge.config.policy import policy_problems
 from aribridge.config.positions import KeyPath
 from aribridge.config.problems import ConfigError, ConfigProblem
 from aribridge.config.sources import Document, assign_environment, assign_overrides, read_toml
@@ -42,6 +43,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
     settings.state = settings.state or _state_folder(env)
     check(settings, report)
     check_files(settings, report)
+    problems += policy_problems(settings.auth.policy)
     _check_inline_passwords(path, settings, document, report=report)
     if complete:
         check_complete(settings, report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, TypeGuard, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Setting:
     @property
     def choices(self) -> tuple[str, ...]:
         """The values of a Literal; empty for other types."""
-        return get_args(self.kind) if self.item is None and not is_section(self.kind) else ()
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
 
 def is_section(kind: Any) -> TypeGuard[type]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aribridge.core.policy.scope import Subjects
+
 _SINGLE = {
     "channel": ("channel", "peer", "caller", "forwarded", "replace_channel", "transferer", "transferee", "destination"),
     "bridge": ("bridge", "bridge_from", "transferer_first_leg_bridge", "transferer_second_leg_bridge"),
@@ -15,7 +17,7 @@ _SINGLE = {
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What an event is about: its type, and the ids of all objects that it names."""
+    """What an event is about: its type, the ids of all objects that it names, and whose they are at that time."""
 
     type: str
     channel: frozenset[str]
@@ -24,6 +26,7 @@ class Labels:
     device: frozenset[str]
     playback: frozenset[str]
     recording: frozenset[str]
+    scopes: Subjects = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class StreamEvent:
     labels: Labels
 
 
-def labels_of(event: Mapping[str, Any]) -> Labels:
+def labels_of(event: Mapping[str, Any], scopes: Subjects = ()) -> Labels:
     """Read off what an event is about; unknown event types and fields are no obstacle."""
     return Labels(
         type=str(event.get("type", "")),
@@ -44,6 +47,7 @@ def labels_of(event: Mapping[str, Any]) -> Labels:
         device=_one(event, "device_state", "name"),
         playback=_one(event, "playback", "id"),
         recording=_one(event, "recording", "name"),
+        scopes=scopes,
     )
 
 

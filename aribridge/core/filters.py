@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from fnmatch import translate
 
 from aribridge.core.events import Labels
+from aribridge.core.policy.scope import Sight
 from aribridge.protocol.problems import Problem
 
 KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recording")
@@ -19,21 +20,30 @@ _GLOB = re.compile(r"[*?\[]")
 class Filter:
     """A compiled filter. An empty one passes everything; an empty list of values passes nothing.
 
-    ``objects``: it is for objects of the call state alone, which have no type. Raises Problem ``bad_filter``.
+    ``objects``: it is for objects of the call state alone, which have no type. ``sight``: what the principal may see
+    at all; None for everything. Raises Problem ``bad_filter``.
     """
 
-    def __init__(self, spec: Mapping[str, Sequence[str]], *, objects: bool = False) -> None:
+    def __init__(self, spec: Mapping[str, Sequence[str]], *, objects: bool = False, sight: Sight | None = None) -> None:
+        self.sight = sight
         known = KEYS[1:] if objects else KEYS
         self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
         self._object_keys = [(key, values) for key, values in self._keys if key != "type"]
 
     def passes(self, labels: Labels) -> bool:
         """Whether an event with these labels is selected."""
-        return all(values.match(_values(labels, key)) for key, values in self._keys)
+        return self._sees(labels) and all(values.match(_values(labels, key)) for key, values in self._keys)
 
     def selects(self, labels: Labels) -> bool:
         """Whether an object of the call state with these labels is selected."""
-        return all(values.match(_values(labels, key)) for key, values in self._object_keys)
+        return self._sees(labels) and all(values.match(_values(labels, key)) for key, values in self._object_keys)
+
+    def takes(self, kind: str) -> bool:
+        """Whether events of this type are wanted at all."""
+        return all(values.match((kind,)) for key, values in self._keys if key == "type")
+
+    def _sees(self, labels: Labels) -> bool:
+        return self.sight is None or self.sight.sees(labels.scopes)
 
 
 class _Values:

@@ -16,7 +16,7 @@ CHANNEL_MAKERS = SNOOPS | {
     "channels.create",
     "channels.externalMedia",
 }
-_MAKERS = (
+MAKERS = (
     {op: ("channels", "snoopId" if op in SNOOPS else "channelId") for op in CHANNEL_MAKERS}
     | dict.fromkeys(("bridges.create", "bridges.createWithId"), ("bridges", "bridgeId"))
     | {f"{at}.{op}": ("playbacks", "playbackId") for at in ("channels", "bridges") for op in ("play", "playWithId")}
@@ -61,26 +61,26 @@ class Thing:
 
 def made_by(command: Command) -> Thing | None:
     """What a command makes; None if it makes nothing, or leaves the name to Asterisk."""
-    kind, parameter = _MAKERS.get(command.op, ("", ""))
+    kind, parameter = MAKERS.get(command.op, ("", ""))
     ident = command.params.get(parameter)
     return Thing(command.target, kind, ident) if isinstance(ident, str) and ident else None
 
 
 def named(command: Command, name: str) -> Command:
     """The command with a name for what it makes, if it makes something and gives it none."""
-    if command.op not in _MAKERS or made_by(command):
+    if command.op not in MAKERS or made_by(command):
         return command
-    return Command(command.target, command.op, {**command.params, _MAKERS[command.op][1]: name})
+    return Command(command.target, command.op, {**command.params, MAKERS[command.op][1]: name})
 
 
 def naming_parameter(op: str) -> str | None:
     """The parameter that names the channel that an operation makes; None if it makes none."""
-    return _MAKERS[op][1] if op in CHANNEL_MAKERS else None
+    return MAKERS[op][1] if op in CHANNEL_MAKERS else None
 
 
 def can_be_owned(op: str) -> bool:
     """Whether the operation makes what can be hung up: a channel or a bridge."""
-    return op in _MAKERS and _MAKERS[op][0] in _ENDS
+    return op in MAKERS and MAKERS[op][0] in _ENDS
 
 
 def things_in(target: str, event: Mapping[str, Any]) -> Iterator[tuple[Thing, Mapping[str, Any], bool]]:

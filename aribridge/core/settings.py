@@ -142,6 +142,7 @@ class AuthSettings:
     """Who gets in. Nothing configured: nobody."""
 
     jwt: list[JwtSettings] = field(default_factory=list, metadata={"doc": "A key that signs tokens (JWT)."})
+    policy: str = setting("", "File that says what each role may do; empty: the one that the gateway brings.", "path")
     leeway: float = setting(10.0, "Clock difference allowed when token times are checked.", "seconds")
     janus: JanusAuthSettings = section(JanusAuthSettings, "Janus API credentials.")
 

@@ -18,6 +18,7 @@ from aribridge.core.principal import Principal
 from aribridge.core.trace import note
 from aribridge.core.trace_text import channels_in
 from aribridge.hub import tracing
+from aribridge.hub.access import Access
 from aribridge.hub.keyed import KeyedCommands
 from aribridge.hub.owners import Owners, grace_of
 from aribridge.hub.result import Result, answered, failed
@@ -37,9 +38,16 @@ class CommandPath:
     """Carries out requests, one at a time per call; calls run side by side."""
 
     def __init__(
-        self, targets: Targets, scripts: ScriptHost, keyed: KeyedCommands, owners: Owners, most_seconds: float
+        self,
+        targets: Targets,
+        access: Access,
+        scripts: ScriptHost,
+        keyed: KeyedCommands,
+        owners: Owners,
+        most_seconds: float,
     ) -> None:
         self._targets = targets
+        self._access = access
         self._keyed = keyed
         self._owners = owners
         self._scripts = scripts
@@ -61,7 +69,7 @@ class CommandPath:
         target = self._targets.pick(request.target)
         command = target.link.check(_command(target, request))
         _check_own(request, command)
-        _allow(principal, command)
+        self._allow(principal, command)
         if request.key is None or target.link.only_reads(command):
             result = await self._carry_out(client, principal, command, request)
         else:
@@ -95,8 +103,12 @@ class CommandPath:
         command = prepare(decided)
         if can_be_owned(command.op) and grace_of(request.own, command.op) is not None:
             command = self._owners.prepare(client.id, command)
+        command = self._access.claimed(principal, command, self._targets.pick(command.target))
         command = self._scripts.flows.outgoing(command, by="client", flow=request.flow)
-        return await self._send(command, principal.sub, self._seconds(request))
+        return await self._send(command, principal, self._seconds(request))
+
+    def _allow(self, principal: Principal, command: Command) -> None:
+        self._access.allow(principal, command, self._targets.pick(command.target))
 
     def _note_owner(
         self, client: Client, principal: Principal, command: Command, request: Request, result: Result
@@ -131,15 +143,17 @@ class CommandPath:
             return command
         checked = self._targets.pick(changed.target).link.check(changed)
         if not system:
-            _allow(principal, checked)
+            self._allow(principal, checked)
         return checked
 
-    async def _send(self, command: Command, by: str, seconds: float | None) -> Result:
+    async def _send(self, command: Command, principal: Principal, seconds: float | None) -> Result:
         target, made = self._targets.pick(command.target), made_by(command)
         try:
-            answer = await tracing.call(target, command, by, seconds)
+            answer = await tracing.call(target, command, principal.sub, seconds)
         except Problem as problem:
+            self._access.failed(command, problem, target)
             return failed(problem, made)
+        answer = self._access.answered(principal, command, answer, target)
         if answer.status >= 400:
             self._scripts.flows.refused(command)
         return answered(command, answer, target, made)
@@ -157,12 +171,6 @@ def _command(target: Target, request: Request) -> Command:
     if request.method is None or request.path is None:
         raise Problem("bad_message", "request: method and path are needed, or op and params.")
     return target.link.resolve(request.method, request.path, request.query, request.body)
-
-
-def _allow(principal: Principal, command: Command) -> None:
-    if not principal.may(command.op):
-        detail = f"The token does not allow {command.op}; it takes a token whose ops claim matches it."
-        raise Problem("forbidden", detail)
 
 
 def _check_own(request: Request, command: Command) -> None:

@@ -54,7 +54,7 @@ class Connection:
         )
         self._writer = Writer(carrier, limits, self._fill, self._stalled)
         self._subscriptions = Subscriptions(
-            parts.targets, self._writer, limit=limits.subscriptions, max_send=carrier.max_send
+            parts.targets, parts.access, self._writer, limit=limits.subscriptions, max_send=carrier.max_send
         )
         self._answers = Answers(self._protocol, self._writer, carrier.max_send)
         self._liveness = Liveness(limits, self._ping, self.goodbye)
@@ -117,6 +117,11 @@ class Connection:
         last = encode.encode(encode.goodbye(slug, detail, after_ms))
         self._writer.finish(last, GOODBYES[slug].code, slug, at_once=slug == "slow_consumer")
 
+    def rejudge(self) -> None:
+        """What the client may see has or may have changed."""
+        if self._identity.principal is not None:
+            self._subscriptions.rejudge(self._identity.principal)
+
     def _fill(self) -> bool:
         return self._subscriptions.fill()
 
@@ -170,6 +175,7 @@ class Connection:
         if self._identity.principal is None:
             raise Problem("hello_required", "auth renews a token; the first one comes in the hello.")
         self._identity.present(auth.token)
+        self.rejudge()
         self._send(encode.reply(auth.id, 200, {"expires_in": self._identity.expires_in}))
 
     def _welcome(self, hello: Hello) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Feed:
         """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``."""
         if len(self._waiting) >= _MOST_PUBLISHED:
             raise Problem("too_many_requests", f"{len(self._waiting)} events wait for clients already; publish fewer.")
-        self._put(StreamEvent(_encode(event).decode(), labels_of(event)))
+        self._put(StreamEvent(_encode(event).decode(), labels_of(event, self._stream.subjects(event))))
 
     def own(self, channel: str, script: str | None) -> None:
         """Show in the call state whose a call is, behind what Asterisk sent so far; None: no script's any more."""
@@ -228,6 +228,8 @@ class Feed:
             self._feed_ownership(item)
         elif isinstance(item, str) and self._stream.is_open:
             self._feed_text(item, is_known=is_known)
+        if is_known and not self._known and self._stream.is_open:
+            self._stream.settle()
 
     def _feed_ownership(self, item: _Ownership) -> None:
         changes = self._stream.state.own(item.channel, item.script)
@@ -241,13 +243,21 @@ class Feed:
         try:
             if self._witness is not None:
                 self._witness(event)
-            changes = () if is_known else self._stream.state.apply(event, asyncio.get_running_loop().time())
+            changes = self._noted(event, is_known=is_known)
             told = self._told(text, event)
         except Exception:
             log.exception("event.failed", target=self._stream.target)
             return
         if told is not None or changes:
             self._append(told, changes, str(event.get("type", "")))
+
+    def _noted(self, event: dict[str, Any], *, is_known: bool) -> tuple[Change, ...]:
+        """Take in whose things are by an event, and what it changed."""
+        if not is_known:
+            self._stream.note(event)
+            return self._stream.state.apply(event, asyncio.get_running_loop().time())
+        self._stream.note_known(event)
+        return ()
 
     def _append(self, event: StreamEvent | None, changes: tuple[Change, ...], kind: str) -> None:
         metrics.events_total.labels(self._stream.target, kind).inc()
@@ -262,12 +272,15 @@ class Feed:
 
     def _told(self, text: str, event: dict[str, Any]) -> StreamEvent | None:
         """The event as clients get it: as Asterisk wrote it, unless a script changed it."""
-        about = self.traces.event(event)
+        about, subjects = self.traces.event(event), self._stream.subjects(event)
         if self._on_event is None:
-            return StreamEvent(text, labels_of(event))
+            return StreamEvent(text, labels_of(event, subjects))
         with self.traces.about(about):
             changed = self._on_event(self._stream.target, event)
         if changed is None:
             return None
-        untouched = changed is event or changed == event
-        return StreamEvent(text if untouched else _encode(changed).decode(), labels_of(changed))
+        if changed is event or changed == event:
+            return StreamEvent(text, labels_of(changed, subjects))
+        # Whatever a script put in or took out: it may still tell of what the event was about.
+        subjects += self._stream.subjects(changed)
+        return StreamEvent(_encode(changed).decode(), labels_of(changed, subjects))

@@ -12,6 +12,7 @@ import structlog
 from aribridge.core.instance import Instance
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
+from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
 from aribridge.hub.connection import Connection
 from aribridge.hub.keyed import KeyedCommands
@@ -35,6 +36,7 @@ class Hub:
         self,
         limits: LimitSettings,
         targets: Targets,
+        access: Access,
         scripts: ScriptHost,
         authenticate: Callable[[str], Principal],
         *,
@@ -51,8 +53,9 @@ class Hub:
             server,
             limits,
             targets,
+            access,
             scripts,
-            CommandPath(targets, scripts, self.keyed, self.owners, limits.request_seconds),
+            CommandPath(targets, access, scripts, self.keyed, self.owners, limits.request_seconds),
             self.owners,
             authenticate,
             self._spawn,
@@ -86,6 +89,11 @@ class Hub:
             connection.goodbye("too_many_connections", detail)
         elif not (carrier.ordered and carrier.reliable):
             connection.goodbye("bad_carrier", "The protocol needs an ordered and reliable data channel.")
+
+    def rejudge(self) -> None:
+        """The policy is another now: what each client may see is judged anew."""
+        for connection in tuple(self._connections):
+            connection.rejudge()
 
     async def drain(self, seconds: float) -> None:
         """Take no more work, finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
+from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
 from aribridge.hub.owners import Owners
 from aribridge.hub.targets import Targets
@@ -32,6 +33,7 @@ class HubParts:
     server: str
     limits: LimitSettings
     targets: Targets
+    access: Access
     scripts: ScriptHost
     commands: CommandPath
     owners: Owners

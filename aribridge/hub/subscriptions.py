@@ -8,13 +8,11 @@ from typing import Any
 import msgspec
 
 from aribridge.core.principal import Principal
+from aribridge.hub.access import Access
 from aribridge.hub.targets import Targets
 from aribridge.protocol.messages import Subscribe
 from aribridge.protocol.problems import Problem
 from aribridge.stream import Sink, Stream, View
-
-READ_EVENTS = "events.eventWebsocket"
-"""The ARI operation that stands for receiving events; a token must allow it."""
 
 _IN_A_ROW = 32
 """Frames of one view before the next view has its turn."""
@@ -23,8 +21,9 @@ _IN_A_ROW = 32
 class Subscriptions:
     """Opens and ends views of streams; ``sink`` takes frames for the client."""
 
-    def __init__(self, targets: Targets, sink: Sink, *, limit: int, max_send: int) -> None:
+    def __init__(self, targets: Targets, access: Access, sink: Sink, *, limit: int, max_send: int) -> None:
         self._targets = targets
+        self._access = access
         self._sink = sink
         self._limit = limit
         self._max_send = max_send
@@ -32,8 +31,9 @@ class Subscriptions:
 
     def open(self, principal: Principal, wish: Subscribe) -> dict[str, Any]:
         """Open a view; return the reply's body, to be sent before the event loop goes on. Raises Problem."""
-        stream = self._check(principal, wish)
-        view, reply = stream.subscribe(wish, self._sink, self._max_send)
+        sight = self._access.sight(principal)
+        stream = self._check(wish)
+        view, reply = stream.subscribe(wish, self._sink, self._max_send, sight)
         self._open[wish.sub] = (stream, view)
         self._sink.wake()
         return reply
@@ -41,6 +41,12 @@ class Subscriptions:
     def open_all(self, principal: Principal, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Open the views that a hello asks for; return one result or error each, for the welcome."""
         return [self._result(principal, body) for body in bodies]
+
+    def rejudge(self, principal: Principal) -> None:
+        """What the principal may see has or may have changed."""
+        sight = self._access.policy.sight(principal)
+        for _, view in self._open.values():
+            view.rejudge(sight)
 
     def close(self, sub: int) -> None:
         """End one view. Raises Problem ``unknown_subscription``."""
@@ -81,10 +87,7 @@ class Subscriptions:
         except Problem as problem:
             return {"status": problem.status, "error": problem.to_error()}
 
-    def _check(self, principal: Principal, wish: Subscribe) -> Stream:
-        if not principal.may(READ_EVENTS):
-            detail = f"The token does not allow events; it takes a token whose ops claim matches {READ_EVENTS}."
-            raise Problem("forbidden", detail)
+    def _check(self, wish: Subscribe) -> Stream:
         if wish.sub in self._open:
             raise Problem(
                 "duplicate_subscription", f"The subscription {wish.sub} is open already; take a fresh number."

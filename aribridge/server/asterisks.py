@@ -15,7 +15,7 @@ from aribridge.core.command import Answer, Command
 from aribridge.core.instance import Instance
 from aribridge.core.settings import AsteriskSettings, Settings
 from aribridge.core.sweep import Sweep
-from aribridge.hub import Feed, Hub, Sweeper, Target, Targets
+from aribridge.hub import Access, Feed, Hub, Sweeper, Target, Targets
 from aribridge.script import ScriptHost
 from aribridge.server.continuity import Continuity
 from aribridge.server.doors.asterisk import AsteriskDoor
@@ -30,9 +30,18 @@ _SETTLE_SECONDS = 5.0
 class Asterisks:
     """Makes ``targets`` of the settings and keeps their links up."""
 
-    def __init__(self, settings: Settings, targets: Targets, scripts: ScriptHost, hub: Hub, instance: Instance) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        targets: Targets,
+        access: Access,
+        scripts: ScriptHost,
+        hub: Hub,
+        instance: Instance,
+    ) -> None:
         self._settings = settings
         self._targets = targets
+        self._access = access
         self._scripts = scripts
         self._hub = hub
         self._instance = instance
@@ -84,7 +93,7 @@ class Asterisks:
 
     def _target(self, settings: AsteriskSettings) -> Target:
         everything = settings.events == "all"
-        stream = Stream(settings.name, self._settings.stream)
+        stream = Stream(settings.name, self._settings.stream, names=self._access.policy.names)
         kept = self._continuity.load(settings) if settings.link == "outbound" else None
         if kept is not None:
             stream.restore(kept[1], everything=everything)

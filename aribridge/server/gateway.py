@@ -12,9 +12,10 @@ from aiohttp import web
 
 from aribridge import __version__
 from aribridge.auth import Authenticator, KeyFault
-from aribridge.config import host_and_port, port_range
+from aribridge.config import ConfigError, host_and_port, load_policy, port_range
+from aribridge.core.policy.policy import Policy
 from aribridge.core.settings import Settings
-from aribridge.hub import Hub, ScriptAsterisks, Targets
+from aribridge.hub import Access, Hub, ScriptAsterisks, Targets
 from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
@@ -26,6 +27,7 @@ from aribridge.server.doors.rtc import RtcDoor
 from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
+from aribridge.server.explain import Explainer
 from aribridge.server.http import application
 from aribridge.server.instance import load_instance
 from aribridge.server.local import LocalListener
@@ -33,6 +35,7 @@ from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.operator import Operator
 from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
+from aribridge.server.policy import PolicyFile
 from aribridge.server.reload import Reloader
 from aribridge.server.supervise import Supervisor
 from aribridge.server.watch import watch
@@ -56,30 +59,37 @@ class Gateway:
         self._supervisor = Supervisor()
         self._authenticator = _authenticator(settings)
         self.targets = Targets()
-        asterisks = ScriptAsterisks(self.targets)
         instance = load_instance(Path(settings.state))
+        self._access = Access(_policy(settings), instance)
+        asterisks = ScriptAsterisks(self.targets)
         self.scripts = ScriptHost(settings.scripts, asterisks, Path(settings.state), instance=instance)
         asterisks.attend(self.scripts.flows)
         self.hub = Hub(
             settings.limits,
             self.targets,
+            self._access,
             self.scripts,
             self._authenticator.bearer,
             server=SERVER,
             instance=instance,
         )
-        self._asterisks = Asterisks(settings, self.targets, self.scripts, self.hub, instance)
+        self._asterisks = Asterisks(settings, self.targets, self._access, self.scripts, self.hub, instance)
         host, port = host_and_port(settings.server.listen)
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._janus = self._janus_door()
         self._app = self._application(dev=dev)
-        self.reloader = Reloader(self.scripts, self._lua_plugins)
+        self.reloader = Reloader(
+            self.scripts,
+            self._lua_plugins,
+            PolicyFile(settings.auth.policy, self._access, self.targets, self.hub),
+        )
         admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
+        explain = Explainer(self.targets, self._access).routes()
         self._admin = _plain(admin)
-        self._local = LocalListener(Path(settings.state), _plain([*admin, *operator]))
+        self._local = LocalListener(Path(settings.state), _plain([*admin, *operator, *explain]))
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""
@@ -171,7 +181,7 @@ class Gateway:
             WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
             RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers),
             CatalogueDoor(self.targets, self._authenticator),
-            StateDoor(self.targets, self._authenticator),
+            StateDoor(self.targets, self._authenticator, self._access),
             Pages(console=dev or settings.server.console),
             self._janus,
         ]
@@ -190,6 +200,13 @@ def _authenticator(settings: Settings) -> Authenticator:
         return Authenticator(settings.auth)
     except (KeyFault, OSError) as error:
         raise StartError(f"A key cannot be read: {error}") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    try:
+        return load_policy(settings.auth.policy)
+    except ConfigError as error:
+        raise StartError(str(error)) from error
 
 
 def _cannot_bind(error: OSError, what: str, port: int, key: str, protocol: str) -> StartError:

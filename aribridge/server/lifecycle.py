@@ -22,7 +22,7 @@ FORCED = 1
 async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], None]) -> None:
     """Run a gateway until SIGINT or SIGTERM; ``ready`` is called once it listens. Raises StartError.
 
-    A second one of these ends the process at once. SIGHUP loads the scripts anew.
+    A second one of these ends the process at once. SIGHUP loads the scripts and the policy anew.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Loads the scripts anew, those of Janus too: all of them take their places at once, or none does."""
+"""Loads scripts and policy anew, scripts of Janus too: all of them take their places at once, or none does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import structlog
 
+from aribridge.config import ConfigError
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.lua_plugins import LuaPlugins, drop
+from aribridge.server.policy import PolicyFile
 
 log = structlog.get_logger("aribridge.server")
 
@@ -26,7 +28,8 @@ class Reloaded:
 class Reloader:
     """Reloads one at a time. ``run`` carries out what was asked for by ``request``."""
 
-    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins) -> None:
+    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins, policy: PolicyFile) -> None:
+        self._policy = policy
         self._scripts = scripts
         self._plugins = plugins
         self._lock = asyncio.Lock()
@@ -34,8 +37,8 @@ class Reloader:
 
     @property
     def files(self) -> list[Path]:
-        """The files that the present scripts were read from, modules included."""
-        return list(dict.fromkeys([*self._scripts.files, *self._plugins.files]))
+        """The files that the present scripts, modules included, and the policy were read from."""
+        return list(dict.fromkeys([*self._scripts.files, *self._plugins.files, *self._policy.files]))
 
     def request(self) -> None:
         """Ask for a reload from where nothing can wait; several that come together are one."""
@@ -49,12 +52,12 @@ class Reloader:
             await self.reload()
 
     async def reload(self) -> Reloaded:
-        """Load the scripts anew; if one does not load, all present ones stay, and the log and the result say why."""
+        """Load all of it anew; if one file does not load, all stays as it is, and the log and the result say why."""
         async with self._lock:
             try:
                 changed = await self._replace()
-            except ScriptLoadError as error:
-                log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the script's
+            except (ScriptLoadError, ConfigError) as error:
+                log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the file's
                 return Reloaded(str(error), self.files, [])
         log.info("scripts.reloaded", files=[str(file) for file in self.files], changed=[str(file) for file in changed])
         return Reloaded(None, self.files, changed)
@@ -63,8 +66,12 @@ class Reloader:
         # Scripts of Janus may wait while they start, the others do not: after those of Janus nothing comes in between.
         prepared = await self._plugins.prepare()
         try:
+            policy = self._policy.read()
             changed = self._scripts.load()
         except BaseException:
             await drop(prepared)
             raise
+        if policy is not None:
+            self._policy.replace(policy)
+            changed.extend(self._policy.files)
         return [*changed, *(file for plugin, edition in prepared.items() for file in plugin.replace(edition))]

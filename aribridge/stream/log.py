@@ -13,7 +13,6 @@ from aribridge.core.events import StreamEvent
 from aribridge.core.history import Entry, History
 from aribridge.core.settings import StreamSettings
 from aribridge.core.state.changes import Change, Item
-from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.objects import CallState
 from aribridge.protocol import encode
 from aribridge.protocol.messages import Position
@@ -71,8 +70,7 @@ class Log:
     def save(self) -> Saved:
         """The log as it is; to be saved only while it is open."""
         entries = tuple(self.history.aged(self._clock()))
-        values = {kind: self.state.values(kind) for kind in KINDS}
-        return Saved(self.epoch, self.head, entries, values, self.state.gone)
+        return Saved(self.epoch, self.head, entries, self.state.all_values(), self.state.gone)
 
     def restore(self, saved: Saved, *, everything: bool) -> None:
         """Go on with the log of an earlier run, for now: events of its Asterisk prove it (`prove`), or `restart`."""

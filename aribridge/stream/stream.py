@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aribridge.core.events import StreamEvent
 from aribridge.core.filters import Filter
+from aribridge.core.policy.names import Names
+from aribridge.core.policy.scope import Sight, Subjects
+from aribridge.core.policy.scopes import Scopes
 from aribridge.core.settings import StreamSettings
 from aribridge.core.state.changes import Change
 from aribridge.core.state.objects import CallState
@@ -22,11 +25,17 @@ class Stream:
     """The log of one target and its views. Before the first ``open`` and after each ``lost`` nothing comes."""
 
     def __init__(
-        self, target: str, settings: StreamSettings | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        target: str,
+        settings: StreamSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        names: Names | None = None,
     ) -> None:
         self.target = target
         self._log = Log(target, settings or StreamSettings(), clock)
         self._views: dict[View, None] = {}
+        self.scopes = Scopes(names or Names({}))
+        """Whose the objects of the target are."""
 
     @property
     def position(self) -> dict[str, Any]:
@@ -43,14 +52,16 @@ class Stream:
         """The call state at the newest position."""
         return self._log.state
 
-    def subscribe(self, wish: Subscribe, sink: Sink, most: int) -> tuple[View, dict[str, Any]]:
+    def subscribe(
+        self, wish: Subscribe, sink: Sink, most: int, sight: Sight | None = None
+    ) -> tuple[View, dict[str, Any]]:
         """Start a view; return it with the body of the reply, which must be sent before anything of the view.
 
-        ``most`` bounds one message in bytes. Raises Problem ``bad_filter``.
+        ``most`` bounds one message in bytes, ``sight`` what may be told at all. Raises Problem ``bad_filter``.
         """
         make = StateView if wish.mode == "state" else EventView
         snapshot = wish.snapshot or ("if_needed" if wish.mode == "state" else "never")
-        filter_ = Filter(wish.filter, objects=wish.mode == "state")
+        filter_ = Filter(wish.filter, objects=wish.mode == "state", sight=sight)
         view = make(self._log, wish.sub, filter_, sink, most, snapshots=snapshot != "never")
         # In place of patches a snapshot will do, but not in place of events.
         mode = view.begin(wish.since, always=snapshot == "always" and wish.mode == "state")
@@ -60,6 +71,28 @@ class Stream:
     def unsubscribe(self, view: View) -> None:
         """End a view."""
         self._views.pop(view, None)
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Before an event is applied to the call state and told: see whose things become by it, and tell that first."""
+        self._tell_moves(self.scopes.note(event))
+
+    def note_known(self, event: Mapping[str, Any]) -> None:
+        """As `note`, for an event that the call state has already: nothing of it is told."""
+        self.scopes.note(event)
+
+    def subjects(self, event: Mapping[str, Any]) -> Subjects:
+        """What an event is about, and whose that is, for its labels."""
+        return self.scopes.subjects(event)
+
+    def settle(self) -> None:
+        """The last known event was noted: see whose everything is now."""
+        self._tell_moves(item.key for item in tuple(self.state.items()))
+
+    def rename(self, names: Names) -> None:
+        """Have things be whose their names say by a new policy, from here on."""
+        self.scopes.names = names
+        self.scopes.rebuild(self.state.all_values(), everything=self.state.everything)
+        self.settle()
 
     def append(self, event: StreamEvent | None, changes: tuple[Change, ...] = ()) -> None:
         """Number what happened and tell it; ``event`` is None where a script dropped it."""
@@ -73,6 +106,7 @@ class Stream:
 
     def open(self, state: CallState) -> None:
         """Events come, from now on without a hole, and the call state is this."""
+        self._stamp(state)
         self._restart(state, is_open=True)
 
     def save(self) -> Saved | None:
@@ -85,10 +119,21 @@ class Stream:
         ``everything``: the events of all objects come, not only those of the gateway's application.
         """
         self._log.restore(saved, everything=everything)
+        self._stamp(self._log.state)
 
     def prove(self) -> None:
         """Nothing is missing between what was restored and what is appended from here on."""
         self._log.prove()
+
+    def _stamp(self, state: CallState) -> None:
+        self.scopes.rebuild(state.all_values(), everything=state.everything)
+        state.stamp(self.scopes.of)
+
+    def _tell_moves(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Have objects be whose they are now: each is a place in the stream of its own."""
+        for key in keys:
+            for change in self.state.restamp(*key):
+                self.append(None, (change,))
 
     def _restart(self, state: CallState, *, is_open: bool) -> None:
         reason = self._log.break_reason

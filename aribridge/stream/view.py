@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from aribridge.core.filters import Filter
 from aribridge.core.history import Entry
+from aribridge.core.policy.scope import Sight
 from aribridge.obs import metrics
 from aribridge.protocol import encode
 from aribridge.protocol.messages import Position
@@ -121,6 +122,17 @@ class View:
             self._gap = ({"epoch": self._epoch, "seq": self._seen}, reason)
         self._pages = None
         self._epoch, self._told, self._seen = self._log.epoch, 0, 0
+        self._sink.wake()
+
+    def rejudge(self, sight: Sight | None) -> None:
+        """From here on the client may see other things; what waits for it is judged anew, so it gets a gap."""
+        if sight == self._filter.sight:
+            return
+        self._filter.sight = sight
+        if self._gap is None:
+            self._gap = (self.position, "policy_changed")
+        self._pages = None
+        self._told = self._seen = self._log.head
         self._sink.wake()
 
     # --- for each mode

@@ -25,4 +25,4 @@ def test_keys_configuration_and_code_of_the_page_fit_together(tmp_path):
     ).stdout
     alice = Authenticator(load(tmp_path / "aribridge.toml", {}, {}, complete=False).auth).bearer(token.strip())
     assert alice.sub == "alice"
-    assert alice.may("channels.originate")
+    assert (alice.roles, alice.endpoints) == (("agent",), ("PJSIP/200",))

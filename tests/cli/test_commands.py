@@ -264,7 +264,7 @@ def test_issue_finds_the_key_of_the_development_run(dev_key):
 
 def test_issue_says_when_a_token_allows_nothing(dev_key):
     told = aribridge("token", "issue")
-    assert "nothing (add --ops)" in told.stderr
+    assert "nothing (add --role or --ops)" in told.stderr
     assert jwt.decode(last_line(told), dev_key, algorithms=["HS256"])["ops"] == []
 
 

@@ -11,12 +11,16 @@ from types import SimpleNamespace
 
 from aribridge.core.command import Answer
 from aribridge.core.instance import Instance
+from aribridge.core.policy.document import PolicySettings
+from aribridge.core.policy.names import Names
+from aribridge.core.policy.policy import Policy
+from aribridge.core.policy.scopes import Scopes
 from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings, ScriptSettings
 from aribridge.core.state.objects import CallState
 from aribridge.core.sweep import Sweep
 from aribridge.core.trace import Traces
-from aribridge.hub import Hub, Target, Targets
+from aribridge.hub import Access, Hub, Target, Targets
 from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
 
@@ -181,12 +185,22 @@ class ModelGateway:
     def _start(self, folder):
         targets = Targets()
         position = {"epoch": "e", "seq": 0}
-        self.stream = stream = SimpleNamespace(state=self.state, is_open=True, position=position)
+        self.stream = stream = SimpleNamespace(
+            state=self.state, is_open=True, position=position, scopes=Scopes(Names({}))
+        )
         feed = SimpleNamespace(traces=Traces())
         targets.add(Target("pbx", self.link, stream, feed, Sweep(INSTANCE, math.inf)))
         scripts = ScriptHost(ScriptSettings(), None, folder)
         limits = LimitSettings(inflight=1000, ping_seconds=10**9)
-        self.hub = Hub(limits, targets, scripts, None, server="model", instance=INSTANCE)
+        self.hub = Hub(
+            limits,
+            targets,
+            Access(Policy(PolicySettings()), INSTANCE),
+            scripts,
+            None,
+            server="model",
+            instance=INSTANCE,
+        )
         self.owners = asyncio.get_running_loop().create_task(self.hub.owners.run())
 
     def _in_loop(self, act):

@@ -25,6 +25,10 @@ class Kind:
         ident = value.get(self.key) if isinstance(value, dict) else None
         return ident if isinstance(ident, str) and ident else None
 
+    def reference(self, ident: str) -> dict[str, str]:
+        """The least that stands for the object with this id."""
+        return {self.key: ident}
+
     def parameters(self, ident: str) -> dict[str, str]:
         """The parameters that read the object with this id."""
         return {self.parameter: ident}
@@ -40,6 +44,10 @@ class _Endpoints(Kind):
             return None
         tech, resource = value.get("technology"), value.get("resource")
         return f"{tech}/{resource}" if isinstance(tech, str) and isinstance(resource, str) else None
+
+    def reference(self, ident: str) -> dict[str, str]:
+        tech, _, resource = ident.partition("/")
+        return {"technology": tech, "resource": resource}
 
     def parameters(self, ident: str) -> dict[str, str]:
         tech, _, resource = ident.partition("/")

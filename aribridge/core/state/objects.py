@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from aribridge.core.events import Labels, labels_of
+from aribridge.core.policy.scope import NOBODYS, Scope
 from aribridge.core.state.changes import Change, Item, change, encoded
 from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.rules import Act, Touch, touches
@@ -18,6 +20,9 @@ _MOST_DEVICES = 10_000
 
 _OURS = "aribridge"
 """The member of a channel that is the gateway's own; ARI has none of this name."""
+
+Whose = Callable[[str, str], Scope]
+"""Whose an object is, by kind and id."""
 
 _Held = tuple[Mapping[str, Any], Item]
 
@@ -31,6 +36,7 @@ class CallState:
 
     def __init__(self, *, everything: bool = True) -> None:
         self.everything = everything
+        self._whose: Whose = lambda *_: NOBODYS
         self._objects: dict[str, dict[str, _Held]] = {kind: {} for kind in KINDS}
         self._gone: dict[tuple[str, str], float] = {}
         self._owners: dict[str, str] = {}
@@ -59,7 +65,7 @@ class CallState:
         was, before = objects.get(ident, ({}, None))
         if before is not None and was == value:
             return ()
-        after = Item(kind, ident, _labels(kind, value, before), encoded(value))
+        after = Item(kind, ident, self._labels(kind, ident, value, before), encoded(value))
         objects[ident] = (value, after)
         changed = change(before, after, was, value)
         if kind == "deviceStates" and len(objects) > _MOST_DEVICES:
@@ -88,6 +94,29 @@ class CallState:
         self._bury((kind, ident), now)
         held = self._objects[kind].pop(ident, None)
         return () if held is None else (change(held[1], None, {}, {}),)
+
+    def all_values(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        """Every object by kind and id."""
+        return {kind: self.values(kind) for kind in KINDS}
+
+    def stamp(self, whose: Whose) -> None:
+        """From here on, know whose the objects are; also of those that are there."""
+        self._whose = whose
+        for kind, objects in self._objects.items():
+            for ident in objects:
+                self.restamp(kind, ident)
+
+    def restamp(self, kind: str, ident: str) -> tuple[Change, ...]:
+        """Take note of whose an object is now; return the change, if that is another than before."""
+        held = self._objects.get(kind, {}).get(ident)
+        if held is None:
+            return ()
+        value, before = held
+        after = replace(before, labels=self._labels(kind, ident, value, before))
+        if after.labels.scopes == before.labels.scopes:
+            return ()
+        self._objects[kind][ident] = (value, after)
+        return (Change(kind, ident, before, after),)
 
     def is_gone(self, kind: str, ident: str) -> bool:
         """Whether an object was there and is no more, as far as that is still known."""
@@ -134,9 +163,9 @@ class CallState:
                 del self._gone[old]
                 spare -= 1
 
-
-def _labels(kind: str, value: Mapping[str, Any], before: Item | None) -> Labels:
-    # What an object names is told by its id for ever, but for the members of a bridge.
-    if before is not None and kind != "bridges":
-        return before.labels
-    return labels_of({KINDS[kind].field: value})
+    def _labels(self, kind: str, ident: str, value: Mapping[str, Any], before: Item | None) -> Labels:
+        scopes = ((kind, self._whose(kind, ident)),)
+        if before is None or kind == "bridges":
+            return labels_of({KINDS[kind].field: value}, scopes)
+        # What an object names is told by its id for ever, but for the members of a bridge.
+        return before.labels if before.labels.scopes == scopes else replace(before.labels, scopes=scopes)

@@ -6,8 +6,11 @@ import msgspec
 from aiohttp import web
 
 from aribridge.auth import Authenticator
+from aribridge.core.policy.scope import Sight
 from aribridge.core.state.kinds import KINDS
-from aribridge.hub import READ_EVENTS, Targets
+from aribridge.core.state.objects import CallState
+from aribridge.hub import Access, Targets
+from aribridge.protocol import encode
 from aribridge.protocol.problems import Problem
 from aribridge.server.bearer import bearer
 
@@ -15,21 +18,29 @@ from aribridge.server.bearer import bearer
 class StateDoor:
     """Serves channels, bridges, endpoints and the rest as they are, with the position where a subscription goes on."""
 
-    def __init__(self, targets: Targets, authenticator: Authenticator) -> None:
+    def __init__(self, targets: Targets, authenticator: Authenticator, access: Access) -> None:
         self._targets = targets
         self._authenticator = authenticator
+        self._access = access
 
     def routes(self) -> list[web.RouteDef]:
         """The door's addresses; without a target it is the only one."""
         return [web.get("/v1/state", self._get), web.get("/v1/state/{target}", self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        if not bearer(request, self._authenticator).may(READ_EVENTS):
-            detail = f"The token does not allow call state; it takes a token whose ops claim matches {READ_EVENTS}."
-            raise Problem("forbidden", detail)
+        sight = self._access.sight(bearer(request, self._authenticator))
         target = self._targets.pick(request.match_info.get("target"))
         if not target.stream.is_open:
             raise Problem("target_down", target.reason, after_ms=1000)
-        state = {kind: target.stream.state.values(kind) for kind in KINDS}
+        state = target.stream.state.all_values() if sight is None else _seen(target.stream.state, sight)
         body = {"target": target.name, **target.stream.position, "state": state}
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _seen(state: CallState, sight: Sight) -> dict[str, dict[str, msgspec.Raw]]:
+    """The objects of the call state that a principal may see, by kind and id."""
+    seen: dict[str, dict[str, msgspec.Raw]] = {kind: {} for kind in KINDS}
+    for item in state.items():
+        if sight.sees(item.labels.scopes):
+            seen[item.kind][item.id] = encode.raw(item.text)
+    return seen

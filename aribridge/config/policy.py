@@ -1,0 +1,108 @@
+"""Reads the policy file: from TOML to a policy, or to all that is wrong with it, by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+from aribridge.config.bind import Report, bind_section
+from aribridge.config.positions import KeyPath
+from aribridge.config.problems import ConfigError, ConfigProblem
+from aribridge.config.sources import Document, read_toml
+from aribridge.core.policy.document import PolicySettings, RuleSettings
+from aribridge.core.policy.policy import Policy
+
+RESOURCES = (
+    "applications",
+    "asterisk",
+    "bridges",
+    "channels",
+    "deviceStates",
+    "endpoints",
+    "events",
+    "mailboxes",
+    "playbacks",
+    "recordings",
+    "sounds",
+)
+"""The resources of ARI (Asterisk 16 to 23), the first part of every operation id."""
+
+_WILD = frozenset("*?[")
+
+
+def policy_file(setting: str) -> Path:
+    """The file that the setting auth.policy names; without one the policy that the gateway brings."""
+    if setting:
+        return Path(setting)
+    package = Path(str(files("aribridge")))
+    packaged = package / "_data" / "conf" / "policy.toml"
+    return packaged if packaged.is_file() else package.parent / "conf" / "policy.toml"
+
+
+def load_policy(setting: str) -> Policy:
+    """Read the policy of a setting. Raises ConfigError with every fault in the file."""
+    path = policy_file(setting)
+    document = read_toml(path)
+    problems: list[ConfigProblem] = []
+
+    def report(key: KeyPath, text: str) -> None:
+        problems.append(ConfigProblem(document.where(key) or str(path), _dotted(key), text))
+
+    settings = bind_section(PolicySettings, document.tree, report)
+    _check(settings, report)
+    if problems:
+        raise ConfigError(problems)
+    return Policy(settings, _places(document, path))
+
+
+def policy_problems(setting: str) -> list[ConfigProblem]:
+    """Everything that is wrong with the policy of a setting."""
+    try:
+        load_policy(setting)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def _check(settings: PolicySettings, report: Report) -> None:
+    for path, rule in _rules(settings):
+        for index, glob in enumerate(rule.allow):
+            _check_glob(glob, (*path, "allow", index), report)
+        if len(path) > 2 and not rule.allow:
+            report(path, "allows nothing: name operations in allow.")
+    for name, role in settings.roles.items():
+        for index, glob in enumerate(role.deny):
+            _check_glob(glob, ("roles", name, "deny", index), report)
+        if not role.allow and not role.rules:
+            report(("roles", name), "allows nothing: name operations in allow, or take the role out.")
+    for name, tenant in settings.tenants.items():
+        for index, glob in enumerate(tenant.endpoints):
+            if "/" not in glob:
+                report(("tenants", name, "endpoints", index), f'expected TECH/name, such as "PJSIP/{glob}".')
+
+
+def _rules(settings: PolicySettings) -> Iterator[tuple[KeyPath, RuleSettings]]:
+    for name, role in settings.roles.items():
+        yield ("roles", name), role
+        for index, rule in enumerate(role.rules):
+            yield ("roles", name, "rules", index), rule
+
+
+def _check_glob(glob: str, path: KeyPath, report: Report) -> None:
+    """A resource that ARI has not would make a rule that is for nothing, without a word."""
+    resource, dot, operation = glob.partition(".")
+    if glob == "*" or (dot and operation and (resource in RESOURCES or _WILD & set(resource))):
+        return
+    near = get_close_matches(resource, RESOURCES, n=1)
+    meant = f" Did you mean {near[0]}.{operation or '*'}?" if near else ' An example is "channels.hangup".'
+    report(path, f'"{glob}" is no ARI operation id, nor a glob on some.{meant}')
+
+
+def _places(document: Document, path: Path) -> Callable[[KeyPath], str]:
+    return lambda key: (document.where(key) or str(path)).rpartition("/")[2]
+
+
+def _dotted(key: KeyPath) -> str:
+    return ".".join(step for step in key if isinstance(step, str))

@@ -1,0 +1,110 @@
+"""Whose something is, and whether that is within a principal's reach."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from aribridge.core.principal import Principal
+
+
+class Owner(NamedTuple):
+    """The subject of a token, of one tenant."""
+
+    tenant: str | None
+    sub: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose an object is: the phones of its call, who made it, the tenants that it belongs to."""
+
+    endpoints: frozenset[str] = frozenset()
+    owners: frozenset[Owner] = frozenset()
+    tenants: frozenset[str] = frozenset()
+
+
+NOBODYS = Scope()
+
+Subjects = tuple[tuple[str, Scope], ...]
+"""What an event or an object is about: kinds of objects, and whose each is."""
+
+NO_OBJECT = "events"
+"""The kind of an event that names no object."""
+
+
+class Level(IntEnum):
+    """How far a rule goes; each level has all of the one before."""
+
+    NONE = 0
+    OWN = 1
+    TENANT = 2
+    ANY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is a principal's own, and its tenant's. ``divided``: tenants are told apart for this principal."""
+
+    owner: Owner
+    endpoints: frozenset[str]
+    tenant: str | None
+    divided: bool
+
+    def covers(self, level: Level, scope: Scope) -> bool:
+        """Whether something of this scope is within a level."""
+        if level is Level.ANY:
+            return True
+        if level is Level.NONE or not self.is_of_tenant(scope.tenants):
+            return False
+        return level is Level.TENANT or self.owns(scope)
+
+    def is_of_tenant(self, tenants: Collection[str]) -> bool:
+        """Whether it is this tenant's and nobody else's: what two tenants share is neither's."""
+        return not self.divided or (len(tenants) == 1 and self.tenant in tenants)
+
+    def owns(self, scope: Scope) -> bool:
+        """Whether one of the principal's phones is in it, or the principal made it."""
+        return self.owner in scope.owners or not self.endpoints.isdisjoint(scope.endpoints)
+
+
+def owner_of(principal: Principal) -> Owner:
+    """The principal as the owner of what it makes."""
+    return Owner(principal.tenant, principal.sub)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What of a target a principal is told: for each kind of object, how far it may read them."""
+
+    reach: Reach
+    levels: tuple[tuple[str, Level], ...]
+
+    def level(self, kind: str) -> Level:
+        """How far objects of a kind may be read."""
+        return next((level for known, level in self.levels if known == kind), Level.NONE)
+
+    def sees(self, subjects: Subjects) -> bool:
+        """Whether an event or an object that is about these may be told.
+
+        Nothing of another tenant may be in it, and at least one subject must be within reach: the other side of
+        one's own call comes along with it.
+        """
+        if not subjects:
+            return self._sees_unnamed(Level.NONE, NOBODYS)
+        found = False
+        for kind, scope in subjects:
+            level = self.level(kind)
+            if kind == NO_OBJECT:
+                return self._sees_unnamed(level, scope)
+            if level is Level.NONE or (level is not Level.ANY and not self.reach.is_of_tenant(scope.tenants)):
+                return False
+            found = found or self.reach.covers(level, scope)
+        return found
+
+    def _sees_unnamed(self, level: Level, scope: Scope) -> bool:
+        """What names no object is nobody's own: it is for all of the tenant."""
+        level = level or self.level(NO_OBJECT)
+        return level is not Level.NONE and self.reach.covers(max(level, Level.TENANT), scope)

@@ -1,0 +1,46 @@
+"""Two tenants on one Asterisk: their contexts, the policy that tells them apart, and tokens for them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from real.gateway import target
+
+SHIPPED = Path(__file__).parents[2] / "conf" / "policy.toml"
+PHONES = (1, 2)
+TENANTS = """
+[tenants.acme]
+endpoints = ["Local/*@acme", "PJSIP/200"]
+contexts = ["acme"]
+recordings = ["acme/*"]
+mailboxes = ["*@acme"]
+devices = ["Stasis:acme-*"]
+
+[tenants.globex]
+endpoints = ["Local/*@globex", "PJSIP/201"]
+contexts = ["globex"]
+recordings = ["globex/*"]
+mailboxes = ["*@globex"]
+devices = ["Stasis:globex-*"]
+"""
+
+
+@asynccontextmanager
+async def two_tenants(asterisk, folder, gateways):
+    """A gateway whose policy is the shipped one and two tenants, each with a context with two phones that answer."""
+    for tenant in ("acme", "globex"):
+        for number in PHONES:
+            await asterisk.cli(f"dialplan add extension {number},1,Answer into {tenant}")
+            await asterisk.cli(f"dialplan add extension {number},2,Wait,60 into {tenant}")
+    policy = folder / "policy.toml"
+    policy.write_text(SHIPPED.read_text() + TENANTS)
+    yield await gateways.start(target(asterisk), auth={"policy": str(policy)}), policy
+
+
+def person(gateway, sub, tenant, role, **claims):
+    """A token by which roles count, and nothing else."""
+    endpoints = [f"Local/{number}@{tenant}" for number in PHONES]
+    return gateway.token(
+        **{"sub": sub, "tenant": tenant, "roles": [role], "ops": None, "endpoints": endpoints} | claims
+    )
