@@ -23,7 +23,7 @@ from aribridge.core.state.resync import Resync
 from aribridge.stream import Stream
 
 STEPS = int(os.environ.get("STREAM_STEPS", "50"))
-EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "200"))
 
 FILTERS = [
     {},
