@@ -138,5 +138,6 @@ class Run:
         try:
             await until(heard, within=RECOVERY, every=0.25)
         except AssertionError:
-            late = [(one.journal.name, one.position, one.journal.entries[-1]) for one in clients]
-            raise AssertionError(f"not within {RECOVERY:g} s: all have {name}; {late}") from None
+            place = self._witness.markers.get(name)
+            late = [(one.journal.name, one.position) for one in clients if place is None or not one.stands_at(place)]
+            raise AssertionError(f"not within {RECOVERY:g} s: all have {name} at {place}; without it: {late}") from None
