@@ -13,6 +13,9 @@ from aribridge.protocol.problems import KINDS, Problem, ProblemKind
 
 log = structlog.get_logger("aribridge.server")
 
+_CLIENT_LEFT = 499
+"""Told to nobody; as others log it."""
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} - aribridge</title>
 <link rel="stylesheet" href="/console/console.css"></head>
@@ -52,6 +55,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException:
         raise
     except Exception:
+        if request.transport is None or request.transport.is_closing():
+            # Whoever left before the answer gets none; that this failed is no failure of ours.
+            return web.Response(status=_CLIENT_LEFT)
         log.exception("http.failed", method=request.method, path=request.path)
         return problem_response(Problem("internal", "The gateway failed on this request."))
 

@@ -1,6 +1,8 @@
 """What clients get wrong: each gets a clear answer, and nobody else is harmed."""
 
 import asyncio
+import socket
+import struct
 import time
 
 import aiohttp
@@ -49,6 +51,20 @@ async def test_a_frame_far_over_the_limit_is_not_even_read(gateway):
         await client.send("x" * 1_000_000)
         await client.socket.receive(10)
         assert client.socket.close_code == 1009
+
+
+async def test_clients_that_leave_before_they_are_answered_are_no_failure(gateway):
+    upgrade = (
+        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
+    )
+    for _ in range(300):
+        with socket.create_connection(("127.0.0.1", gateway.port)) as leaving:
+            leaving.sendall(upgrade)
+            # Reset, not closed in order.
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    async with greeted(gateway.url, gateway.token()):
+        assert not [line for line in gateway.log if "http.failed" in line]
 
 
 @pytest.mark.parametrize(
