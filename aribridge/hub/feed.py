@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from aribridge.core.doubles import Doubles
 from aribridge.core.events import StreamEvent, labels_of
 from aribridge.core.state.changes import Change
 from aribridge.core.state.resync import Resync
@@ -91,7 +92,7 @@ class Feed:
         self._idle = asyncio.Event()
         self._idle.set()
         self._opening: asyncio.Task[None] | None = None
-        self._early: set[str] | None = None
+        self._doubles = Doubles()
 
     def event(self, text: str) -> None:
         """Enqueue one event. Over the bound everything waiting is given up, and subscribers are told of the hole."""
@@ -100,7 +101,7 @@ class Feed:
             self._waiting = deque(item for item in self._waiting if isinstance(item, _Ownership))
             self._break_off()
             self.up(continued=False)
-        if not self._is_doubled(text):
+        if not self._doubles.has_seen(text, asyncio.get_running_loop().time()):
             self._put(text)
 
     def publish(self, event: Mapping[str, Any]) -> None:
@@ -118,7 +119,8 @@ class Feed:
 
         ``continued``: it follows, without a hole, on the stream as the gateway's last run left it.
         """
-        self._early = None if continued else set()
+        if not continued:
+            self._doubles.expect(asyncio.get_running_loop().time())
         self._put(_CONTINUED if continued else _UP)
 
     def lost(self, reason: str) -> None:
@@ -139,18 +141,6 @@ class Feed:
                 self._wake.clear()
                 self._idle.set()
             await asyncio.sleep(0)
-
-    def _is_doubled(self, text: str) -> bool:
-        """Whether this came before: Asterisk tells some events twice while a link begins (``ari.doubled``).
-
-        Without a timestamp (device states of Asterisk 16) it may as well have happened twice.
-        """
-        if self._early is None or '"timestamp"' not in text:
-            return False
-        if text in self._early:
-            return True
-        self._early.add(text)
-        return False
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
@@ -206,7 +196,6 @@ class Feed:
             opening.result()
             resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
-            self._early = None
             self.opened.set()
             self._on_open()
 
