@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from faults.harm import FAULTS
 from faults.report import shown
 from faults.run import Run
@@ -27,7 +27,7 @@ async def run() -> dict[str, Any]:
 
 
 def main() -> int:
-    told = asyncio.run(run())
+    told = uvloop.run(run())
     Path("faults.json").write_text(json.dumps(told, indent=2) + "\n")
     print(shown(told))
     counted = [row["name"] for row in told["faults"] if row["counts"]]

@@ -162,10 +162,19 @@ FILTERS = (
     {"type": ["ChannelCreated", "ChannelDestroyed", "Dial"], "channel": ["call-*2"]},
 )
 """Every sixth client gets everything."""
+CHANNEL_FILTERS = (
+    {},
+    {"type": ["StasisStart", "ChannelDestroyed", USER_EVENTS]},
+    {"channel": ["call-*7", "call-*7-2"]},
+    {"type": ["ChannelStateChange", USER_EVENTS]},
+    {"bridge": ["room-*5"]},
+    {"type": ["ChannelCreated", "ChannelDestroyed"], "channel": ["call-*[1-3]"]},
+)
+"""Of data channels: here Python carries them, on a share of two processors."""
 
 
 DATA_CHANNELS, STATES, WANDERERS = (1, 2, 7), (4, 9), (3, 7)
-"""Which of ten. Data channels are few: here and there it is Python that carries them, on a share of two processors."""
+"""Which of ten."""
 
 
 def crowd(size: int) -> list[Wish]:
@@ -175,10 +184,10 @@ def crowd(size: int) -> list[Wish]:
 
 
 def wish(number: int) -> Wish:
-    kind, is_state = number % 10, number % 10 in STATES or number % 20 == 12
+    kind, is_state = number % 10, number % 10 in STATES or number == 12
     return Wish(
         door="rtc" if kind in DATA_CHANNELS else "ws",
         mode="state" if is_state else "events",
-        filter={} if is_state else FILTERS[number % len(FILTERS)],
+        filter={} if is_state else (CHANNEL_FILTERS if kind in DATA_CHANNELS else FILTERS)[number % len(FILTERS)],
         habit="wanders" if kind in WANDERERS else "steady",
     )

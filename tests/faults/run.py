@@ -23,7 +23,7 @@ from real.proxy import faulty_proxy
 from real.relay import lossy_relay
 from real.wait import until
 
-RECOVERY = 90.0
+RECOVERY = 120.0
 LIMITS = {"ping_seconds": 2, "pong_seconds": 30}
 """Pings bring clients up to the head often, so that all can be seen to be there."""
 STAYING = 3

@@ -30,6 +30,7 @@ class FaultyProxy:
         self.rate = 0.0
         self._is_cutting = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._loses_answers = self._is_mute = self._refuses = False
@@ -75,6 +76,9 @@ class FaultyProxy:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         if self._refuses:
             writer.transport.abort()
             return
@@ -90,6 +94,15 @@ class FaultyProxy:
         await asyncio.gather(self._forward(reader, far_writer, asked), self._forward(far_reader, writer, self._tell))
         self._writers -= {writer, far_writer}
         self._deaf.discard(writer)
+
+    async def stop(self) -> None:
+        """End every connection."""
+        self.thaw()
+        self.delay = self.rate = 0.0
+        while self._tasks:
+            # Again, for what is being opened to the target at this moment.
+            self.drop()
+            await asyncio.wait(self._tasks, timeout=0.1)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, put) -> None:
         with suppress(ConnectionError):
@@ -127,7 +140,6 @@ async def faulty_proxy(target: int) -> AsyncIterator[FaultyProxy]:
     try:
         yield proxy
     finally:
-        proxy.thaw()
-        proxy.drop()
         server.close()
+        await proxy.stop()
         await server.wait_closed()
