@@ -53,6 +53,8 @@ class Resuming:
                 told = _decode(frame.data)
                 for message in told if isinstance(told, list) else [told]:
                     self._take(message)
+                    if message["type"] == "ping":
+                        await socket.send_json({"type": "pong", "t": message["t"]})
 
     def _subscription(self):
         since = {"since": self.follower.position} if self.follower.position else {}
@@ -61,6 +63,8 @@ class Resuming:
     def _take(self, message):
         if message["type"] == "welcome":
             self._begin(message["subs"][0]["body"])
+        elif message["type"] == "ping":
+            self.follower.position = message["pos"].get("1", self.follower.position)
         elif message["type"] in {"event", "gap", "patch", "snapshot"}:
             self.follower.take(message)
 
