@@ -82,7 +82,7 @@ class Sweep:
         left = {ident for ident in members if is_nobodys(ident) and members[ident] <= tools}
         needed = frozenset().union(*(members[ident] for ident in members.keys() - left))
         yield from (Leftover("channels", ident) for ident in tools - needed)
-        yield from (Leftover("bridges", ident) for ident in left if members[ident].isdisjoint(needed))
+        yield from (Leftover("bridges", ident) for ident in left)
 
 
 def _is_tool(channel: Mapping[str, Any]) -> bool:
