@@ -48,9 +48,9 @@ class Dialling:
 
 
 @asynccontextmanager
-async def dialling() -> AsyncIterator[Dialling]:
-    """Start one."""
-    port = free_port()
-    settings = Settings(gateway=f"ws://127.0.0.1:{port}/v1/asterisk/pbx")
+async def dialling(port: int | None = None, dialled: int | None = None) -> AsyncIterator[Dialling]:
+    """Start one. `port` is the gateway's; `dialled` is another one that leads there."""
+    port = port or free_port()
+    settings = Settings(gateway=f"ws://127.0.0.1:{dialled or port}/v1/asterisk/pbx")
     async with fresh_asterisk("22", settings) as asterisk:
         yield Dialling(asterisk, port)

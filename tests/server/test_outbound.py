@@ -9,6 +9,7 @@ import pytest
 from real.dialling import dialling
 from real.gateway import target
 from real.machine import free_port
+from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
 
@@ -100,6 +101,24 @@ async def test_a_planned_restart_is_not_seen_by_who_resumes(pbx, gateways):
 
 def patches(client):
     return [one for one in client.seen if one["type"] == "patch"]
+
+
+async def test_what_is_on_its_way_when_the_gateway_leaves_is_read(gateways):
+    """Asterisk has sent it, and does not send it again."""
+    port = free_port()
+    async with faulty_proxy(port) as proxy, dialling(port, proxy.port) as pbx:
+        gateway = await pbx.gateway(gateways)
+        position = await last_seen(gateway)
+        proxy.delay = 1.0
+        await pbx.call("way-1")
+        await gateway.stop()
+        proxy.delay = 0.0
+        await gateway.start()
+        async with back(gateway, position) as client:
+            await client.event("ChannelCreated", id="way-1")
+            await pbx.hang_up("way-1")
+            await client.event("ChannelDestroyed", id="way-1")
+            assert [one for one in client.seen if one["type"] == "gap"] == []
 
 
 def removes(patch, channel):
