@@ -20,7 +20,7 @@ from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError, decode, decode_rest, encode
 
 _HOST_FILES = ("values", "budget", "patterns", "sandbox", "event_types", "runner", "hooks", "modules")
-_FLOW_FILES = ("call", "media", "control", "dial")
+_FLOW_FILES = ("call", "media", "control", "legs", "dial", "transfer")
 _BUILT_IN_MODULES = ("bridge", "ari", "task")
 
 _ROOM = 1 << 20

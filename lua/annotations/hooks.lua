@@ -101,14 +101,16 @@ function call:record(options) end
 ---@field endpoints? string[]
 ---@field timeout? number seconds of ringing
 ---@field ringing? boolean
+---@field early_media? boolean false: our ringing until the answer
 ---@field caller_id? string
 ---@field variables? table<string, string>
----@field answered? fun(leg: call.Leg)
+---@field answered? fun(leg: call.Leg): boolean? false: hang up on it
+---@field connected? fun(leg: call.Leg)
 ---@field record? string
 
 ---@param what string|string[]|call.Dial
 ---@param options? call.Dial
----@return "answered"|"busy"|"noanswer"|"congestion"|"unavailable" result
+---@return "answered"|"busy"|"noanswer"|"congestion"|"unavailable"|"rejected" result
 ---@return string? endpoint
 function call:dial(what, options) end
 
@@ -148,9 +150,21 @@ function call:snoop(options) end
 ---@field priority? integer
 ---@field label? string
 
+---@class call.Transfer
+---@field attended? boolean
+---@field timeout? number seconds
+---@field cancel? string the digit that leads back
+---@field announce? string|string[]
+---@field accept? string the digit by which the party takes the call
+---@field moh? string
+---@field caller_id? string
+---@field variables? table<string, string>
+
 ---@param to string|call.Place
----@return boolean?
-function call:transfer(to) end
+---@param options? call.Transfer
+---@return false|"answered"|"cancelled"|"busy"|"noanswer"|"congestion"|"unavailable"|nil result
+---@return string? endpoint
+function call:transfer(to, options) end
 
 ---@param what string "dtmf", or the type of an ARI event
 ---@param fn? fun(what: any)

@@ -111,8 +111,9 @@ function host.try(s, op, params)
 end
 
 -- Waits until done() is true; false when `seconds` (nil: no limit) are over first. done() is asked after each event.
+-- Returns how many seconds were left, too.
 function host.wait_until(s, done, seconds)
-  if done() then return true end
+  if done() then return true, seconds end
   if seconds then pump(s, 0) end -- for the time
   local deadline = seconds and s.now + seconds
   while not done() do
@@ -120,7 +121,7 @@ function host.wait_until(s, done, seconds)
     if left and left <= 0 then return false end
     pump(s, left)
   end
-  return true
+  return true, deadline and deadline - s.now
 end
 
 -- Digits ----------------------------------------------------------------------------------------------------

@@ -1,88 +1,64 @@
--- Other parties: dialled legs, and the bridge in which they talk to the caller.
+-- Other parties: they are rung, and the one that answers talks to the caller in a bridge.
 
 local host = ...
 
-local type, error, ipairs, tostring = type, error, ipairs, tostring
-local gsub, find = string.gsub, string.find
+local type, error, pairs, ipairs = type, error, pairs, ipairs
 local refuse, wait_until, try, send = host.refuse, host.wait_until, host.try, host.send
 
 local DIAL = {
-  endpoints = true, timeout = true, ringing = true, caller_id = true, variables = true, record = true, answered = true,
+  endpoints = true, timeout = true, ringing = true, early_media = true, caller_id = true, variables = true,
+  record = true, answered = true, connected = true,
 }
-local SPARE = 5 -- seconds that Asterisk rings longer than we let it
 
--- How a leg that was not answered ended, by Asterisk's dial status or by its Q.850 cause.
-local STATUS = { BUSY = "busy", NOANSWER = "noanswer", CONGESTION = "congestion", CHANUNAVAIL = "unavailable" }
-local CAUSES = { [17] = "busy", [18] = "noanswer", [19] = "noanswer", [21] = "busy", [34] = "congestion" }
-local ORDER = { "busy", "noanswer", "congestion", "unavailable" } -- of several, the first of these is told
+-- Bridges ----------------------------------------------------------------------------------------------------------
 
--- Events -----------------------------------------------------------------------------------------------------------
+-- Asterisk is to look at the digits of both sides, so that scripts hear of them.
+local TYPE = "mixing,dtmf_events"
 
-local function over(s, event)
-  local leg = s.legs[event.channel.id]
-  if not leg then return end
-  leg.cause = leg.cause or event.cause
-  leg.over = true
-end
-host.observers.ChannelDestroyed = over
-host.observers.StasisEnd = over
-
-local replaced = host.observers.StasisStart
-function host.observers.StasisStart(s, event)
-  replaced(s, event)
-  local leg = s.legs[event.channel.id]
-  if leg then leg.answered = true end
+local function open(s, talk)
+  if talk.bridge then return end
+  talk.bridge = host.fresh_id(s, "b")
+  send(s, "bridges.createWithId", { bridgeId = talk.bridge, type = TYPE }, "bridge", talk.bridge)
 end
 
-function host.observers.Dial(s, event)
-  local leg = s.legs[event.peer.id]
-  if leg and STATUS[event.dialstatus] then leg.status = STATUS[event.dialstatus] end
+local function join(s, talk, channel)
+  send(s, "bridges.addChannel", { bridgeId = talk.bridge, channel = host.array { channel } })
+end
+host.join = join
+
+-- Has the caller and a leg in one bridge; false when the leg hung up in this moment.
+local function meet(s, talk, leg)
+  open(s, talk)
+  join(s, talk, s.id)
+  return host.unless_over(s, leg, join, s, talk, leg.id)
 end
 
-function host.observers.ChannelStateChange(s, event)
-  if event.channel.id == s.id then s.call.state = event.channel.state end
+local function record(s, talk, name)
+  talk.recording = name
+  local params = { bridgeId = talk.bridge, name = name, format = "wav", ifExists = "overwrite" }
+  send(s, "bridges.record", params, "recording", name)
 end
 
-local missed = host.observers["aribridge.gap"]
-host.observers["aribridge.gap"] = function(s)
-  missed(s)
-  for id, leg in pairs(s.legs) do
-    if not leg.over then
-      local channel = try(s, "channels.get", { channelId = id })
-      if not channel then leg.over = true elseif channel.state == "Up" then leg.answered = true end
-    end
+local function close(s, talk)
+  if talk.recording then
+    try(s, "recordings.stop", { recordingName = talk.recording })
+    host.gone(s, "recording", talk.recording)
+  end
+  if talk.bridge then
+    try(s, "bridges.destroy", { bridgeId = talk.bridge })
+    host.gone(s, "bridge", talk.bridge)
   end
 end
 
--- Legs -------------------------------------------------------------------------------------------------------------
+-- Ringing ----------------------------------------------------------------------------------------------------------
 
-local function caller_id(s, options)
-  if options.caller_id then return options.caller_id end
-  local caller = s.call.caller
-  return "\"" .. gsub(tostring(caller.name or ""), "[\"\\]", "") .. "\" <" .. tostring(caller.number or "") .. ">"
+-- What the called network says before the answer can be heard of one endpoint alone, as with Dial in the dialplan, and
+-- where the script has nothing else in mind for the caller.
+local function is_early(options)
+  return #options.endpoints == 1 and options.ringing ~= false and options.early_media ~= false and not options.answered
 end
 
-local function start_leg(s, endpoint, options)
-  if type(endpoint) ~= "string" then refuse("dial", "takes endpoints such as \"PJSIP/200\"") end
-  local leg = { id = host.fresh_id(s, "l"), endpoint = endpoint }
-  s.legs[leg.id] = leg
-  local ok, problem = host.pcall(send, s, "channels.originate", {
-    channelId = leg.id, endpoint = endpoint, appArgs = "dialed", originator = s.id, callerId = caller_id(s, options),
-    timeout = math.ceil(options.timeout) + SPARE, variables = options.variables,
-  }, "channel", leg.id)
-  if not ok then
-    if type(problem) ~= "table" or problem.source ~= "asterisk" or not problem.status then error(problem, 0) end
-    leg.over, leg.status = true, "unavailable"
-  end
-  return leg
-end
-
-local function hang_up(s, leg, reason)
-  if not leg.over then try(s, "channels.hangup", { channelId = leg.id, reason = reason }) end
-  host.gone(s, "channel", leg.id)
-  s.legs[leg.id] = nil
-end
-
+-- Lets the caller hear ringing; what is to be stopped then.
 local function ring(s, options)
   if options.ringing == false then return nil end
   if s.call.state == "Up" then return host.start_playback(s, "dial", "tone:ring", {}) end
@@ -90,132 +66,105 @@ local function ring(s, options)
   return nil
 end
 
-local function first_answered(legs)
-  for _, leg in ipairs(legs) do
-    if leg.answered and not leg.over then return leg end
-  end
-  return nil
+-- Rings one endpoint in a bridge with the caller. A caller who is answered hears our ringing until the other side's
+-- network says something; others hear what it says from the start, its ringing included.
+local function ring_early(s, options, talk)
+  local leg = host.create_leg(s, options.endpoints[1], options)
+  local legs, tone = { leg }, ring(s, options)
+  if not tone and not leg.over then meet(s, talk, leg) end
+  host.ring(s, leg, options)
+  local function settled() return leg.answered or leg.over end
+  local _, left = wait_until(s, function() return settled() or tone and leg.progress end, options.timeout)
+  if tone then host.stop_playback(s, tone) end
+  if tone and left and not settled() and meet(s, talk, leg) then wait_until(s, settled, left) end
+  return legs
 end
 
-local function all_over(legs)
-  for _, leg in ipairs(legs) do
-    if not leg.over then return false end
-  end
-  return true
-end
-
-local function status_of(legs)
-  local found = {}
-  for _, leg in ipairs(legs) do
-    found[leg.over and (leg.status or CAUSES[leg.cause] or "unavailable") or "noanswer"] = true
-  end
-  for _, status in ipairs(ORDER) do
-    if found[status] then return status end
-  end
+local function ring_all(s, options)
+  local legs = host.originate_all(s, options)
+  local tone = ring(s, options)
+  local given_up = options.given_up or function() return false end
+  wait_until(s, function() return host.first_answered(legs) or host.all_over(legs) or given_up() end, options.timeout)
+  if tone then host.stop_playback(s, tone) end
+  return legs
 end
 
 -- Rings all endpoints until one is answered; returns that leg, or nil and the status.
-local function ring_all(s, options)
-  local legs = {}
-  for k, endpoint in ipairs(options.endpoints) do legs[k] = start_leg(s, endpoint, options) end
-  local tone = ring(s, options)
-  wait_until(s, function() return first_answered(legs) or all_over(legs) end, options.timeout)
-  local winner = first_answered(legs)
-  local status = winner and "answered" or status_of(legs)
+local function call_all(s, options, talk)
+  local legs = is_early(options) and ring_early(s, options, talk) or ring_all(s, options)
+  local winner = host.first_answered(legs)
+  local status = winner and "answered" or options.given_up and options.given_up() and "cancelled" or host.status_of(legs)
   for _, leg in ipairs(legs) do
-    if leg ~= winner then hang_up(s, leg, winner and "answered_elsewhere" or "normal") end
+    if leg ~= winner then host.hang_up(s, leg, winner and "answered_elsewhere" or "normal") end
   end
-  if tone then host.stop_playback(s, tone) end
   return winner, status
 end
 
+-- A leg as scripts see it.
+local function told(leg) return { id = leg.id, endpoint = leg.endpoint } end
+
 -- Talking ----------------------------------------------------------------------------------------------------------
 
-local function join(s, bridge, channel)
-  send(s, "bridges.addChannel", { bridgeId = bridge, channel = host.array { channel } })
-end
-
-local function record(s, bridge, name)
-  local params = { bridgeId = bridge, name = name, format = "wav", ifExists = "overwrite" }
-  send(s, "bridges.record", params, "recording", name)
-end
-
-local function close(s, bridge, recording)
-  if recording then
-    try(s, "recordings.stop", { recordingName = recording })
-    host.gone(s, "recording", recording)
+-- Has the caller and a leg talk until the leg, or the one that a transfer put in its place, is gone; when the caller is,
+-- that is raised. Returns the leg that was there last.
+local function converse(s, talk, leg, options)
+  talk.leg = leg
+  if talk.bridge or meet(s, talk, leg) then
+    if options.record then record(s, talk, options.record) end
+    if options.connected then options.connected(told(leg)) end
   end
-  try(s, "bridges.destroy", { bridgeId = bridge })
-  host.gone(s, "bridge", bridge)
+  s.talk = talk
+  wait_until(s, function() return talk.leg.over and not talk.consulting end)
+  s.talk = nil
+  return talk.leg
 end
 
--- Bridges the caller and a leg until the leg is gone; when the caller is, that is raised.
-local function talk(s, leg, options)
+local function connect(s, leg, options, talk)
   if s.call.state ~= "Up" then
     host.send_channel(s, "answer")
     s.call.state = "Up"
   end
-  if options.answered then options.answered { id = leg.id, endpoint = leg.endpoint } end
-  local bridge = host.fresh_id(s, "b")
-  send(s, "bridges.createWithId", { bridgeId = bridge, type = "mixing" }, "bridge", bridge)
-  join(s, bridge, s.id)
-  local ok, problem = host.pcall(join, s, bridge, leg.id)
-  if not ok then
-    -- It hung up in this moment, or something is wrong: the event tells.
-    if not wait_until(s, function() return leg.over end, 2) then error(problem, 0) end
+  if options.answered and options.answered(told(leg)) == false then
+    host.hang_up(s, leg)
+    return "rejected"
   end
-  if ok and options.record then record(s, bridge, options.record) end
-  wait_until(s, function() return leg.over end)
-  close(s, bridge, ok and options.record)
+  leg = converse(s, talk, leg, options)
+  host.hang_up(s, leg)
+  return "answered", leg
+end
+
+-- `options` as of call:dial, `endpoints` and `timeout` among them.
+function host.dial(s, options)
+  local talk = {}
+  local leg, status = call_all(s, options, talk)
+  if leg then status, leg = connect(s, leg, options, talk) end
+  close(s, talk)
+  if leg then return status, leg.endpoint end
+  return status
+end
+
+-- The options of a verb that dials, from what the script gave it.
+function host.dial_options(verb, what, options, names)
+  if type(what) == "string" then options = options or {} elseif type(what) == "table" and what.endpoints then
+    options = what
+  elseif type(what) ~= "table" or #what == 0 then
+    refuse(verb, "takes an endpoint such as \"PJSIP/200\", or a list of them")
+  end
+  options = host.options(verb, options, names)
+  local given = {}
+  for name, value in pairs(options) do given[name] = value end
+  given.endpoints, given.timeout = options.endpoints or what, options.timeout or 30
+  if type(given.endpoints) == "string" then given.endpoints = { given.endpoints } end
+  for _, endpoint in ipairs(given.endpoints) do
+    if type(endpoint) ~= "string" then refuse(verb, "takes endpoints such as \"PJSIP/200\"") end
+  end
+  return given
 end
 
 -- call:dial("PJSIP/200", {timeout = 20}), call:dial{endpoints = {"PJSIP/200", "PJSIP/201"}, timeout = 20}: rings all at
 -- once; the first that answers talks to the caller, until one of them hangs up.
 -- Returns "answered" after the other side hung up, else "busy", "noanswer", "congestion" or "unavailable"; and the
--- endpoint that answered.
+-- endpoint that the caller talked to last. "rejected": the script's `answered` returned false.
 host.verb("dial", function(s, what, options)
-  if type(what) == "string" then options = options or {} elseif type(what) == "table" and what.endpoints then
-    options = what
-  elseif type(what) ~= "table" or #what == 0 then
-    refuse("dial", "takes an endpoint such as \"PJSIP/200\", or a list of them")
-  end
-  options = host.options("dial", options, DIAL)
-  local endpoints = options.endpoints or what
-  if type(endpoints) == "string" then endpoints = { endpoints } end
-  local given = {}
-  for name, value in pairs(options) do given[name] = value end
-  given.endpoints, given.timeout = endpoints, options.timeout or 30
-  local leg, status = ring_all(s, given)
-  if not leg then return status end
-  talk(s, leg, given)
-  hang_up(s, leg)
-  return "answered", leg.endpoint
-end)
-
--- Passing on -------------------------------------------------------------------------------------------------------
-
--- call:transfer("PJSIP/300"): the caller's own phone is told to call there (SIP REFER, or 302 before the answer).
--- call:transfer{exten = "300", context = "default"}: the dialplan takes over, as with call:continue.
--- Returns false when the phone did not do it within ten seconds.
-host.verb("transfer", function(s, to)
-  if type(to) == "table" then return s.call:continue(to) end
-  if type(to) ~= "string" or not find(to, "/", 1, true) then
-    refuse("transfer", "takes an endpoint such as \"PJSIP/300\", or {exten = \"300\"}")
-  end
-  host.send_channel(s, "redirect", { endpoint = to })
-  return wait_until(s, function() return false end, 10)
-end)
-
--- Listening --------------------------------------------------------------------------------------------------------
-
--- call:snoop{spy = "both", whisper = "none"}: a channel that hears the caller's; returns its id. It ends with the flow.
-host.verb("snoop", function(s, options)
-  options = host.options("snoop", options, { spy = true, whisper = true, args = true })
-  local id = host.fresh_id(s, "s")
-  s.legs[id] = { id = id }
-  host.send_channel(s, "snoopChannelWithId", {
-    snoopId = id, spy = options.spy or "both", whisper = options.whisper or "none", appArgs = options.args,
-  }, "channel", id)
-  wait_until(s, function() return s.legs[id].answered end, 5)
-  return id
+  return host.dial(s, host.dial_options("dial", what, options, DIAL))
 end)

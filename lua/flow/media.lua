@@ -65,11 +65,12 @@ local function finish(s, id)
   return state
 end
 
-local function start(s, verb, media, options)
+-- To the caller, or to another channel of the flow's.
+local function start(s, verb, media, options, channel)
   local id = host.fresh_id(s, "p")
   s.playbacks[id] = "playing"
-  host.send_channel(s, "playWithId", {
-    playbackId = id, media = media_of(verb, media), lang = options.lang, offsetms = options.offset,
+  host.send(s, "channels.playWithId", {
+    channelId = channel or s.id, playbackId = id, media = media_of(verb, media), lang = options.lang, offsetms = options.offset,
   }, "playback", id)
   return id
 end

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
+from collections import Counter
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from real.machine import free_port
 from real.sipp import SCENARIOS
 from real.wait import until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from real.gateway import Gateway
@@ -57,6 +63,31 @@ async def press(phones: Phones, folder: Path, sip_port: int, digits: str, *, ms:
     scenario = folder / f"press-{abs(hash((digits, ms)))}"
     scenario.with_suffix(".xml").write_text(before + "".join(keys) + mark + after)
     return await phones.call(sip_port, "7001", scenario=str(scenario), ms=ms or 0)
+
+
+class Ear(asyncio.DatagramProtocol):
+    """Where a caller's audio comes in: counts RTP packets by the first byte of their payload."""
+
+    def __init__(self) -> None:
+        self.heard: Counter[int] = Counter()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        del addr
+        self.heard[data[12]] += 1
+
+
+@asynccontextmanager
+async def listening(phones: Phones, folder: Path, sip_port: int, exten: str) -> AsyncIterator[tuple[Phone, Ear]]:
+    """A caller who stays until the other side hangs up, and what it hears."""
+    port = free_port()
+    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(Ear, local_addr=("127.0.0.1", port))
+    scenario = (SCENARIOS / "call_until_bye.xml").read_text().replace("[media_port]", str(port))
+    path = folder / f"listening-{port}"
+    path.with_suffix(".xml").write_text(re.sub(r"<nop>.*?</nop>", "", scenario, flags=re.DOTALL))
+    try:
+        yield await phones.call(sip_port, exten, scenario=str(path)), ear
+    finally:
+        transport.close()
 
 
 async def ari(asterisk: PrivateAsterisk, path: str) -> Any:

@@ -17,6 +17,12 @@ function verbs.nowhere(call) tell(call, call:dial("Local/none@nowhere")) end
 function verbs.first(call) tell(call, call:dial { "Local/602@default", "Local/600@default", "Local/603@default" }) end
 function verbs.raises(call) call:dial("Local/600@default", { answered = function() error("on purpose") end }) end
 
+function verbs.shown(call)
+  call:set("CALLERID(all)", "Ann <4711>")
+  while call:get("CALLERID(num)") ~= "4711" do call:wait(0.05) end
+  call:dial("Local/7003@default", { timeout = 5, caller_id = call.args[2] })
+end
+
 function verbs.recorded(call)
   call:record { name = "flow-" .. call.args[2], max = 1, beep = true }
   local recording = call:record { name = "flow-" .. call.args[2], max = 1 }

@@ -101,6 +101,25 @@ async def test_the_first_of_several_phones_that_answers_gets_the_call(office, cl
     await nothing_left(office.asterisk)
 
 
+@pytest.mark.parametrize(
+    ("args", "seen"),
+    [((), {"name": "Ann", "number": "4711"}), (("Desk <77>",), {"name": "Desk", "number": "77"})],
+    ids=["the caller's", "another"],
+)
+async def test_a_phone_that_rings_shows_a_number(office, client, args, seen):
+    channel = await start(client, "shown", *args)
+    other = await client.until(lambda m: m["type"] == "event" and _arrives(m["data"], "Local/7003@"))
+    assert other["data"]["channel"]["caller"] == seen
+    await client.request("DELETE", f"/channels/{channel}")
+    await nothing_left(office.asterisk)
+
+
+def _arrives(event, name):
+    if event["type"] != "StasisStart":
+        return False
+    return event["channel"]["name"].startswith(name) and event["channel"]["name"].endswith(";2")
+
+
 async def _members(office, bridge, count):
     return len((await ari(office.asterisk, f"/bridges/{bridge}")).get("channels", ())) == count
 

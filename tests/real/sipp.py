@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from real.machine import free_port, program
+from real.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SCENARIOS = Path(__file__).with_name("sipp")
-SILENCE = b"\xff" * 8000  # a second of µ-law
+AUDIO = {"silence": b"\xff", "tone": b"\x2a"}  # µ-law, one value for as long as it lasts
 DEADLINE = 90.0
+
+
+def _listens(port: int) -> bool:
+    """Whether a process of this machine has the UDP port of 127.0.0.1 (proc_net_udp(5))."""
+    return f" 0100007F:{port:04X} " in Path("/proc/net/udp").read_text()
 
 
 class Phone:
@@ -46,25 +52,34 @@ class Phones:
         self._folder = folder
         self._phones: list[Phone] = []
 
-    async def call(self, sip_port: int, extension: str, *, scenario: str = "call_until_bye", ms: int = 1000) -> Phone:
-        """Call an extension of the Asterisk on 127.0.0.1:`sip_port`; `ms` is how long `call_for_a_while` talks."""
-        return await self._start(scenario, "-s", extension, "-d", str(ms), f"127.0.0.1:{sip_port}")
+    async def call(
+        self, sip_port: int, extension: str, *, scenario: str = "call_until_bye", ms: int = 1000, calls: int = 1
+    ) -> Phone:
+        """Call an extension of the Asterisk on 127.0.0.1:`sip_port`, `calls` times at once.
 
-    async def answerer(self, scenario: str = "answer_until_bye") -> Phone:
-        """A phone at 127.0.0.1:`phone.port` that waits for a call."""
-        return await self._start(scenario)
+        `ms` is how long `call_for_a_while` talks.
+        """
+        return await self._start(scenario, calls, "-s", extension, "-d", str(ms), f"127.0.0.1:{sip_port}")
+
+    async def answerer(self, scenario: str = "answer_until_bye", *, calls: int = 1) -> Phone:
+        """A phone at 127.0.0.1:`phone.port` that waits for so many calls; 0: for any number, until the test's end."""
+        phone = await self._start(scenario, calls)
+        await until(lambda: _listens(phone.port), what="the phone listens")
+        return phone
 
     async def stop(self) -> None:
         for phone in self._phones:
             await phone.stop()
 
-    async def _start(self, scenario: str, *arguments: str) -> Phone:
+    async def _start(self, scenario: str, calls: int, *arguments: str) -> Phone:
         folder = self._folder / f"phone-{len(self._phones)}"
         folder.mkdir()
-        (folder / "silence.raw").write_bytes(SILENCE)
+        for name, value in AUDIO.items():
+            (folder / f"{name}.raw").write_bytes(value * 8000)
         port = free_port()
         options = [
-            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1", "-nostdin"),
+            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"),
+            *(("-m", str(calls), "-r", "50") if calls else ()),
             *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_port()), "-cp", str(free_port())),
             *("-timeout", f"{DEADLINE:.0f}s", "-timeout_error"),
             *("-trace_err", "-error_file", str(folder / "errors.log")),

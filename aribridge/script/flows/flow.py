@@ -22,7 +22,7 @@ log = structlog.get_logger("aribridge.script")
 _NEWS_SECONDS = 2.0
 """How long the event of a channel's end may take after Asterisk has said that there is no such channel."""
 Gone = Literal["hangup", "cancelled"]
-_OUTCOMES = {"continue": "continued", "keep": "kept", "hangup": "hung up", "transfer": "transferred"}
+_OUTCOMES = {"continue": "continued", "keep": "kept", "hangup": "hung up"}
 
 
 class Flow:
@@ -62,6 +62,7 @@ class Flow:
         self._scripting: asyncio.Task[ScriptFailure | None] | None = None
         self._sending: set[asyncio.Task[Any]] = set()
         self._ending = ""
+        self._transferring = False
         self._left: Gone | None = None
         self._where: str | None = None
 
@@ -123,6 +124,8 @@ class Flow:
             case "save", value:
                 await self._memory.save(self.id, value)
                 self._has_saved = True
+            case "transferring", is_so:
+                self._transferring = is_so
             case "post", message:
                 self.mailbox.put({"type": "aribridge.post", "message": message})
         return None
@@ -239,6 +242,8 @@ class Flow:
             self.hung_up_by = "script" if self._ending == "hangup" else ""
             return _OUTCOMES[self._ending]
         if self._gone.done() and self._gone.result() == "hangup":
+            if self._transferring:
+                return "transferred"
             self.hung_up_by = self.hung_up_by or "caller"
             return "hung up"
         if failure is None and not self._gone.done():
