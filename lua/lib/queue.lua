@@ -176,24 +176,28 @@ local function ring(self, entry)
   for k, member in ipairs(chosen) do
     member.busy, by_endpoint[member.endpoint], endpoints[k] = true, member, member.endpoint
   end
-  local winner
   local function answered(leg)
-    winner = by_endpoint[leg.endpoint]
-    entry.endpoint = leg.endpoint
+    local winner = by_endpoint[leg.endpoint]
     for _, member in ipairs(chosen) do member.busy = member == winner end
     self.answers = self.answers + 1
     winner.calls, winner.last = winner.calls + 1, self.answers
     entry.call:moh(false)
+  end
+  -- Not before: one of the two may hang up in between.
+  local function connected(leg)
+    entry.endpoint = leg.endpoint
     leave(self, entry, "answered")
   end
   local ok, result = pcall(entry.call.dial, entry.call, {
-    endpoints = endpoints, timeout = self.ring, ringing = false, answered = answered,
+    endpoints = endpoints, timeout = self.ring, ringing = false, answered = answered, connected = connected,
   })
   for _, member in ipairs(chosen) do member.busy = nil end
   self:wake()
   entry.ringing, entry.not_before = false, os.time() + self.retry
   if not ok then error(result, 0) end
-  return winner ~= nil
+  if entry.how then return true end
+  if result == "answered" then entry.call:moh(self.moh) end
+  return false
 end
 
 local function wait_in_line(self, entry)
