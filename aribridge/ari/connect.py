@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +15,7 @@ from aribridge.ari import outage, paths
 from aribridge.ari.description import INDEX, read_catalogue, resource_paths
 from aribridge.ari.http import NoAnswer
 from aribridge.ari.request import Request
+from aribridge.ari.versions import release
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,8 +39,6 @@ FIRST_THAT_LOCKS_UP = 20
 # The names that an application's description has for subscriptions to all of a kind.
 _EVERYTHING_OF_A_KIND = "__AST_"
 WATCH = 10.0
-
-_VERSION = re.compile(r"\d+(\.\d+)+")
 
 log = structlog.get_logger("aribridge.ari")
 
@@ -104,8 +102,7 @@ async def identify(http: Http, settings: AsteriskSettings) -> Identity:
     except msgspec.MsgspecError as error:
         raise outage.not_an_ari(settings, f"GET /asterisk/info: {error}") from error
     system = info.system
-    found = _VERSION.search(system.version)
-    return Identity(found[0] if found else system.version, system.entity_id, info.status.startup_time)
+    return Identity(release(system.version), system.entity_id, info.status.startup_time)
 
 
 async def fetch_catalogue(http: Http, settings: AsteriskSettings) -> Catalogue:

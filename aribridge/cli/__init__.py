@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Run the gateway until Ctrl-C or SIGTERM.",
     "init": "Write a configuration for your Asterisk, and print what to paste into it.",
     "check": "Check the configuration, its files and scripts.",
+    "doctor": "Look at Asterisk, ports and this machine, and say what is wrong.",
     "explain": "Say whether an operation is allowed, by which rule, and why.",
     "token": "Make a token, or look into one.",
     "script": "Check Lua scripts, those for Janus too, run their tests, record what they see.",

@@ -41,6 +41,17 @@ def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: An
         raise no_gateway(socket, error) from None
 
 
+async def ask_or_none(socket: Path, path: str) -> dict[str, Any] | None:
+    """What the gateway answers to a GET; None where none does."""
+    import aiohttp
+
+    try:
+        answer = await _ask(socket, "GET", path, SECONDS, None)
+    except (OSError, aiohttp.ClientError, TimeoutError):
+        return None
+    return answer.body if answer.status == HTTPStatus.OK else None
+
+
 def no_gateway(socket: Path, error: Exception) -> Failure:
     """How a command ends when no gateway answers."""
     text = f"The gateway does not answer at {socket}: {error or 'it took too long'}.\nIs it running, with"

@@ -21,16 +21,26 @@ def taken_ports(settings: Settings) -> list[str]:
     """What is to be said about each port of the settings that another program holds."""
     return [
         describe(port, protocol, key)
-        for key, host, port, protocol in _doors(settings)
-        if port and _is_taken(host, port, protocol)
+        for key, host, port, protocol in doors(settings)
+        # Whatever else is wrong with an address is told when it is opened.
+        if port and (fault := bind_fault(host, port, protocol)) is not None and fault.errno == errno.EADDRINUSE
     ]
 
 
 def describe(port: int, protocol: Protocol, key: str) -> str:
     """Say that a port is taken, by whom, and which key moves it."""
-    by = holder(port, protocol) or "another program"
+    return f"{taken(port, protocol)}. {way_out(key)}"
+
+
+def taken(port: int, protocol: Protocol) -> str:
+    """Say by whom a port is taken."""
+    return f"{protocol.upper()} port {port} is taken by {holder(port, protocol) or 'another program'}"
+
+
+def way_out(key: str) -> str:
+    """Say what to do about a port that is taken."""
     value = "PORT" if key == "webrtc.udp" else "127.0.0.1:PORT"
-    return f"{protocol.upper()} port {port} is taken by {by}. Stop that, or choose another one: --set {key}={value}."
+    return f"Stop that, or choose another one: --set {key}={value}."
 
 
 def holder(port: int, protocol: Protocol) -> str | None:
@@ -44,18 +54,21 @@ def holder(port: int, protocol: Protocol) -> str | None:
     return None
 
 
-def _doors(settings: Settings) -> Iterator[tuple[str, str, int, Protocol]]:
+def doors(settings: Settings) -> Iterator[tuple[str, str, int, Protocol]]:
     """Key, host, port and protocol of everything that will be opened; port ranges have a port to spare."""
     host, port = host_and_port(settings.server.listen)
     yield "server.listen", host, port, "tcp"
     yield "server.admin", *host_and_port(settings.server.admin), "tcp"
+    if any(asterisk.link == "outbound" for asterisk in settings.asterisk):
+        yield "server.asterisk", *host_and_port(settings.server.asterisk), "tcp"
     first, last = port_range(settings.webrtc.udp) if settings.webrtc.udp else (port, port)
     if first == last:
         for address in settings.webrtc.bind or [host]:
             yield "webrtc.udp", address, first, "udp"
 
 
-def _is_taken(host: str, port: int, protocol: Protocol) -> bool:
+def bind_fault(host: str, port: int, protocol: Protocol) -> OSError | None:
+    """What keeps a port from being opened; None where nothing does."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
@@ -65,9 +78,8 @@ def _is_taken(host: str, port: int, protocol: Protocol) -> bool:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        # Whatever else is wrong with an address is told when it is opened.
-        return error.errno == errno.EADDRINUSE
-    return False
+        return error
+    return None
 
 
 def _inodes(port: int, protocol: Protocol) -> Iterator[str]:

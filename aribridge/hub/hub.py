@@ -66,6 +66,11 @@ class Hub:
     def __len__(self) -> int:
         return len(self._connections)
 
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """All of them, the oldest first."""
+        return tuple(self._connections)
+
     def see(self, target: str, event: Mapping[str, Any]) -> None:
         """Take in an event of Asterisk's, as it came."""
         self.keyed.see(target, event)

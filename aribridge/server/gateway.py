@@ -37,6 +37,7 @@ from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.policy import PolicyFile
 from aribridge.server.reload import Reloader
+from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
 from aribridge.server.watch import watch
 from aribridge.transport.webrtc import RtcEngine
@@ -88,8 +89,9 @@ class Gateway:
         admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
+        status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
         self._admin = _plain(admin)
-        self._local = LocalListener(Path(settings.state), _plain([*admin, *operator, *explain]))
+        self._local = LocalListener(Path(settings.state), _plain([*admin, *status, *operator, *explain]))
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""

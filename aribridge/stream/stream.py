@@ -43,6 +43,11 @@ class Stream:
         return self._log.position
 
     @property
+    def views(self) -> int:
+        """How many views there are."""
+        return len(self._views)
+
+    @property
     def is_open(self) -> bool:
         """Whether events come and the call state is right."""
         return self._log.is_open

@@ -41,6 +41,10 @@ class CallState:
         self._gone: dict[tuple[str, str], float] = {}
         self._owners: dict[str, str] = {}
 
+    def counts(self) -> dict[str, int]:
+        """How many objects there are, by kind."""
+        return {kind: len(objects) for kind, objects in self._objects.items()}
+
     def apply(self, event: Mapping[str, Any], now: float) -> tuple[Change, ...]:
         """Take in an event; return what it changed."""
         found = touches(event, everything=self.everything)

@@ -1,0 +1,107 @@
+"""`aribridge doctor`: what is wrong, seen from this machine, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aribridge.cli.options import Failure, config_options, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from aribridge.cli.probes.finding import Finding
+    from aribridge.core.settings import Settings
+
+SECONDS = 20.0
+"""For everything; each probe has less."""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+@click.option(
+    "--asterisk-config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/asterisk"),
+    show_default=True,
+    help="Folder of Asterisk's own configuration, if it can be read here.",
+)
+@config_options
+def doctor(*, as_json: bool, asterisk_config: Path, config: Path | None, assignments: tuple[str, ...]) -> None:
+    """Look at Asterisk, ports and this machine, and say what is wrong and how to mend it.
+
+    It changes nothing, and works whether the gateway runs or not. Exits 1 when something fails.
+    """
+    import asyncio
+
+    from aribridge.cli.probes.finding import Finding
+
+    try:
+        settings = load_settings(config, assignments)
+    except Failure as failure:
+        findings = [Finding("fail", "configuration", failure.message, "Mend these keys; `aribridge check` tells them.")]
+    else:
+        findings = [Finding("ok", "configuration", "can be read"), *asyncio.run(_look(settings, asterisk_config))]
+    _tell(findings, as_json=as_json)
+    if any(finding.level == "fail" for finding in findings):
+        raise SystemExit(1)
+
+
+async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
+    """All probes side by side, once it is known whether a gateway runs."""
+    import asyncio
+
+    from aribridge.cli.operator import ask_or_none
+    from aribridge.cli.probes import ari_conf, asterisk, machine, ports
+    from aribridge.server.local import SOCKET
+
+    socket = Path(settings.state) / SOCKET
+    running = await ask_or_none(socket, "/v1/status")
+    told = {target["name"]: target for target in running["targets"]} if running else {}
+    probes: dict[str, Awaitable[list[Finding]]] = {
+        f"asterisk {one.name}": asterisk.look(one, told.get(one.name)) for one in settings.asterisk
+    }
+    probes["listeners"] = asyncio.to_thread(ports.look_at_listeners, settings, running)
+    probes["webrtc.udp"] = ports.look_at_udp(settings, running)
+    probes["machine"] = asyncio.to_thread(machine.look, settings, running)
+    found = await asyncio.gather(*(_in_time(name, probe) for name, probe in probes.items()))
+    conf = [ari_conf.look(one, asterisk_config) for one in settings.asterisk]
+    return [_gateway(running, socket), *(finding for findings in found for finding in findings), *conf]
+
+
+async def _in_time(what: str, probe: Awaitable[list[Finding]]) -> list[Finding]:
+    import asyncio
+
+    from aribridge.cli.probes.finding import Finding
+
+    try:
+        return await asyncio.wait_for(probe, SECONDS)
+    except TimeoutError:
+        return [Finding("fail", what, f"took more than {SECONDS:.0f} s to look at", "Is this machine overloaded?")]
+
+
+def _gateway(running: dict[str, Any] | None, socket: Path) -> Finding:
+    from aribridge.cli.probes.finding import Finding
+
+    if running is None:
+        text = f"none runs with this configuration: nobody answers at {socket}"
+        return Finding("unknown", "gateway", text, "aribridge run; ps and the log tell if one should be running.")
+    text = f"{running['version']} runs as process {running['pid']}"
+    if running["draining"]:
+        return Finding("warn", "gateway", f"{text}, and is stopping", "Wait for its end, then start it.")
+    return Finding("ok", "gateway", text)
+
+
+def _tell(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        ok = all(finding.level != "fail" for finding in findings)
+        click.echo(json.dumps({"ok": ok, "findings": [asdict(finding) for finding in findings]}))
+        return
+    for finding in findings:
+        click.echo(f"{finding.level:8} {finding.what}: {finding.text}")
+        if finding.remedy:
+            click.echo(f"{'':8} to do: {finding.remedy}")

@@ -1,0 +1,1 @@
+"""What `aribridge doctor` looks at."""

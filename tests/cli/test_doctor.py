@@ -1,0 +1,228 @@
+"""`aribridge doctor` names cause and remedy: each fault is made at a real Asterisk, a real port, a real folder."""
+
+import asyncio
+import json
+import secrets
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from real.asterisk import fresh_asterisk
+from real.gateway import Gateway, target
+from real.machine import free_port
+from real.wait import until
+
+from aribridge.cli.probes import ari_conf, machine
+from aribridge.cli.probes.asterisk import MOST_APART, _ahead, _clock
+from aribridge.core.settings import AsteriskSettings, Settings
+
+PIPE = asyncio.subprocess.PIPE
+
+
+async def aribridge(*arguments):
+    """Run the command line: exit code and standard output."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aribridge", *arguments, stdout=PIPE)
+    output, _ = await asyncio.wait_for(process.communicate(), 90)
+    return process.returncode, output.decode()
+
+
+class Doctor:
+    """Looks at one configuration of a gateway that need not run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def gateway(self, *asterisks, **settings):
+        return Gateway(self.folder, {"asterisk": list(asterisks), **settings})
+
+    async def findings(self, gateway, *flags):
+        """The exit code, and what was found, as (level, what, text and remedy)."""
+        code, output = await aribridge("doctor", "--json", "-c", str(gateway.config), *flags)
+        told = json.loads(output)
+        assert told["ok"] == (code == 0)
+        return code, [(one["level"], one["what"], f"{one['text']} | {one['remedy']}") for one in told["findings"]]
+
+    async def failure(self, gateway):
+        """The only thing that fails."""
+        code, found = await self.findings(gateway)
+        assert code == 1
+        (failed,) = [one for one in found if one[0] == "fail"]
+        return failed
+
+
+@pytest.fixture
+def doctor():
+    # The path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="ab-") as folder:
+        yield Doctor(Path(folder))
+
+
+async def test_all_is_well_before_the_gateway_runs_and_while_it_does(doctor, asterisk22):
+    gateway = doctor.gateway(target(asterisk22), limits={"connections": 100})
+    code, found = await doctor.findings(gateway, "--asterisk-config", str(asterisk22.folder / "etc"))
+    assert code == 0, found
+    told = "\n".join(" ".join(one) for one in found)
+    assert [one for one in found if one[0] != "ok"] == [one for one in found if one[1] == "gateway"], told
+    for text in ("is free", "its clock agrees", "inbound", "5000 ms", "packets arrive there", "Asterisk 22", "uvloop"):
+        assert text in told, told
+    try:
+        await gateway.start()
+        code, found = await doctor.findings(gateway)
+    finally:
+        await gateway.stop()
+    assert code == 0, found
+    told = "\n".join(" ".join(one) for one in found)
+    assert told.count("held by the gateway that runs") == 3, told
+    for text in (f"runs as process {gateway_pid(found)}", "has the application", "mode 0700"):
+        assert text in told, told
+
+
+def gateway_pid(found):
+    (told,) = [text for _, what, text in found if what == "gateway"]
+    return int(told.split("process ")[1].split()[0])
+
+
+async def test_a_wrong_host(doctor, asterisk22):
+    section = target(asterisk22) | {"url": f"http://127.0.0.1:{free_port()}/ari"}
+    _, what, text = await doctor.failure(doctor.gateway(section))
+    assert what == "asterisk pbx"
+    assert "cannot be connected to" in text
+    assert "start it, or check enabled in http.conf" in text
+
+
+async def test_a_host_name_that_nobody_has(doctor, asterisk22):
+    section = target(asterisk22) | {"url": "http://pbx.invalid:8088/ari"}
+    _, _, text = await doctor.failure(doctor.gateway(section))
+    assert "pbx.invalid" in text
+    assert "| check " in text
+
+
+async def test_a_wrong_password(doctor, asterisk22):
+    password = doctor.folder / "wrong.password"
+    password.write_text(secrets.token_hex(8))
+    password.chmod(0o600)
+    _, _, text = await doctor.failure(doctor.gateway(target(asterisk22, password_file=str(password))))
+    assert "refuses user aribridge | check user and password" in text
+    assert password.read_text() not in text
+
+
+async def test_an_ari_that_is_not_enabled(doctor):
+    async with fresh_asterisk("22") as asterisk:
+        conf = asterisk.folder / "etc" / "ari.conf"
+        conf.write_text(conf.read_text().replace("enabled = yes", "enabled = no"))
+        await asterisk.cli("module reload res_ari.so")
+        _, _, text = await doctor.failure(doctor.gateway(target(asterisk)))
+    assert "is not the base of an ARI" in text
+    assert "enabled=yes in http.conf and ari.conf" in text
+
+
+async def test_an_application_that_another_client_has(doctor, gateways, asterisk22):
+    other = await gateways.start(target(asterisk22, app="wanted-by-two"))
+    section = target(asterisk22, app="wanted-by-two")
+    _, _, text = await doctor.failure(doctor.gateway(section))
+    assert "the application wanted-by-two is taken by another client" in text
+    assert "Stop that one, or give" in text
+    code, _ = await doctor.findings(doctor.gateway(section | {"standby": True}))
+    assert code == 0
+    await other.stop()
+
+
+async def test_an_application_that_was_taken_from_the_gateway_that_runs(doctor, gateways, asterisk22):
+    gateway = doctor.gateway(target(asterisk22, app="taken-away"))
+    try:
+        await gateway.start()
+        other = await gateways.start(target(asterisk22, app="taken-away"))
+        await until(lambda: any("Another client took" in line for line in gateway.log), what="it is told so")
+        _, _, text = await doctor.failure(gateway)
+        await other.stop()
+    finally:
+        await gateway.stop()
+    assert "Another client took the application taken-away" in text
+
+
+async def test_an_asterisk_with_advisories(doctor, asterisk16):
+    code, found = await doctor.findings(doctor.gateway(target(asterisk16)))
+    (told,) = [one for one in found if "advisories" in one[2]]
+    assert code == 0
+    assert told[0] == "warn"
+    assert "GHSA-vrfp-mg3q-3959: a variable" in told[2]
+    assert "| Upgrade to 20.20.1 or later" in told[2]
+
+
+async def test_a_udp_port_that_another_program_has(doctor, asterisk22):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        _, what, text = await doctor.failure(doctor.gateway(target(asterisk22), webrtc={"udp": str(port)}))
+    assert what == "webrtc.udp"
+    assert f"UDP port {port} is taken by " in text
+    assert "--set webrtc.udp=PORT" in text
+
+
+async def test_a_tcp_port_that_another_program_has(doctor, asterisk22):
+    gateway = doctor.gateway(target(asterisk22))
+    with socket.create_server(("127.0.0.1", gateway.admin_port)):
+        _, what, text = await doctor.failure(gateway)
+    assert what == "server.admin"
+    assert "(process " in text
+
+
+async def test_what_is_wrong_with_the_configuration_is_the_first_thing(doctor, asterisk22):
+    gateway = doctor.gateway(target(asterisk22))
+    gateway.config.write_text(gateway.config.read_text() + "\n[lgo]\n")
+    _, what, text = await doctor.failure(gateway)
+    assert what == "configuration"
+    assert "Did you mean log?" in text
+
+
+async def test_people_get_lines(doctor, asterisk22):
+    gateway = doctor.gateway(target(asterisk22), limits={"connections": 100_000_000})
+    code, output = await aribridge("doctor", "-c", str(gateway.config))
+    assert code == 0
+    assert "\nwarn     open files: " in output
+    assert "\n         to do: LimitNOFILE=" in output
+
+
+def test_clocks_apart():
+    # An Asterisk takes its clock from the machine, which tests share.
+    ahead = _ahead("Fri, 27 Nov 2026 03:00:00 GMT", 1795748400.0 - 3600)
+    assert abs(ahead - 3600.5) < 1
+    assert _clock("asterisk pbx", ahead).level == "warn"
+    assert "ahead of" in _clock("asterisk pbx", ahead).text
+    assert "behind" in _clock("asterisk pbx", -ahead).text
+    assert _clock("asterisk pbx", MOST_APART / 2).level == "ok"
+    assert _clock("asterisk pbx", _ahead(None, 0)).level == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("[general]\nenabled = yes\n", "warn"),
+        ("[general](+)\nwebsocket_write_timeout=200 ; less\n#include more.conf\n[u](!)\ntype = user\n", "warn"),
+        ("[general]\nwebsocket_write_timeout = 5000\n", "ok"),
+        ("[general]\nwebsocket_write_timeout = soon\n", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_the_write_timeout_of_ari_conf(tmp_path, text, level):
+    if text is not None:
+        (tmp_path / "ari.conf").write_text(text)
+    found = ari_conf.look(AsteriskSettings(), tmp_path)
+    assert found.level == level
+    assert bool(found.remedy) == (level != "ok")
+
+
+def test_a_state_folder_that_others_can_read(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(0o755)
+    found = machine.look(Settings(state=str(state)), None)[-1]
+    assert (found.level, found.remedy) == ("warn", f"chmod 700 {state}")
+
+
+def test_a_state_folder_that_is_a_file(tmp_path):
+    (tmp_path / "state").write_text("")
+    found = machine.look(Settings(state=str(tmp_path / "state" / "aribridge")), None)[-1]
+    assert found.level == "fail"
