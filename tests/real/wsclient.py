@@ -33,8 +33,9 @@ class Client:
         """The next message; an array is taken apart. AssertionError when the socket closed instead."""
         if not self._arrived:
             frame = await self.socket.receive(DEADLINE)
-            told = f"{frame.type!r} {frame.data!r} {frame.extra!r}; seen {self.seen}"
-            assert frame.type is aiohttp.WSMsgType.TEXT, told
+            assert frame.type is aiohttp.WSMsgType.TEXT, (
+                f"{frame.type!r} {frame.data!r} {frame.extra!r}; seen {self.seen[-20:]}"
+            )
             decoded = json.loads(frame.data)
             self._arrived.extend(decoded if isinstance(decoded, list) else [decoded])
         message = self._arrived.popleft()
