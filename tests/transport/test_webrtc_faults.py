@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from struct import pack
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -23,7 +24,7 @@ from webrtc_parts import Client, EchoEvents, Events, Recorder, connected, engine
 
 from aribridge.protocol.problems import Problem
 from aribridge.transport.webrtc import Peer
-from aribridge.transport.webrtc.ice import IceAgent
+from aribridge.transport.webrtc.ice import MAX_RELAYING, IceAgent
 from aribridge.transport.webrtc.sctp import WINDOW, Association
 from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
 
@@ -296,6 +297,63 @@ async def test_a_lost_packet_costs_less_than_the_second_of_stock_sctp():
         assert await client.next("one") == "late"
         assert lost
         assert time.monotonic() - began < 0.9
+
+
+async def test_a_handshake_whose_last_flight_is_lost():
+    """The client, which has not heard it, repeats its own, in between of data."""
+    events, client = EchoEvents(), Client()
+    client.pc.on("datachannel", client.watch)
+    async with engine() as rtc:
+        [port] = rtc._ports._bound
+        send, lost = port.send, []
+
+        def faulty_send(data, address):
+            if data[0] == 20 and not lost:  # ChangeCipherSpec, with Finished behind it
+                lost.append(data)
+            else:
+                send(data, address)
+
+        port.send = faulty_send
+        peer = await rtc.offer(events, label="one")
+        await peer.accept_answer(await client.answer(peer.sdp))
+        await (await events.opened()).send("hello")
+        assert await client.next("one") == "hello"
+        assert lost
+        await client.pc.close()
+
+
+class FaultyRelay:
+    """A way through a TURN server that is slow to bind its channel, and then fails now and then."""
+
+    def __init__(self, pair):
+        self._pair = pair
+        self.bound = asyncio.Event()
+        self.taken = 0
+
+    async def send_data(self, data, addr):
+        await self.bound.wait()
+        self.taken += 1
+        if self.taken % 10 == 5:
+            raise ConnectionError("this is on purpose")
+        await self._pair.protocol.send_data(data, addr)
+
+
+async def test_what_a_turn_server_delays_or_loses_arrives_all_the_same():
+    events = Events()
+    async with engine() as rtc, connected(rtc, events) as (client, peer, _):
+        channel = await events.opened()
+        pair = peer._ice._nominated[1]
+        relay = FaultyRelay(pair)
+        peer._ice._nominated[1] = SimpleNamespace(protocol=relay, remote_addr=pair.remote_addr)
+        sent = [f"{number}" * 300 for number in range(200)]
+        for message in sent:
+            await channel.send(message)
+        await asyncio.sleep(0)
+        assert client.inbox["one"].empty()
+        relay.bound.set()
+        assert [await client.next("one") for _ in sent] == sent
+        assert len(peer._ice._relaying) <= MAX_RELAYING
+        peer._ice._nominated[1] = pair
 
 
 class TestStrangers:
