@@ -127,6 +127,19 @@ async def fan_out(kind: str, peers: int) -> dict[str, Figures]:
     return rows
 
 
+async def batches(kind: str, peers: int = 10) -> dict[str, Figures]:
+    """Events that pile up for a client: as a message each, and with the feature `batch` as one array."""
+    rows = {}
+    async with sides(kind, peers=peers) as (gateway, client):
+        for size in (200, 1200):
+            for batch in (False, True):
+                events = {"size": size, "turns": 20, "events": 20, "batch": batch}
+                rows[f"20 events of {size} B at a time, {'batch' if batch else 'one by one'}"] = await cost(
+                    gateway, client, 20 * 20 * peers, lambda events=events: gateway.ask("tell", **events)
+                )
+    return rows
+
+
 async def memory(kind: str, peers: int = 200) -> dict[str, Figures]:
     """Set-up and memory of a peer."""
     async with sides(kind) as (gateway, client):
@@ -149,6 +162,7 @@ async def measure_association(rounds: int = ROUNDS) -> None:
     jobs: list[Callable[[str], Awaitable[dict[str, Figures]]]] = [
         *(lambda kind, loss=loss: floods(kind, loss) for loss in (0.0, *LOSSES)),  # type: ignore[misc]
         *(lambda kind, peers=peers: fan_out(kind, peers) for peers in (10, 100)),  # type: ignore[misc]
+        batches,
         memory,
     ]
     for job in jobs:

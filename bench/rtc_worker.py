@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import uvloop
 
-from aribridge.core.settings import LogSettings, WebRtcSettings
+from aribridge.core.settings import LimitSettings, LogSettings, WebRtcSettings
+from aribridge.hub.writer import Writer
 from aribridge.obs.logging import configure
 from aribridge.transport.webrtc import DataChannel, Peer, RtcEngine
 from aribridge.transport.webrtc.udp import UdpPort
@@ -32,7 +33,7 @@ class Receiver:
         self._channel = channel
 
     def received(self, frame: str | bytes) -> None:
-        self._worker.received += 1
+        self._worker.received += len(json.loads(frame)) if frame[0] == "[" else 1
         if frame[0] == "e":
             self._channel._channel.send(frame)  # not by a task: this is about the channel
         if self._worker.received == self._worker.expected:
@@ -53,6 +54,7 @@ class Worker:
         self.expected = -1
         self.complete = asyncio.Event()
         self._opened = asyncio.Event()
+        self._running: list[asyncio.Task[None]] = []
 
     # PeerEvents
 
@@ -131,6 +133,25 @@ class Worker:
                 await asyncio.sleep(pause)
         return {}
 
+    async def tell(self, size: int, turns: int, events: int, *, batch: bool) -> dict[str, Any]:
+        """Have the hub's writer tell events to each channel, several in a turn."""
+        writers = [Writer(channel, LimitSettings(), lambda: False, self.complete.set) for channel in self.channels]
+        self._running += [asyncio.create_task(writer.run()) for writer in writers]
+        event = json.dumps({"type": "event", "data": "x" * size})
+        for writer in writers:
+            writer.batch = batch
+        for _ in range(turns):
+            for writer in writers:
+                for _ in range(events):
+                    writer.put(event)
+            await asyncio.sleep(0.02)
+        return {}
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
 
 def lose_some(loss: float) -> None:
     """Make our sockets lose data with a probability: STUN and handshakes are not what is measured."""
@@ -156,6 +177,7 @@ async def main(kind: str, loss: float, udp: str) -> None:
         request = json.loads(line)
         answer = await getattr(worker, request.pop("do"))(**request)
         print(json.dumps(answer), flush=True)
+    await worker.stop()
     await rtc.stop()
 
 

@@ -102,7 +102,7 @@ def batches(frames: list[str], most: int) -> Iterator[str]:
     group: list[str] = []
     size = 2
     for frame in frames:
-        length = len(frame.encode()) + 1
+        length = (len(frame) if frame.isascii() else len(frame.encode())) + 1
         if group and size + length > most:
             yield _join(group)
             group, size = [], 2
