@@ -94,8 +94,8 @@ class TestContentAndOrder:
 
 def typical_run(kind: str, loss: float, latency: float, size: int) -> tuple[float, float]:
     """Seconds and packets that many messages of a size take in both directions; a seed gives the same each time."""
-    messages = ["x" * size] * (160_000 // size)
-    seeds = range((15 if size > 1000 else 7) if loss else 1)
+    messages = ["x" * size] * (10 if size > 1000 else 100)
+    seeds = range(25 if loss else 1)
     runs = [
         run_simulated(lambda seed=seed: exchange(FaultyLink(seed, loss=loss, latency=latency), (kind, kind), messages))
         for seed in seeds
