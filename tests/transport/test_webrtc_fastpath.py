@@ -79,6 +79,10 @@ class TestContentAndOrder:
 
         run_simulated(scene)
 
+    @pytest.mark.parametrize("seed", range(10))
+    def test_a_handshake_under_heavy_loss(self, seed):
+        run_simulated(lambda: exchange(FaultyLink(seed, loss=0.3, reorder=0.2), ("fast", "fast"), ["hello", "again"]))
+
     def test_a_channel_is_closed_after_what_was_sent(self):
         async def scene() -> None:
             first, second = await connect(FaultyLink(4, loss=0.1))

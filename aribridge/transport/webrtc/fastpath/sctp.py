@@ -30,7 +30,7 @@ class FastSctp(Receiving, Recovery):
         self._lost.clear()
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
-        if state == self.State.ESTABLISHED:
+        if state in (self.State.COOKIE_ECHOED, self.State.ESTABLISHED):  # data may come before the last word
             ours, theirs = self._local_port, cast(int, self._remote_port)
             self._inbound_header = Header(theirs, ours, self._local_verification_tag)
             self._outbound_header = Header(ours, theirs, self._remote_verification_tag)
