@@ -17,6 +17,13 @@ COMMANDS = {
     "check": "Check the configuration, its files and scripts.",
     "doctor": "Look at Asterisk, ports and this machine, and say what is wrong.",
     "explain": "Say whether an operation is allowed, by which rule, and why.",
+    "status": "Show how the running gateway is: each Asterisk, clients, listeners.",
+    "connections": "List who is connected to the running gateway.",
+    "kick": "End a connection, by its id.",
+    "drain": "Begin a planned stop of the running gateway.",
+    "log-level": "Set the least severity that the running gateway logs.",
+    "call": "Send Asterisk an ARI request through the running gateway.",
+    "tail": "Show the event stream of the running gateway as it comes.",
     "token": "Make a token, or look into one.",
     "script": "Check Lua scripts, those for Janus too, run their tests, record what they see.",
     "scripts": "List the scripts of the running gateway: runs, failures, memory, last errors.",
@@ -39,7 +46,8 @@ class LazyGroup(click.Group):
         """Import a command; None if there is none of the name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"aribridge.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"aribridge.cli.{name}"), name)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

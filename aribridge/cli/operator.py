@@ -41,6 +41,14 @@ def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: An
         raise no_gateway(socket, error) from None
 
 
+def done(socket: Path, path: str, method: str = "GET", seconds: float = SECONDS, json: Any = None) -> dict[str, Any]:
+    """The gateway's answer where it is 200; else ends the command with the error that it tells."""
+    status, body = ask(socket, method, path, seconds, json)
+    if status != HTTPStatus.OK:
+        raise Failure(str(body["error"]))
+    return body
+
+
 async def ask_or_none(socket: Path, path: str) -> dict[str, Any] | None:
     """What the gateway answers to a GET; None where none does."""
     import aiohttp

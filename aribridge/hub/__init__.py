@@ -5,7 +5,8 @@ from aribridge.hub.connection import Connection
 from aribridge.hub.feed import Feed
 from aribridge.hub.hub import Hub
 from aribridge.hub.script_ports import ScriptAsterisks
+from aribridge.hub.subscriptions import Subscriptions
 from aribridge.hub.sweeper import Sweeper
 from aribridge.hub.targets import Target, Targets
 
-__all__ = ["Access", "Connection", "Feed", "Hub", "ScriptAsterisks", "Sweeper", "Target", "Targets"]
+__all__ = ["Access", "Connection", "Feed", "Hub", "ScriptAsterisks", "Subscriptions", "Sweeper", "Target", "Targets"]

@@ -46,6 +46,8 @@ class Connection:
     def __init__(self, parts: HubParts, carrier: Carrier, principal: Principal | None) -> None:
         self.id = f"c_{secrets.token_hex(6)}"
         self.kind = carrier.kind
+        self._peer = carrier.peer
+        self._since = time.time()
         self._parts = parts
         self._ended = False
         limits = parts.limits
@@ -116,6 +118,21 @@ class Connection:
         log.info("connection.goodbye", connection=self.id, slug=slug, detail=detail)
         last = encode.encode(encode.goodbye(slug, detail, after_ms))
         self._writer.finish(last, GOODBYES[slug].code, slug, at_once=slug == "slow_consumer")
+
+    def to_report(self) -> dict[str, Any]:
+        """What operators see of it; ``since`` in Unix seconds, no ``user`` before it authenticated."""
+        principal = self._identity.principal
+        return {
+            "connection": self.id,
+            "carrier": self.kind,
+            "peer": self._peer,
+            "since": self._since,
+            "user": principal and principal.to_user(),
+            "expires_in": self._identity.expires_in,
+            "subscriptions": len(self._subscriptions),
+            "inflight": self._protocol.inflight,
+            "waiting": self._writer.waiting,
+        }
 
     def rejudge(self) -> None:
         """What the client may see has or may have changed."""

@@ -18,9 +18,13 @@ from aribridge.hub.connection import Connection
 from aribridge.hub.keyed import KeyedCommands
 from aribridge.hub.owners import Owners
 from aribridge.hub.parts import HubParts
+from aribridge.hub.result import Result
+from aribridge.hub.subscriptions import Subscriptions
 from aribridge.hub.targets import Targets
 from aribridge.obs import metrics
-from aribridge.script import ScriptHost
+from aribridge.protocol.messages import Request
+from aribridge.script import Client, ScriptHost
+from aribridge.stream import Sink
 from aribridge.transport.carrier import Carrier
 
 log = structlog.get_logger("aribridge.hub")
@@ -75,6 +79,18 @@ class Hub:
         """Take in an event of Asterisk's, as it came."""
         self.keyed.see(target, event)
         self.owners.see(target, event)
+
+    async def carry_out(self, client: Client, principal: Principal, request: Request) -> Result:
+        """Carry out a command of somebody without a connection, as if that was lost right after the answer."""
+        self.owners.came(client.id, principal)
+        try:
+            return await self._parts.commands.run(client, principal, request)
+        finally:
+            self.owners.left(client.id)
+
+    def look(self, sink: Sink, *, most: int) -> Subscriptions:
+        """Make room for one view of somebody without a connection; ``most`` bounds a message in bytes."""
+        return Subscriptions(self._parts.targets, self._parts.access, sink, limit=1, max_send=most)
 
     def accept(self, carrier: Carrier, principal: Principal | None) -> Connection:
         """Take a client in. The returned receiver is to be fed with what the carrier gets."""

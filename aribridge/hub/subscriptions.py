@@ -29,6 +29,9 @@ class Subscriptions:
         self._max_send = max_send
         self._open: dict[int, tuple[Stream, View]] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def open(self, principal: Principal, wish: Subscribe) -> dict[str, Any]:
         """Open a view; return the reply's body, to be sent before the event loop goes on. Raises Problem."""
         sight = self._access.sight(principal)

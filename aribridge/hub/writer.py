@@ -39,6 +39,11 @@ class Writer:
         """Whether what streams tell may be put; the rest may be put in any case."""
         return self._closing is None and self._outbox.roomy
 
+    @property
+    def waiting(self) -> int:
+        """How many frames wait."""
+        return len(self._outbox)
+
     def wake(self) -> None:
         """Have ``fill`` called when there is room."""
         self._wake.set()

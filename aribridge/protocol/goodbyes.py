@@ -30,6 +30,7 @@ _TABLE = (
     Goodbye("ping_timeout", 4008, "now", "The client did not answer a ping."),
     Goodbye("too_many_connections", 4009, "elsewhere", "The gateway has as many connections as it may have."),
     Goodbye("internal", 4010, "now", "An error in the gateway; its log has the details."),
+    Goodbye("kicked", 4011, "never", "The operator of the gateway ended the connection; the detail may say why."),
 )
 
 GOODBYES: dict[str, Goodbye] = {goodbye.slug: goodbye for goodbye in _TABLE}

@@ -22,6 +22,8 @@ from aribridge.janus.plugins.echotest import EchoTestPlugin
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.admin import Admin
 from aribridge.server.asterisks import Asterisks
+from aribridge.server.by_hand import ByHand
+from aribridge.server.control import Control
 from aribridge.server.doors.catalogue import CatalogueDoor
 from aribridge.server.doors.rtc import RtcDoor
 from aribridge.server.doors.state import StateDoor
@@ -56,6 +58,7 @@ class Gateway:
         self._settings = settings
         self._dev = dev
         self._draining = False
+        self.stop_wanted = asyncio.Event()
         self._runners: list[web.AppRunner] = []
         self._supervisor = Supervisor()
         self._authenticator = _authenticator(settings)
@@ -90,8 +93,11 @@ class Gateway:
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
+        self._by_hand = ByHand(self.hub)
+        control = Control(self.hub, settings.log, self.stop_wanted.set).routes()
         self._admin = _plain(admin)
-        self._local = LocalListener(Path(settings.state), _plain([*admin, *status, *operator, *explain]))
+        private = [*status, *operator, *control, *self._by_hand.routes(), *explain]
+        self._local = LocalListener(Path(settings.state), _plain([*admin, *private]))
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""
@@ -119,6 +125,7 @@ class Gateway:
         await self.scripts.close()
         await self.rtc.stop()
         self.scripts.end_recordings()
+        self._by_hand.end()
         await self._local.stop()
         for runner in reversed(self._runners):
             await runner.cleanup()

@@ -24,11 +24,11 @@ async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], Non
 
     A second one of these ends the process at once. SIGHUP loads the scripts and the policy anew.
     """
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    gateway = Gateway(settings, dev=dev)
+    stop = gateway.stop_wanted
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: _end() if stop.is_set() else stop.set())
-    gateway = Gateway(settings, dev=dev)
     loop.add_signal_handler(signal.SIGHUP, gateway.reloader.request)
     await gateway.start()
     # What was made at the start stays: left out of collections, it makes them cheap.

@@ -1,6 +1,7 @@
 """`aribridge init`, `check` and `token`, as a user calls them."""
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -61,6 +62,18 @@ def test_the_help_says_of_each_command_what_its_own_help_says(name):
     said = aribridge(name, "--help")
     assert said.exit_code == 0
     assert re.findall(r"\w+", COMMANDS[name])[:3] == re.findall(r"\w+", said.output.split("\n\n")[1])[:3]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_what_completes_commands(shell):
+    said = subprocess.run(
+        [sys.executable, "-c", "from aribridge.cli import main; main(prog_name='aribridge')"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"_ARIBRIDGE_COMPLETE": f"{shell}_source"},
+    )
+    assert "_ARIBRIDGE_COMPLETE" in said.stdout, said.stderr
 
 
 # --- run, as far as it goes without running
