@@ -1,37 +1,73 @@
-"""`make bench`: the gateway beside Asterisk itself, on loopback."""
+"""`make bench`: the gateway beside Janus, Asterisk and bare aiohttp, in one run on this machine.
+
+`python -m bench [NAME ...]` measures only these. What was measured replaces the same rows of
+`bench/results/latest.json`, from which docs/performance.md is made.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from real.asterisk import fresh_asterisk
-from real.gateway import Gateways, target
-from real.pages import serve_pages
+from bench import association, calls, connections, duel, report, script_hooks, websockets
+from bench.lab import open_lab
 
-from bench.association import measure_association
-from bench.carriers import asterisk_http, gateway_websocket
-from bench.datachannel import measure
-from bench.figures import latency, rate, show
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bench.figures import Row
+    from bench.lab import Lab
+
+COMPARISONS: dict[str, Callable[[Lab], Awaitable[list[Row]]]] = {
+    "commands": duel.commands,
+    "channels": duel.fan_out,
+    "latency": websockets.latency,
+    "websockets": websockets.fan_out,
+    "calls": calls.sustained,
+}
+COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
+    "channel-cost": connections.data_channels,
+    "socket-cost": connections.websockets,
+    "storm": connections.storm,
+    "start": connections.start_up,
+    "hooks": script_hooks.costs,
+}
+WITH_JANUS = {"commands", "channels", "channel-cost"}
 
 
-async def main() -> None:
+async def main(wanted: set[str]) -> None:
+    found = report.Results.read()
     with tempfile.TemporaryDirectory() as folder:
-        async with fresh_asterisk("22") as asterisk, serve_pages() as pages:
-            async with asterisk_http(asterisk) as ping:
-                show("Asterisk itself, HTTP: ARI ping, one at a time", await latency(ping, 1000))
-                show("Asterisk itself, HTTP: ARI ping, 16 in flight", await rate(ping, 8000))
-            gateways = Gateways(Path(folder))
-            try:
-                gateway = await gateways.start(target(asterisk), server={"origins": [pages.origin]})
-                async with gateway_websocket(gateway) as ping:
-                    show("gateway, WebSocket: ARI ping, one at a time", await latency(ping, 1000))
-                    show("gateway, WebSocket: ARI ping, 16 in flight", await rate(ping, 8000))
-                await measure(gateway, pages)
-            finally:
-                await gateways.stop()
-    await measure_association()
+        async with open_lab(Path(folder)) as lab:
+            for name, compare in COMPARISONS.items():
+                if _is_on(name, wanted, lab):
+                    found.add_rows(await compare(lab))
+            for name, cost in COSTS.items():
+                if _is_on(name, wanted, lab):
+                    found.add_costs(await cost(lab))
+            found.write(lab)
+    report.write_page(found)
+    if not wanted or "association" in wanted:
+        await association.measure_association()
 
 
-asyncio.run(main())
+def _is_on(name: str, wanted: set[str], lab: Lab) -> bool:
+    if wanted and name not in wanted:
+        return False
+    if name in WITH_JANUS and lab.janus is None:
+        print(f"{name}: left out, Janus is not installed (scripts/test-setup programs)", flush=True)
+        return False
+    return True
+
+
+def chosen(arguments: list[str]) -> set[str]:
+    known = [*COMPARISONS, *COSTS, "association"]
+    if unknown := set(arguments) - set(known):
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return set(arguments)
+
+
+asyncio.run(main(chosen(sys.argv[1:])))

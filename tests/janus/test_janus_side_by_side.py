@@ -62,8 +62,8 @@ async def doors(asterisk22: PrivateAsterisk, gateways: Gateways, tmp_path: Path)
     base = asterisk22.ari_url.replace("://", f"://{asterisk22.user}:{password}@")
     lua = {"script": str(SCRIPT), "path": [str(lua_folder())], "config": base, "http_allow": ["127.0.0.1:*"]}
     gateway = await gateways.start(target(asterisk22), janus={"lua": [lua]})
-    async with real_janus(tmp_path / "janus", SCRIPT, base) as url:
-        yield {"janus": (url, {}), "here": (gateway.ws_url, {"token": gateway.token()})}
+    async with real_janus(tmp_path / "janus", SCRIPT, base) as janus:
+        yield {"janus": (janus.url, {}), "here": (gateway.ws_url, {"token": gateway.token()})}
 
 
 class Talker:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 import pytest
@@ -21,6 +21,13 @@ _OTHER_PLUGINS = "audiobridge duktape echotest nosip recordplay sip streaming te
 _OTHER_TRANSPORTS = "http mqtt nanomsg pfunix rabbitmq"
 
 
+class RealJanus(NamedTuple):
+    """A running Janus: the address of its WebSocket, and its process."""
+
+    url: str
+    pid: int
+
+
 def lua_folder() -> Path:
     """The folder of echotest.lua, videoroom.lua and janus-sdp.lua; without it the test fails and says what to do."""
     if not _LUA_FOLDER.is_dir():
@@ -29,8 +36,8 @@ def lua_folder() -> Path:
 
 
 @asynccontextmanager
-async def real_janus(folder: Path, script: Path, config: str) -> AsyncIterator[str]:
-    """A Janus on loopback with that script in its Lua plugin; the address of its WebSocket."""
+async def real_janus(folder: Path, script: Path, config: str) -> AsyncIterator[RealJanus]:
+    """A Janus on loopback with that script in its Lua plugin."""
     port, rtp = free_port(), free_port()
     _write(folder, port, rtp, script, config)
     with (folder / "janus.log").open("wb") as log:
@@ -38,7 +45,7 @@ async def real_janus(folder: Path, script: Path, config: str) -> AsyncIterator[s
     started = family(process.pid)
     try:
         await until(lambda: _answers(port), what=f"Janus answers; its log is {folder / 'janus.log'}")
-        yield f"ws://127.0.0.1:{port}"
+        yield RealJanus(f"ws://127.0.0.1:{port}", process.pid)
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 15)
     finally:

@@ -1,0 +1,154 @@
+"""The data channel, from one page with npm's janus.js: the gateway and Janus in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.figures import Cpu, Row, at, compare, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Page
+    from real.proxy import FaultyProxy
+
+    from bench.lab import Lab
+
+JANUS = "Janus 1.1 with a Lua script"
+ROUNDS = 5
+SLOW_SECONDS = 2
+PINGS = 80
+"""Fewer than would outlast the slow call."""
+BURST, PACED, EVERY_MS = 100, 100, 100
+SUBSCRIBED: dict[str, Any] = {
+    "type": "hello",
+    "subs": [{"sub": 1, "target": "pbx", "filter": {"type": ["Bench"]}}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Where a page connects, and whose CPU time counts. ``hello`` is said on each channel, None for none."""
+
+    server: str
+    plugin: str
+    body: dict[str, Any]
+    pid: int
+    token: str | None = None
+    hello: dict[str, Any] | None = None
+
+    @asynccontextmanager
+    async def page(self, lab: Lab, channels: int) -> AsyncIterator[tuple[Page, list[float]]]:
+        """A page with so many open channels, and the milliseconds that each took to open."""
+        page = await lab.browser.new_page()
+        await page.goto(lab.pages.url("bench/duel.html"))
+        await page.wait_for_function("window.pageReady")
+        given = [self.server, self.token, self.plugin, self.body, channels, self.hello]
+        opened = await page.evaluate("(given) => open_(...given)", given)
+        yield page, opened
+        await page.close()
+
+
+def sides(lab: Lab, hello: dict[str, Any] | None = None) -> tuple[Side, Side]:
+    """Ours and theirs, for the same page."""
+    gateway, janus = lab.gateway, lab.janus
+    assert janus is not None
+    connect = {"request": "connect"}
+    token = gateway.token(minutes=60)
+    ours = Side(gateway.ws_url + "/janus", "aribridge.plugin.ari", connect, gateway.pid, token, hello)
+    return ours, Side(janus.url, "janus.plugin.bench", connect, janus.pid)
+
+
+async def commands(lab: Lab) -> list[Row]:
+    """Opening, round trips, commands a second, and one slow call beside the others."""
+    ours, theirs = sides(lab)
+
+    async def opening(side: Side) -> float:
+        async with side.page(lab, 12) as (_, opened):
+            return at(50, opened[2:])
+
+    rows = [_row("from the page's call to an open data channel", "ms", await _both(opening, ours, theirs), goal=0.8)]
+    async with ours.page(lab, 2) as (here, _), theirs.page(lab, 2) as (there, _):
+        rows += await _round_trips(here, there)
+        rows += [await _rates(here, there, what, inflight) for what in ("ping", "echo") for inflight in (1, 16, 64)]
+        rows += await _beside_slow(lab.slow, here, there)
+    return rows
+
+
+async def _round_trips(here: Page, there: Page) -> list[Row]:
+    times = [(await _latencies(here, 400), await _latencies(there, 400)) for _ in range(ROUNDS)]
+    p50 = [(at(50, our), at(50, their)) for our, their in times]
+    p99 = [(at(99, our), at(99, their)) for our, their in times]
+    name = "ARI ping over the data channel, one at a time"
+    return [_row(f"{name}, p50", "ms", p50, goal=0.9), _row(f"{name}, p99", "ms", p99, goal=0.5)]
+
+
+async def _rates(here: Page, there: Page, what: str, inflight: int) -> Row:
+    async def rate(page: Page) -> float:
+        return float(await page.evaluate("(given) => rate(...given)", [what, 1600, inflight]))
+
+    pairs = await in_turn(ROUNDS, lambda: rate(here), lambda: rate(there))
+    name = "ARI pings" if what == "ping" else "messages that the script answers at once"
+    goal = 2.0 if (what, inflight) == ("ping", 16) else None
+    return compare(f"{name}, {inflight} in flight", "a second", JANUS, pairs, better="higher", goal=goal)
+
+
+async def _beside_slow(slow: FaultyProxy, here: Page, there: Page) -> list[Row]:
+    """Each beside itself without the slow call; only the gateway's is a goal."""
+    rows = []
+    for whose, page, goal in (("gateway", here, 1.2), ("Janus", there, None)):
+        pairs = []
+        for _ in range(ROUNDS):
+            alone = at(99, await _latencies(page, PINGS))
+            slow.freeze()
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, slow.thaw)
+            beside = await page.evaluate("(times) => besideSlow(times)", PINGS)
+            pairs.append((at(99, beside), alone))
+        name = f"{whose}: p99 of {PINGS} pings while another client's ARI call takes {SLOW_SECONDS} s"
+        rows.append(compare(name, "ms", "its own p99 without that call", pairs, goal=goal))
+    return rows
+
+
+async def fan_out(lab: Lab) -> list[Row]:
+    """CPU time of the server for each event of 1.2 KB that a client gets."""
+    rows = []
+    for channels in (10, 100):
+        for features, goal in (((), 1.0), (("batch",), 0.5)):
+            ours, theirs = sides(lab, {**SUBSCRIBED, "features": list(features)})
+            name = f"server CPU per delivered event, {channels} data channels, burst{' with batch' * bool(features)}"
+            pairs = await _deliveries(lab, ours, theirs, channels, {"burst": BURST}, BURST)
+            rows.append(_row(name, "µs", pairs, goal=goal))
+    ours, theirs = sides(lab, SUBSCRIBED)
+    paced = {"paced": PACED, "every": EVERY_MS}
+    pairs = await _deliveries(lab, ours, theirs, 50, paced, PACED)
+    rows.append(_row("server CPU per delivered event, 50 data channels, 10 events/s", "µs", pairs, goal=0.6))
+    return rows
+
+
+async def _deliveries(
+    lab: Lab, ours: Side, theirs: Side, channels: int, order: dict[str, Any], each: int
+) -> list[tuple[float, float]]:
+    async with ours.page(lab, channels) as (here, _), theirs.page(lab, channels) as (there, _):
+
+        async def cost(side: Side, page: Page) -> float:
+            with Cpu(side.pid) as cpu:
+                received = await page.evaluate("(given) => fanOut(...given)", [order, each])
+            await asyncio.sleep(0.5)  # late acknowledgements belong to nobody's next round
+            return cpu.each(received)
+
+        return await in_turn(ROUNDS, lambda: cost(ours, here), lambda: cost(theirs, there))
+
+
+async def _latencies(page: Page, times: int) -> list[float]:
+    return list(await page.evaluate("(given) => latencies(...given)", ["ping", times]))
+
+
+async def _both(measure: Any, ours: Side, theirs: Side) -> list[tuple[float, float]]:
+    return await in_turn(ROUNDS, lambda: measure(ours), lambda: measure(theirs))
+
+
+def _row(name: str, unit: str, pairs: list[tuple[float, float]], *, goal: float) -> Row:
+    return compare(name, unit, JANUS, pairs, goal=goal)

@@ -1,0 +1,27 @@
+-- What the gateway does in the place of janus_ari.lua: the same messages, in a burst or paced.
+
+local bridge = require "bridge"
+local task = require "task"
+
+local FILLING = string.rep("x", 1100)
+
+local function tell_all(number)
+  bridge.publish({ type = "Bench", number = number, filling = FILLING }, "pbx")
+end
+
+local function in_a_burst(count)
+  for number = 1, count do tell_all(number) end
+end
+
+local function paced(count, every)
+  for number = 1, count do
+    bridge.sleep(every)
+    tell_all(number)
+  end
+end
+
+function on_message(conn, data)
+  if data.burst then in_a_burst(data.burst) end
+  if data.paced then task.spawn(paced, data.paced, data.every) end
+  return { ok = true }
+end

@@ -1,0 +1,76 @@
+"""WebSocket clients in a process of their own: what they cost is not the server's. `python -m bench.readers URL COUNT`.
+
+Standard input: a first line of JSON that each client sends when it is open (empty: nothing), then a line for each
+round: how many messages of type event all of them together are to get. Answers `open` once, then `done` a round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import aiohttp
+import uvloop
+
+AT_ONCE = 50
+
+
+class Readers:
+    """All clients, and how many events they got."""
+
+    def __init__(self, url: str, hello: str) -> None:
+        self._url, self._hello = url, hello
+        self._got = 0
+        self._greeted = 0
+        self._changed = asyncio.Event()
+        self._opening = asyncio.Semaphore(AT_ONCE)
+
+    async def read(self, http: aiohttp.ClientSession) -> None:
+        await self._opening.acquire()
+        socket = await http.ws_connect(self._url, protocols=["aribridge.v1"])
+        if self._hello:
+            await socket.send_str(self._hello)
+            await socket.receive()
+        self._opening.release()
+        self._count(greeted=1)
+        async for message in socket:
+            self._count(got=message.data.count('"type":"Bench"'))
+            if '"type":"ping"' in message.data:
+                await socket.send_str('{"type":"pong"}')
+
+    def _count(self, got: int = 0, greeted: int = 0) -> None:
+        self._got += got
+        self._greeted += greeted
+        self._changed.set()
+
+    async def until_open(self, count: int) -> None:
+        while self._greeted < count:
+            await self._change()
+
+    async def until_got(self, count: int) -> None:
+        while self._got < count:
+            await self._change()
+        self._got -= count
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+async def main(url: str, count: int) -> None:
+    loop = asyncio.get_running_loop()
+    readers = Readers(url, (await loop.run_in_executor(None, sys.stdin.readline)).strip())
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        tasks = [asyncio.create_task(readers.read(http)) for _ in range(count)]
+        await readers.until_open(count)
+        print("open", flush=True)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            await readers.until_got(int(line))
+            print("done", flush=True)
+        for task in tasks:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], int(sys.argv[2])))

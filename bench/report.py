@@ -1,0 +1,106 @@
+"""Keeps what was measured, says it, and makes the page of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.chart import chart
+
+if TYPE_CHECKING:
+    from bench.figures import Row
+    from bench.lab import Lab
+
+ROOT = Path(__file__).parents[1]
+LATEST = ROOT / "bench/results/latest.json"
+PAGE, CHART = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+PACKAGES = ("aribridge", "aiohttp", "aiortc", "aioice", "lupa", "msgspec", "uvloop")
+
+
+class Results:
+    """Rows and costs by name, with where and when."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.rows: dict[str, dict[str, Any]] = {row["name"]: row for row in content.get("rows", [])}
+        self.costs: dict[str, float] = content.get("costs", {})
+        self.about: dict[str, Any] = content.get("about", {})
+
+    @classmethod
+    def read(cls) -> Results:
+        return cls(json.loads(LATEST.read_text()) if LATEST.exists() else {})
+
+    def add_rows(self, rows: list[Row]) -> None:
+        for row in rows:
+            self.rows[row.name] = row.to_json()
+            print(_line(self.rows[row.name]), flush=True)
+
+    def add_costs(self, costs: dict[str, float]) -> None:
+        self.costs |= costs
+        for name, value in costs.items():
+            print(f"{name}: {value:.3g}", flush=True)
+
+    def write(self, lab: Lab) -> None:
+        self.about = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
+            "python": platform.python_version(),
+            "asterisk": lab.asterisk.release,
+            "janus": "1.1.2" if lab.janus else None,
+            "chromium": lab.browser.version,
+            **{name: version(name) for name in PACKAGES},
+        }
+        LATEST.parent.mkdir(exist_ok=True)
+        content = {"about": self.about, "rows": list(self.rows.values()), "costs": self.costs}
+        LATEST.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_page(results: Results) -> None:
+    """Put what was measured into the page, between its marks, and draw the chart."""
+    rows = list(results.rows.values())
+    CHART.write_text(chart(rows))
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{_tables(results)}\n{END}{after}")
+
+
+def _tables(results: Results) -> str:
+    about = ", ".join(f"{name} {value}" for name, value in results.about.items() if value and name != "date")
+    lines = [
+        f"Measured on {results.about['date']}: {about}.",
+        "",
+        "| what | beside | ours | theirs | ratio (least to most) | goal |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [_table_row(row) for row in results.rows.values()]
+    lines += ["", "| cost | |", "|---|---|"]
+    lines += [f"| {name} | {value:,.3g} |" for name, value in results.costs.items()]
+    return "\n".join(lines)
+
+
+def _table_row(row: dict[str, Any]) -> str:
+    sign = "≤" if row["better"] == "lower" else "≥"
+    goal = "" if row["goal"] is None else f"{sign} {row['goal']:g}{'' if row['reached'] else ', missed'}"
+    spread = f"**{row['ratio']:.2f}** ({row['ratio_least']:.2f} to {row['ratio_most']:.2f})"
+    ours, theirs = (f"{row[key]:,.3g} {row['unit']}" for key in ("our_median", "their_median"))
+    return f"| {row['name']} | {row['theirs']} | {ours} | {theirs} | {spread} | {goal} |"
+
+
+def _line(row: dict[str, Any]) -> str:
+    verdict = {True: "goal reached", False: f"goal {row['goal']} missed", None: ""}[row["reached"]]
+    return (
+        f"{row['name']}: {row['our_median']:.3g} {row['unit']}, {row['theirs']} {row['their_median']:.3g}; "
+        f"ratio {row['ratio']:.2f} ({row['ratio_least']:.2f} to {row['ratio_most']:.2f}) {verdict}"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()
