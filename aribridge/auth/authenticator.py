@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
+from collections.abc import Callable
 
 from aribridge.auth.janus import is_signed_token, read_signed_token
 from aribridge.auth.keys import read_key, read_secret
@@ -16,18 +17,20 @@ from aribridge.protocol.problems import Problem
 class Authenticator:
     """Judges the credentials of every door. With nothing configured it lets nobody in."""
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: AuthSettings, is_revoked: Callable[[Principal], bool] = lambda _: False) -> None:
         """Read the keys. Raises KeyFault, OSError."""
+        self._claims = settings.claims
+        self._is_revoked = is_revoked
         janus = settings.janus
         self._keys = [read_key(key) for key in settings.jwt]
         self._leeway = settings.leeway
         self._api_secret = read_secret(janus.api_secret_file) if janus.api_secret_file else b""
         self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
-        self._janus = Principal("janus", ops=tuple(janus.ops))
+        self._janus = Principal("janus", roles=tuple(janus.roles), ops=tuple(janus.ops))
 
     def bearer(self, token: str) -> Principal:
         """The principal of a JSON Web Token. Raises Problem ``unauthorized``."""
-        return read_token(self._keys, self._leeway, token)
+        return self._judged(read_token(self._keys, self._claims, self._leeway, token))
 
     def janus(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
         """The principal of a Janus request; ``plugin`` is the one that an attach asks for.
@@ -40,7 +43,7 @@ class Authenticator:
             return self._by_token(token, plugin)
         except Problem:
             if self._api_secret and hmac.compare_digest(self._api_secret, _encoded(apisecret)):
-                return self._janus
+                return self._judged(self._janus)
             raise
 
     def _by_token(self, token: str | None, plugin: str | None) -> Principal:
@@ -53,7 +56,13 @@ class Authenticator:
         signed = read_signed_token(self._token_secret, self._leeway, token)
         if plugin is not None and plugin not in signed.plugins:
             raise Problem("forbidden", f"The token does not name the plugin {plugin[:64]}.")
-        return dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
+        holder = dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
+        return self._judged(holder)
+
+    def _judged(self, principal: Principal) -> Principal:
+        if self._is_revoked(principal):
+            raise Problem("unauthorized", "The token was revoked.")
+        return principal
 
 
 def _encoded(text: str | None) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -16,9 +17,11 @@ from aribridge.core.settings import JwtSettings
 SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash.
 RSA_BITS = 2048  # RFC 7518, section 3.3.
 
-KeyMaterial = bytes | RSAPublicKey | Ed25519PublicKey | Ed448PublicKey
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 
-SigningKey = bytes | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey
+KeyMaterial = bytes | PublicKey
+
+SigningKey = bytes | RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
 
 class KeyFault(Exception):
@@ -49,7 +52,9 @@ def read_secret(path: str) -> bytes:
 
 def _secret(content: bytes) -> bytes:
     if b"-----BEGIN" in content:
-        raise KeyFault("is a PEM file, which HS256 does not use; set algorithm to RS256 or EdDSA, or use a random text")
+        raise KeyFault(
+            "is a PEM file, which HS256 does not use; set algorithm to RS256, ES256 or EdDSA, or use a random text"
+        )
     if len(content) < SECRET_BYTES:
         raise KeyFault(
             f"is shorter than {SECRET_BYTES} bytes, which can be guessed; make one with `openssl rand -base64 48`"
@@ -57,7 +62,7 @@ def _secret(content: bytes) -> bytes:
     return content
 
 
-def _public_key(algorithm: str, content: bytes) -> RSAPublicKey | Ed25519PublicKey | Ed448PublicKey:
+def _public_key(algorithm: str, content: bytes) -> PublicKey:
     if b"PRIVATE KEY-----" in content:
         raise KeyFault("is a private key; give the public one (`openssl pkey -in private.pem -pubout`)")
     try:
@@ -65,6 +70,8 @@ def _public_key(algorithm: str, content: bytes) -> RSAPublicKey | Ed25519PublicK
     except (ValueError, UnsupportedAlgorithm):
         raise KeyFault("is not a public key in PEM (it begins with -----BEGIN PUBLIC KEY-----)") from None
     if algorithm == "EdDSA" and isinstance(key, Ed25519PublicKey | Ed448PublicKey):
+        return key
+    if algorithm == "ES256" and isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
         return key
     if algorithm == "RS256" and isinstance(key, RSAPublicKey):
         if key.key_size < RSA_BITS:
@@ -86,4 +93,6 @@ def read_signing_key(path: str) -> tuple[str, SigningKey]:
         return "RS256", key
     if isinstance(key, Ed25519PrivateKey | Ed448PrivateKey):
         return "EdDSA", key
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return "ES256", key
     raise KeyFault("is a private key of a kind that no algorithm here uses")

@@ -11,6 +11,7 @@ import msgspec
 
 from aribridge.auth.keys import Key, SigningKey
 from aribridge.core.principal import Principal
+from aribridge.core.settings import ClaimSettings
 from aribridge.protocol.problems import Problem
 
 TOKEN_BYTES = 8192
@@ -24,14 +25,16 @@ class _Claims(msgspec.Struct, frozen=True):
 
     sub: _Word
     exp: float
+    jti: _Word | None = None
+    iat: float | None = None
     tenant: _Word | None = None
     roles: _Words = ()
     endpoints: _Words = ()
     ops: _Words = ()
 
 
-def read_token(keys: Sequence[Key], leeway: float, token: str) -> Principal:
-    """The principal of a token that one of the keys signed.
+def read_token(keys: Sequence[Key], claims: ClaimSettings, leeway: float, token: str) -> Principal:
+    """The principal of a token that one of the keys signed; ``claims`` are the names that it uses.
 
     Raises Problem ``unauthorized``, whose text never has the token in it.
     """
@@ -41,7 +44,7 @@ def read_token(keys: Sequence[Key], leeway: float, token: str) -> Principal:
     refused: Exception = jwt.InvalidSignatureError()
     for key in (key for key in keys if key.algorithm == algorithm):
         try:
-            return _principal(_verified(key, leeway, token), leeway)
+            return _principal(_verified(key, leeway, token), claims, leeway)
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
             # Of several keys, the one whose signature fits knows why the token is refused.
             refused = refused if isinstance(error, jwt.InvalidSignatureError) else error
@@ -85,14 +88,29 @@ def _verified(key: Key, leeway: float, token: str) -> dict[str, Any]:
         audience=key.audience,
         issuer=key.issuer,
         leeway=leeway,
-        options={"require": ["exp", "sub"]},
+        options={"require": ["exp"], "verify_sub": False, "verify_jti": False},
     )
 
 
-def _principal(claims: dict[str, Any], leeway: float) -> Principal:
+def _principal(claims: dict[str, Any], names: ClaimSettings, leeway: float) -> Principal:
     """It lasts as long as the token would be let in: a clock that is off must not end it sooner."""
-    read = msgspec.convert(claims, _Claims)
-    return Principal(read.sub, read.tenant, read.roles, read.endpoints, read.ops, read.exp + leeway)
+    found = {name: _claim(claims, place) for name, place in vars(names).items()}
+    if found["sub"] is None:
+        raise jwt.MissingRequiredClaimError(names.sub)
+    present = {name: value for name, value in found.items() if value is not None}
+    times = {name: claims[name] for name in ("exp", "iat", "jti") if name in claims}
+    read = msgspec.convert(present | times, _Claims)
+    return Principal(read.sub, read.tenant, read.roles, read.endpoints, read.ops, read.exp + leeway, read.jti, read.iat)
+
+
+def _claim(claims: dict[str, Any], place: str) -> Any:
+    """The claim of this name, else the one that the name leads to through objects; None where there is none."""
+    if place in claims or not place:
+        return claims.get(place)
+    found: Any = claims
+    for step in place.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found
 
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (

@@ -24,7 +24,7 @@ COMMANDS = {
     "log-level": "Set the least severity that the running gateway logs.",
     "call": "Send Asterisk an ARI request through the running gateway.",
     "tail": "Show the event stream of the running gateway as it comes.",
-    "token": "Make a token, or look into one.",
+    "token": "Make, revoke or look into a token.",
     "script": "Check Lua scripts, those for Janus too, run their tests, record what they see.",
     "scripts": "List the scripts of the running gateway: runs, failures, memory, last errors.",
     "reload": "Load scripts and policy of the running gateway anew, and say what changed.",

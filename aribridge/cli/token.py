@@ -1,4 +1,4 @@
-"""`aribridge token`: tokens made and explained by hand."""
+"""`aribridge token`: tokens made, explained and revoked by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INPUT_BYTES = 65536
 
 @click.group()
 def token() -> None:
-    """Make a token, or look into one."""
+    """Make, revoke or look into a token."""
 
 
 @token.command()
@@ -74,6 +74,43 @@ def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     except Problem as problem:
         raise Failure(f"not valid: {problem.detail}") from None
     click.echo(f"valid, allows {_allowed(principal.roles, principal.ops) or 'nothing'}")
+
+
+@token.command()
+@click.option("--sub", help="Whose tokens: those that were issued until now.")
+@click.option("--jti", help="One token, by its jti claim.")
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30,
+    show_default=True,
+    help="For how long; longer than your longest token.",
+)
+@config_options
+def revoke(*, sub: str | None, jti: str | None, days: float, config: Path | None, assignments: tuple[str, ...]) -> None:
+    """Let a token, or a subject's tokens, in no more; end at once what they have open. A restart changes nothing."""
+    if (sub is None) == (jti is None):
+        raise click.UsageError("give --sub or --jti")
+    closed = _revoke(Path(load_settings(config, assignments, complete=False).state), sub, jti, days * 86400)
+    click.echo(f"revoked; {closed} connections and sessions closed")
+
+
+def _revoke(folder: Path, sub: str | None, jti: str | None, seconds: float) -> int:
+    """By the gateway that runs, which ends what is open; else in its file."""
+    from aribridge.auth import Revocations
+    from aribridge.cli.operator import ask
+    from aribridge.server.local import SOCKET
+
+    if (folder / SOCKET).exists():
+        status, body = ask(folder / SOCKET, "POST", "/v1/revoke", json={"sub": sub, "jti": jti, "seconds": seconds})
+        if status != 200:
+            raise Failure(str(body["error"]))
+        return int(body["closed"])
+    try:
+        Revocations(folder).revoke(token=jti, subject=sub, seconds=seconds)
+    except (OSError, ValueError) as error:
+        raise Failure(f"Nothing is revoked: {error}") from None
+    return 0
 
 
 def _allowed(roles: Sequence[str], ops: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ class Principal:
     """The subject of a token and what the token grants.
 
     ``ops`` are globs on ARI operation ids (``channels.*``); none means that nothing is allowed. ``expires`` is in
-    Unix seconds, None for never.
+    Unix seconds, None for never. ``token`` and ``issued`` are the token's own id and time, where it has them.
     """
 
     sub: str
@@ -21,6 +21,8 @@ class Principal:
     endpoints: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
     expires: float | None = None
+    token: str | None = None
+    issued: float | None = None
 
     def may(self, operation: str) -> bool:
         """Whether the token allows the ARI operation with this id."""

@@ -120,7 +120,7 @@ class AsteriskSettings:
 class JwtSettings:
     """One key that signs tokens ([[auth.jwt]], repeated for several)."""
 
-    algorithm: Literal["HS256", "RS256", "EdDSA"] = setting(
+    algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"] = setting(
         "HS256", "Signature algorithm; a token with another one is refused."
     )
     key_file: str = setting("", "The secret (HS256, 32 bytes or more) or the public key in PEM.", "path")
@@ -129,12 +129,26 @@ class JwtSettings:
 
 
 @dataclass
+class ClaimSettings:
+    """Where a token says what; a dot leads into an object, such as realm_access.roles."""
+
+    sub: str = setting("sub", "Claim with the subject.")
+    tenant: str = setting("tenant", "Claim with the tenant.")
+    roles: str = setting("roles", "Claim with the list of roles.")
+    endpoints: str = setting("endpoints", "Claim with the list of endpoints.")
+    ops: str = setting("ops", "Claim with the list of operations; empty: no token grants operations by itself.")
+
+
+@dataclass
 class JanusAuthSettings:
     """Janus API credentials."""
 
     api_secret_file: str = setting("", "File with the static apisecret; empty: none.", "path")
     token_secret_file: str = setting("", "File with the secret of Janus's HMAC-signed tokens; empty: none.", "path")
-    ops: list[str] = setting([], "ARI operations that Janus credentials allow, as globs; empty: none.", "glob")
+    roles: list[str] = setting([], "Roles of the policy that Janus credentials have; empty: none.")
+    ops: list[str] = setting(
+        [], "ARI operations that Janus credentials allow without conditions, as globs; empty: none.", "glob"
+    )
 
 
 @dataclass
@@ -144,6 +158,7 @@ class AuthSettings:
     jwt: list[JwtSettings] = field(default_factory=list, metadata={"doc": "A key that signs tokens (JWT)."})
     policy: str = setting("", "File that says what each role may do; empty: the one that the gateway brings.", "path")
     leeway: float = setting(10.0, "Clock difference allowed when token times are checked.", "seconds")
+    claims: ClaimSettings = section(ClaimSettings, "Names of the claims that are read.")
     janus: JanusAuthSettings = section(JanusAuthSettings, "Janus API credentials.")
 
 

@@ -43,12 +43,15 @@ log = structlog.get_logger("aribridge.hub")
 class Connection:
     """A ``transport.Receiver`` that speaks protocol v1. ``principal`` None: a hello must bring a token."""
 
-    def __init__(self, parts: HubParts, carrier: Carrier, principal: Principal | None) -> None:
+    def __init__(
+        self, parts: HubParts, carrier: Carrier, principal: Principal | None, renewed: Callable[[Principal], None]
+    ) -> None:
         self.id = f"c_{secrets.token_hex(6)}"
         self.kind = carrier.kind
         self._peer = carrier.peer
         self._since = time.time()
         self._parts = parts
+        self._renewed = renewed
         self._ended = False
         limits = parts.limits
         self._protocol = ProtocolConnection(
@@ -84,6 +87,11 @@ class Connection:
         assert self._identity.principal is not None
         return self._identity.principal
 
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the client has authenticated."""
+        return self._identity.principal is not None
+
     def send_message(self, data: Any) -> None:
         """Send a message of a script's to the client."""
         self._send({"type": "message", "data": data})
@@ -103,7 +111,7 @@ class Connection:
 
     def received(self, frame: str | bytes) -> None:
         """Take one frame from the carrier."""
-        if self._ended:
+        if self._ended or self._writer.is_closing:
             return
         for item in self._protocol.receive(frame):
             self._handle(item)
@@ -192,6 +200,7 @@ class Connection:
         if self._identity.principal is None:
             raise Problem("hello_required", "auth renews a token; the first one comes in the hello.")
         self._identity.present(auth.token)
+        self._renewed(self.principal)
         self.rejudge()
         self._send(encode.reply(auth.id, 200, {"expires_in": self._identity.expires_in}))
 

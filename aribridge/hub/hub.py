@@ -92,9 +92,14 @@ class Hub:
         """Make room for one view of somebody without a connection; ``most`` bounds a message in bytes."""
         return Subscriptions(self._parts.targets, self._parts.access, sink, limit=1, max_send=most)
 
-    def accept(self, carrier: Carrier, principal: Principal | None) -> Connection:
-        """Take a client in. The returned receiver is to be fed with what the carrier gets."""
-        connection = Connection(self._parts, carrier, principal)
+    def accept(
+        self, carrier: Carrier, principal: Principal | None, renewed: Callable[[Principal], None] = lambda _: None
+    ) -> Connection:
+        """Take a client in. The returned receiver is to be fed with what the carrier gets.
+
+        ``renewed`` is told of each fresh token that the client sends.
+        """
+        connection = Connection(self._parts, carrier, principal, renewed)
         self._turn_away(connection, carrier)
         metrics.connections.labels(carrier.kind).inc()
         self._connections[connection] = asyncio.create_task(connection.run(), name=f"connection {connection.id}")
@@ -115,6 +120,13 @@ class Hub:
         """The policy is another now: what each client may see is judged anew."""
         for connection in tuple(self._connections):
             connection.rejudge()
+
+    def expel(self, is_revoked: Callable[[Principal], bool]) -> int:
+        """Say goodbye to everyone whose token was revoked; return how many these are."""
+        found = [one for one in self._connections if one.is_admitted and is_revoked(one.principal)]
+        for connection in found:
+            connection.goodbye("unauthorized", "The token was revoked.")
+        return len(found)
 
     async def drain(self, seconds: float) -> None:
         """Take no more work, finish what is in flight, at most for ``seconds``; then say goodbye to everyone."""

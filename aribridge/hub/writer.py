@@ -44,6 +44,11 @@ class Writer:
         """How many frames wait."""
         return len(self._outbox)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the last word is said or about to be."""
+        return self._closing is not None
+
     def wake(self) -> None:
         """Have ``fill`` called when there is room."""
         self._wake.set()

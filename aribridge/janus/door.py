@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from aribridge.core.principal import Principal
 from aribridge.core.settings import JanusSettings
 from aribridge.janus.desk import Desk
 from aribridge.janus.http import HttpDoor
@@ -37,6 +38,10 @@ class JanusDoor:
     def sessions(self) -> int:
         """How many sessions there are."""
         return len(self._sessions)
+
+    def expel(self, is_revoked: Callable[[Principal], bool]) -> int:
+        """End the sessions whose token was revoked; return how many these are."""
+        return self._sessions.expel(is_revoked)
 
     @property
     def connections(self) -> int:

@@ -31,6 +31,9 @@ class Owner(Protocol):
     def principal(self) -> Principal:
         """Whose it is."""
 
+    def renew(self, principal: Principal) -> None:
+        """It has fresh credentials."""
+
     def emit(self, event: Mapping[str, Any]) -> None:
         """Queue an event for the client."""
 
@@ -59,6 +62,10 @@ class Handle:
     def principal(self) -> Principal:
         """Whose handle it is, by the newest credentials seen."""
         return self._session.principal
+
+    def renew(self, principal: Principal) -> None:
+        """The client has a fresh token of the same subject: its session has, too."""
+        self._session.renew(principal)
 
     def push(self, data: Mapping[str, Any], *, jsep: Jsep | None = None, transaction: str | None = None) -> None:
         """Send an ``event`` of the plugin's to the client."""

@@ -54,6 +54,9 @@ class HandleContext(Protocol):
     def principal(self) -> Principal:
         """Whose handle it is, by the newest credentials seen."""
 
+    def renew(self, principal: Principal) -> None:
+        """The client has a fresh token of the same subject: its session lasts as long as that."""
+
     def push(self, data: Mapping[str, Any], *, jsep: Jsep | None = None, transaction: str | None = None) -> None:
         """Send an ``event`` to the client; kept while the client is away."""
 

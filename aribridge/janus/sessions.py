@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -53,6 +53,11 @@ class Session:
         expires = self.principal.expires
         if expires is None or time.time() < expires:
             self.active = time.monotonic()
+
+    def renew(self, principal: Principal) -> None:
+        """A connection of the session has a fresh token of the same subject."""
+        self.principal = principal
+        self.touch()
 
     def emit(self, event: Mapping[str, Any]) -> None:
         """Queue an event for the client; it waits where nobody reads."""
@@ -153,6 +158,13 @@ class Sessions:
             session.source.leave(session, encode(notice) if notice else None)
         for handle in list(session.handles.values()):
             self._tasks.spawn(handle.release())
+
+    def expel(self, is_revoked: Callable[[Principal], bool]) -> int:
+        """End the sessions whose token was revoked; return how many these are."""
+        found = [session for session in self if is_revoked(session.principal)]
+        for session in found:
+            self.end(session, "revoked", {"janus": "timeout", "session_id": session.id})
+        return len(found)
 
     def refuse(self) -> None:
         """Make no more sessions."""

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from aribridge import __version__
-from aribridge.auth import Authenticator, KeyFault
+from aribridge.auth import Authenticator, KeyFault, Revocations
 from aribridge.config import ConfigError, host_and_port, load_policy, port_range
 from aribridge.core.policy.policy import Policy
 from aribridge.core.settings import Settings
@@ -39,6 +39,7 @@ from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.policy import PolicyFile
 from aribridge.server.reload import Reloader
+from aribridge.server.revoke import Revoker
 from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
 from aribridge.server.watch import watch
@@ -61,7 +62,8 @@ class Gateway:
         self.stop_wanted = asyncio.Event()
         self._runners: list[web.AppRunner] = []
         self._supervisor = Supervisor()
-        self._authenticator = _authenticator(settings)
+        self._revocations = _revocations(settings)
+        self._authenticator = _authenticator(settings, self._revocations)
         self.targets = Targets()
         instance = load_instance(Path(settings.state))
         self._access = Access(_policy(settings), instance)
@@ -83,6 +85,7 @@ class Gateway:
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._janus = self._janus_door()
+        self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers)
         self._app = self._application(dev=dev)
         self.reloader = Reloader(
             self.scripts,
@@ -93,10 +96,11 @@ class Gateway:
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
+        revoke = Revoker(self._revocations, [self.hub.expel, self._janus.expel, self._rtc_door.expel]).routes()
         self._by_hand = ByHand(self.hub)
         control = Control(self.hub, settings.log, self.stop_wanted.set).routes()
         self._admin = _plain(admin)
-        private = [*status, *operator, *control, *self._by_hand.routes(), *explain]
+        private = [*status, *operator, *control, *self._by_hand.routes(), *explain, *revoke]
         self._local = LocalListener(Path(settings.state), _plain([*admin, *private]))
 
     async def start(self) -> None:
@@ -188,7 +192,7 @@ class Gateway:
         settings = self._settings
         doors: list[Any] = [
             WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
-            RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers),
+            self._rtc_door,
             CatalogueDoor(self.targets, self._authenticator),
             StateDoor(self.targets, self._authenticator, self._access),
             Pages(console=dev or settings.server.console),
@@ -204,9 +208,16 @@ def _plain(routes: list[web.RouteDef]) -> web.Application:
     return app
 
 
-def _authenticator(settings: Settings) -> Authenticator:
+def _revocations(settings: Settings) -> Revocations:
     try:
-        return Authenticator(settings.auth)
+        return Revocations(Path(settings.state))
+    except (OSError, ValueError) as error:
+        raise StartError(f"What was revoked cannot be read: {error}") from error
+
+
+def _authenticator(settings: Settings, revocations: Revocations) -> Authenticator:
+    try:
+        return Authenticator(settings.auth, revocations.covers)
     except (KeyFault, OSError) as error:
         raise StartError(f"A key cannot be read: {error}") from error
 

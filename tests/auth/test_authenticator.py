@@ -1,6 +1,7 @@
 """Every way in, and who gets in by it."""
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -14,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aribridge.auth import Authenticator, KeyFault, mint
+from aribridge.auth import Authenticator, KeyFault, Revocations, mint
 from aribridge.auth.janus import sign
-from aribridge.core.settings import AuthSettings, JanusAuthSettings, JwtSettings
+from aribridge.core.settings import AuthSettings, ClaimSettings, JanusAuthSettings, JwtSettings
 from aribridge.protocol.problems import Problem
 
 SECRET = b"0123456789abcdef0123456789abcdef-hs256"
@@ -24,6 +25,7 @@ OTHER_SECRET = b"another-secret-another-secret-another"
 JANUS_SECRET = b"janus-token-secret"
 API_SECRET = "janus-api-secret"
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 OTHER_ED_KEY = ed25519.Ed25519PrivateKey.generate()
 NOW = int(time.time())
@@ -54,6 +56,7 @@ def auth_settings(tmp_path_factory) -> AuthSettings:
             JwtSettings("HS256", key("hs", SECRET + b"\n")),
             JwtSettings("RS256", key("rs", public_pem(RSA_KEY)), audience="aribridge", issuer="https://id.example"),
             JwtSettings("EdDSA", key("ed", public_pem(ED_KEY)), issuer="https://app.example"),
+            JwtSettings("ES256", key("es", public_pem(EC_KEY))),
             JwtSettings("EdDSA", key("ed2", public_pem(OTHER_ED_KEY))),
         ],
         leeway=2,
@@ -115,6 +118,7 @@ ACCEPTED = {
     "RS256": lambda: token(**RS),
     "RS256, one of several audiences": lambda: token(**RS | {"aud": ["x", "aribridge"]}),
     "EdDSA": lambda: token(**ED),
+    "ES256": lambda: token(EC_KEY, "ES256"),
     "EdDSA by the second key": lambda: token(OTHER_ED_KEY, "EdDSA"),
     "expired within the leeway": lambda: token(exp=int(time.time()) - 1),
     "nbf within the leeway": lambda: token(nbf=int(time.time()) + 1),
@@ -136,7 +140,9 @@ REFUSED = {
     "alg missing": (lambda: forged({"typ": "JWT"}, ALICE, SECRET), "algorithm"),
     "HS256, unsigned": (lambda: forged({"alg": "HS256"}, ALICE, None), "not signed"),
     "HS512 with the right secret": (lambda: token(SECRET * 2, "HS512"), "algorithm"),
-    "ES256": (lambda: token(ec.generate_private_key(ec.SECP256R1()), "ES256"), "algorithm"),
+    "ES256 by another key": (lambda: token(ec.generate_private_key(ec.SECP256R1()), "ES256"), "not signed"),
+    "ES384": (lambda: token(ec.generate_private_key(ec.SECP384R1()), "ES384"), "algorithm"),
+    "ES256 public key as an HS256 secret": (lambda: forged({"alg": "HS256"}, ALICE, public_pem(EC_KEY)), "not signed"),
     "another secret": (lambda: token(OTHER_SECRET), "not signed"),
     "RS256 public key as an HS256 secret": (
         lambda: forged({"alg": "HS256"}, ALICE, public_pem(RSA_KEY)),
@@ -310,12 +316,78 @@ def test_nothing_configured_lets_nobody_in(apisecret, credentials):
         nobody.bearer(token())
 
 
+def test_janus_credentials_can_have_a_role(tmp_path):
+    (tmp_path / "api").write_text(API_SECRET)
+    janus = JanusAuthSettings(api_secret_file=str(tmp_path / "api"), roles=["viewer"])
+    principal = Authenticator(AuthSettings(janus=janus)).janus(API_SECRET, None)
+    assert (principal.roles, principal.ops) == (("viewer",), ())
+
+
+def test_claims_may_have_other_names(auth_settings):
+    names = ClaimSettings("email", "https://x/tenant", "realm_access.roles", ops="")
+    authenticator = Authenticator(dataclasses.replace(auth_settings, claims=names))
+    claims = {"email": "a@b.c", "https://x/tenant": "acme", "realm_access": {"roles": ["agent"]}, "ops": ["*"]}
+    alice = authenticator.bearer(token(sub=None, **claims))
+    assert (alice.sub, alice.tenant, alice.roles, alice.ops) == ("a@b.c", "acme", ("agent",), ())
+    with pytest.raises(Problem, match="lacks the email claim"):
+        authenticator.bearer(token())
+
+
+REVOKED = {
+    "by its jti": ({"token": "t1"}, {"jti": "t1"}, False),
+    "another jti": ({"token": "t1"}, {"jti": "t2"}, True),
+    "by the subject, issued before": ({"subject": "alice"}, {"iat": NOW - 60}, False),
+    "by the subject, no iat": ({"subject": "alice"}, {}, False),
+    "by the subject, issued after": ({"subject": "alice"}, {"iat": lambda: int(time.time()) + 2}, True),
+    "another subject": ({"subject": "bob"}, {}, True),
+}
+
+
+@pytest.mark.parametrize(("what", "claims", "allowed"), REVOKED.values(), ids=REVOKED)
+def test_what_was_revoked_stays_out_after_a_restart(auth_settings, tmp_path, what, claims, allowed):
+    Revocations(tmp_path).revoke(**what, seconds=600)
+    authenticator = Authenticator(auth_settings, Revocations(tmp_path).covers)
+    made = token(**{name: value() if callable(value) else value for name, value in claims.items()})
+    for door in (authenticator.bearer, lambda credentials: authenticator.janus(None, credentials, ECHO)):
+        if allowed:
+            assert door(made).sub == "alice"
+        else:
+            with pytest.raises(Problem, match="was revoked") as refused:
+                door(made)
+            assert refused.value.code == "unauthorized"
+
+
+def test_janus_credentials_can_be_revoked(auth_settings, tmp_path):
+    revocations = Revocations(tmp_path)
+    authenticator = Authenticator(auth_settings, revocations.covers)
+    signed = janus_token()
+    revocations.revoke(subject=authenticator.janus(None, signed).sub, seconds=60)
+    revocations.revoke(subject="janus", seconds=60)
+    for credentials in ((API_SECRET, None), (None, signed)):
+        with pytest.raises(Problem, match="was revoked"):
+            authenticator.janus(*credentials)
+
+
+def test_a_revocation_ends_with_its_time(tmp_path):
+    revocations = Revocations(tmp_path)
+    revocations.revoke(token="old", seconds=1e-9)
+    revocations.revoke(token="new", seconds=60)
+    assert "old" not in (tmp_path / "revoked.json").read_text()
+
+
+def test_a_list_of_revocations_that_cannot_be_read_lets_nobody_guess(tmp_path):
+    (tmp_path / "revoked.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"revoked\.json"):
+        Revocations(tmp_path)
+
+
 KEY_FAULTS = {
     "short secret": ("HS256", b"short", "32 bytes"),
     "empty secret": ("HS256", b"", "32 bytes"),
     "public key as a secret": ("HS256", public_pem(RSA_KEY), "PEM"),
     "no PEM": ("RS256", SECRET, "PEM"),
     "private key": ("RS256", private_pem(RSA_KEY), "private key"),
+    "a key of another curve": ("ES256", public_pem(ec.generate_private_key(ec.SECP384R1())), "another kind"),
     "EdDSA key for RS256": ("RS256", public_pem(ED_KEY), "another kind"),
     "RS256 key for EdDSA": ("EdDSA", public_pem(RSA_KEY), "another kind"),
     "small RSA key": (

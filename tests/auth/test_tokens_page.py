@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from aribridge.auth import Authenticator
 from aribridge.config import load
 
@@ -15,14 +17,22 @@ def blocks(language: str) -> str:
     return "\n".join(re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL))
 
 
-def test_keys_configuration_and_code_of_the_page_fit_together(tmp_path):
+@pytest.fixture
+def folder(tmp_path):
+    """Keys and configuration as the page has them made."""
     for command in re.findall(r"^    (openssl .*)$", PAGE, re.MULTILINE):
         subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    (tmp_path / "aribridge.toml").write_text(blocks("toml"))
-    code = blocks("python") + "\nprint(token)"
-    token = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
-    ).stdout
-    alice = Authenticator(load(tmp_path / "aribridge.toml", {}, {}, complete=False).auth).bearer(token.strip())
-    assert alice.sub == "alice"
-    assert (alice.roles, alice.endpoints) == (("agent",), ("PJSIP/200",))
+    (tmp_path / "aribridge.toml").write_text(re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)[1])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("language", "command"),
+    [("python", (sys.executable, "-c", "{}\nprint(token)")), ("js", ("node", "-e", "{}\nconsole.log(token)"))],
+)
+def test_keys_configuration_and_code_of_the_page_fit_together(folder, language, command):
+    *program, code = command
+    run = [*program, code.replace("{}", blocks(language))]
+    token = subprocess.run(run, cwd=folder, check=True, capture_output=True, text=True).stdout
+    alice = Authenticator(load(folder / "aribridge.toml", {}, {}, complete=False).auth).bearer(token.strip())
+    assert (alice.sub, alice.roles, alice.endpoints) == ("alice", ("agent",), ("PJSIP/200",))

@@ -110,8 +110,10 @@ class NamingHub:
 
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     closed: list[str] = field(default_factory=list)
+    renewed: list[Callable[[Principal], None]] = field(default_factory=list)
 
-    def accept(self, carrier: Carrier, principal: Principal) -> NamingConnection:
+    def accept(self, carrier: Carrier, principal: Principal, renewed: Callable[[Principal], None]) -> NamingConnection:
+        self.renewed.append(renewed)
         return NamingConnection(self, carrier, principal)
 
 

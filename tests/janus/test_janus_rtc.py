@@ -10,6 +10,7 @@ import pytest
 from janus_rig import Caller, serving, token
 from real.wait import until
 
+from aribridge.core.principal import Principal
 from aribridge.janus.plugins.echotest import PREFIX
 from aribridge.transport.webrtc import Peer
 
@@ -47,6 +48,17 @@ async def test_client_offer(alice: RawClient, caller: Caller, body: dict[str, An
     assert said == {"ari": "event", "result": "ok"}
     channel.send("hi")
     assert await caller.hear() == ("JanusDataChannel", "alice said 'hi' on JanusDataChannel")
+
+
+async def test_a_fresh_token_on_a_channel_is_the_sessions_too(rig: Rig, alice: RawClient, caller: Caller) -> None:
+    handle = await alice.attach(await alice.create(), ARI)
+    channel, _ = await call(alice, handle, caller, {})
+    rig.hub.renewed[0](Principal("alice", roles=("fresh",)))
+    other, opened = await caller.open("another")
+    await asyncio.wait_for(opened, 10)
+    [session] = rig.door._sessions
+    assert session.principal.roles == ("fresh",)
+    assert (channel.readyState, other.readyState) == ("open", "open")
 
 
 async def test_every_channel_is_answered_on_itself(alice: RawClient, caller: Caller) -> None:

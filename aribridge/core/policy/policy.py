@@ -88,8 +88,8 @@ class Policy:
         """What of the stream the principal may see; None for all of it."""
         if principal.may(READ_EVENTS):
             return None
-        levels = tuple((kind, self.level(principal, op)) for kind, op in READS.items())
-        if all(level is Level.ANY for _, level in levels):
+        levels = {kind: self.level(principal, op) for kind, op in READS.items()}
+        if all(level is Level.ANY for level in levels.values()):
             return None
         return Sight(self.reach(principal), levels)
 

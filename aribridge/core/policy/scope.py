@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -80,11 +80,11 @@ class Sight:
     """What of a target a principal is told: for each kind of object, how far it may read them."""
 
     reach: Reach
-    levels: tuple[tuple[str, Level], ...]
+    levels: Mapping[str, Level]
 
     def level(self, kind: str) -> Level:
         """How far objects of a kind may be read."""
-        return next((level for known, level in self.levels if known == kind), Level.NONE)
+        return self.levels.get(kind, Level.NONE)
 
     def sees(self, subjects: Subjects) -> bool:
         """Whether an event or an object that is about these may be told.

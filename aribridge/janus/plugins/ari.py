@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aribridge.core.principal import Principal
@@ -21,8 +21,11 @@ NO_JSEP = 417
 class Hub(Protocol):
     """Where connections of the aribridge protocol begin."""
 
-    def accept(self, carrier: Carrier, principal: Principal) -> Receiver:
-        """Serve the protocol to an authenticated client; returns who takes what it sends. May raise Problem."""
+    def accept(self, carrier: Carrier, principal: Principal, renewed: Callable[[Principal], None]) -> Receiver:
+        """Serve the protocol to an authenticated client; returns who takes what it sends. May raise Problem.
+
+        ``renewed`` is told of each fresh token.
+        """
 
 
 class AriPlugin:
@@ -59,7 +62,7 @@ class _AriHandle:
 
     def channel(self, channel: Channel) -> Receiver:
         """Serve the protocol on a channel."""
-        return self._hub.accept(channel, self._context.principal)
+        return self._hub.accept(channel, self._context.principal, self._context.renew)
 
     def hangup(self, reason: str) -> None:
         """Nothing to do: the connections on the channels have heard that these closed."""

@@ -98,6 +98,13 @@ class RtcDoor:
         if session.peer is not None:
             self._sessions.pop(session.peer.id, None)
 
+    def expel(self, is_revoked: Callable[[Principal], bool]) -> int:
+        """Close the peers whose token was revoked; return how many these are."""
+        found = [one.peer for one in self._sessions.values() if one.peer is not None and is_revoked(one.principal)]
+        for peer in found:
+            self.end(peer)
+        return len(found)
+
     def end(self, peer: Peer) -> None:
         """Close a peer, in a task of its own."""
         task = asyncio.create_task(peer.close("Close PC"))
