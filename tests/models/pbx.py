@@ -133,7 +133,7 @@ def _happen_to_channel(pbx, what, channel, bridge, number, recordings):
         pbx.change_channel(channel, state=f"state {len(pbx.topics)} {number}")
     elif what == "name":
         pbx.change_channel(
-            channel, caller={"number": None} if number % 5 == 0 else {"name": "Ann", "number": str(number)}
+            channel, caller=({"number": None}, {"number": "1"}, {"name": "Ann", "number": str(number)})[number % 3]
         )
     elif what == "stasis":
         pbx.start_stasis(channel)
