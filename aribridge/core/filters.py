@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import translate
 
@@ -29,14 +29,16 @@ class Filter:
         known = KEYS[1:] if objects else KEYS
         self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
         self._object_keys = [(key, values) for key, values in self._keys if key != "type"]
+        self.handles = _handles(self._keys)
+        """Keys with values, one of which everything has that is selected; None where no such list can be made."""
 
     def passes(self, labels: Labels) -> bool:
         """Whether an event with these labels is selected."""
-        return self._sees(labels) and all(values.match(_values(labels, key)) for key, values in self._keys)
+        return self._sees(labels) and _match(self._keys, labels)
 
     def selects(self, labels: Labels) -> bool:
         """Whether an object of the call state with these labels is selected."""
-        return self._sees(labels) and all(values.match(_values(labels, key)) for key, values in self._object_keys)
+        return self._sees(labels) and _match(self._object_keys, labels)
 
     def takes(self, kind: str) -> bool:
         """Whether events of this type are wanted at all."""
@@ -51,18 +53,41 @@ class _Values:
 
     def __init__(self, values: Sequence[str]) -> None:
         globs = [value for value in values if _GLOB.search(value)]
-        self._plain = frozenset(values).difference(globs)
+        self.plain = frozenset(values).difference(globs)
         self._globs = re.compile("|".join(translate(glob) for glob in globs)) if globs else None
 
+    @property
+    def are_plain(self) -> bool:
+        """Whether there is no glob among them."""
+        return self._globs is None
+
     def match(self, candidates: Collection[str]) -> bool:
-        if not self._plain.isdisjoint(candidates):
+        if not self.plain.isdisjoint(candidates):
             return True
         return self._globs is not None and any(map(self._globs.match, candidates))
 
 
-def _values(labels: Labels, key: str) -> Collection[str]:
+def values_of(labels: Labels, key: str) -> Collection[str]:
+    """What an event or object has for a key of a filter."""
     value: Collection[str] = getattr(labels, key)
     return (value,) if isinstance(value, str) else value
+
+
+def _match(keys: Iterable[tuple[str, _Values]], labels: Labels) -> bool:
+    # A generator for all() would take twice the time, and this runs for each subscriber of each event.
+    for key, values in keys:  # noqa: SIM110
+        if not values.match(values_of(labels, key)):
+            return False
+    return True
+
+
+def _handles(keys: Sequence[tuple[str, _Values]]) -> tuple[tuple[str, str], ...] | None:
+    """The plain values of one key, of objects rather than of types, which many events share."""
+    plain = [(key, values.plain) for key, values in keys if values.are_plain]
+    if not plain:
+        return None
+    key, found = min(plain, key=lambda one: one[0] == "type")
+    return tuple((key, value) for value in found)
 
 
 def _known(key: str, known: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ class Log:
         self._run, self._epochs = _fresh_run(), 0
         self._is_proven = True
         self._frozen: tuple[Item, ...] | None = None
+        self._frame: tuple[int, int, str, str] = (0, 0, "", "")
         self.restart(CallState(), is_open=False)
 
     @property
@@ -56,6 +57,15 @@ class Log:
         if changes:
             self._frozen = None
         return entry
+
+    def event(self, sub: int, prev: int, tail: str) -> str:
+        """An event message; clients that stand at the same place, by the same number, get the same one."""
+        was = self._frame
+        if was[2] is tail and was[1] == prev and was[0] == sub:
+            return was[3]
+        frame = encode.event(sub, prev, tail)
+        self._frame = (sub, prev, tail, frame)
+        return frame
 
     def restart(self, state: CallState, *, is_open: bool) -> None:
         """Begin a new epoch: what came before and what comes now cannot be proven to join."""

@@ -31,7 +31,7 @@ class EventView(View):
         tail = self._tail(entry)
         if not tail:
             return None
-        frame = encode.event(self.sub, self._told, tail)
+        frame = self._log.event(self.sub, self._told, tail)
         if encode.size(frame) > self._most:
             return self._too_large()
         self._told = entry.seq

@@ -8,6 +8,7 @@ from typing import Any
 
 from aribridge.core.events import StreamEvent
 from aribridge.core.filters import Filter
+from aribridge.core.history import Entry
 from aribridge.core.policy.names import Names
 from aribridge.core.policy.scope import Sight, Subjects
 from aribridge.core.policy.scopes import Scopes
@@ -15,6 +16,7 @@ from aribridge.core.settings import StreamSettings
 from aribridge.core.state.changes import Change
 from aribridge.core.state.objects import CallState
 from aribridge.protocol.messages import Subscribe
+from aribridge.stream.interests import Interests
 from aribridge.stream.log import Log
 from aribridge.stream.modes import EventView, StateView
 from aribridge.stream.saved import Saved
@@ -34,6 +36,8 @@ class Stream:
         self.target = target
         self._log = Log(target, settings or StreamSettings(), clock)
         self._views: dict[View, None] = {}
+        self._events: Interests[View] = Interests()
+        self._states: Interests[View] = Interests()
         self.scopes = Scopes(names or Names({}))
         """Whose the objects of the target are."""
 
@@ -71,11 +75,13 @@ class Stream:
         # In place of patches a snapshot will do, but not in place of events.
         mode = view.begin(wish.since, always=snapshot == "always" and wish.mode == "state")
         self._views[view] = None
+        self._interests(view).add(view, filter_)
         return view, {"sub": wish.sub, **view.position, "mode": mode}
 
     def unsubscribe(self, view: View) -> None:
         """End a view."""
         self._views.pop(view, None)
+        self._interests(view).remove(view, view.filter)
 
     def note(self, event: Mapping[str, Any]) -> None:
         """Before an event is applied to the call state and told: see whose things become by it, and tell that first."""
@@ -102,7 +108,7 @@ class Stream:
     def append(self, event: StreamEvent | None, changes: tuple[Change, ...] = ()) -> None:
         """Number what happened and tell it; ``event`` is None where a script dropped it."""
         entry = self._log.add(event, changes)
-        for view in tuple(self._views):
+        for view in self._concerned(entry):
             view.push(entry)
 
     def lost(self) -> None:
@@ -130,6 +136,19 @@ class Stream:
         """Nothing is missing between what was restored and what is appended from here on."""
         self._log.prove()
 
+    def _interests(self, view: View) -> Interests[View]:
+        return self._states if isinstance(view, StateView) else self._events
+
+    def _concerned(self, entry: Entry) -> tuple[View, ...]:
+        if any(change.is_move for change in entry.changes):
+            # It may come into anybody's sight, or leave it.
+            return tuple(self._views)
+        told = () if entry.labels is None else self._events.concerned((entry.labels,))
+        if not entry.changes:
+            return told
+        items = [item for change in entry.changes for item in (change.before, change.after) if item is not None]
+        return told + self._states.concerned([item.labels for item in items])
+
     def _stamp(self, state: CallState) -> None:
         self.scopes.rebuild(state.all_values(), everything=state.everything)
         state.stamp(self.scopes.of)
@@ -141,7 +160,7 @@ class Stream:
                 self.append(None, (change,))
 
     def _restart(self, state: CallState, *, is_open: bool) -> None:
-        reason = self._log.break_reason
+        reason, end = self._log.break_reason, self._log.head
         self._log.restart(state, is_open=is_open)
         for view in tuple(self._views):
-            view.interrupt(reason)
+            view.interrupt(reason, end)

@@ -38,7 +38,10 @@ class Sink(Protocol):
 
 
 class View:
-    """What events and call state views share. ``told`` is where the client stands, ``seen`` what was looked at."""
+    """What events and call state views share. ``told`` is where the client stands, ``seen`` what was looked at.
+
+    A view is handed only what concerns it, so ``seen`` counts only while it ``lags``: else it is the head of the log.
+    """
 
     def __init__(self, log: Log, sub: int, filter_: Filter, sink: Sink, most: int, *, snapshots: bool) -> None:
         self.sub = sub
@@ -49,6 +52,7 @@ class View:
         self._snapshots = snapshots
         self._epoch = log.epoch
         self._told = self._seen = log.head
+        self._lags = False
         self._gap: tuple[dict[str, Any], str] | None = None
         self._pages: Iterator[str] | None = None
         self._is_slow = False
@@ -65,12 +69,18 @@ class View:
             self._gap = ({"epoch": since.epoch, "seq": since.seq}, reason)
         elif since is not None and not always:
             self._told = self._seen = since.seq
+            self._lags = self._seen < self._log.head
             return "replay"
         elif not self._log.is_open:
             self._gap = (self.position, "upstream_lost")
         elif self._snapshots:
             self._page()
         return "snapshot" if self._snapshots and self._log.is_open else "live"
+
+    @property
+    def filter(self) -> Filter:
+        """What it selects."""
+        return self._filter
 
     @property
     def position(self) -> dict[str, Any]:
@@ -81,13 +91,13 @@ class View:
         """Bring the client up to what was looked at, since nothing is outstanding; None while it gets a snapshot."""
         if self._gap is not None or self._pages is not None:
             return None
-        self._told = self._seen
+        self._told = self._seen if self._lags else self._log.head
         return self.position
 
     @property
     def behind(self) -> bool:
         """Whether ``next`` has something to do."""
-        return self._gap is not None or self._pages is not None or self._seen < self._log.head
+        return self._lags or self._gap is not None or self._pages is not None
 
     def next(self) -> str | None:
         """The next frame for the client; None when there is none, or none was found so far (see ``behind``)."""
@@ -98,30 +108,38 @@ class View:
             if frame is not None:
                 return frame
             self._pages = None
-        if self._seen >= self._log.head:
+        if not self._lags:
             self._is_slow = False
             return None
         if self._log.history.follows(self._seen):
-            return self._read_on()
+            frame = self._read_on()
+            self._lags = self._seen < self._log.head
+            return frame
         return self._too_slow()
 
     # --- for the stream
 
     def push(self, entry: Entry) -> None:
-        """Take the entry that was just added to the log."""
-        if self._gap is None and self._pages is None and self._seen == entry.seq - 1 and self._sink.room:
+        """Take the entry that was just added to the log, and may concern this view."""
+        if not self.behind and self._sink.room:
             frame = self._read((entry,))
             if frame is not None:
                 self._sink.put(frame)
-        else:
-            self._sink.wake()
+            return
+        if not self._lags:
+            self._lags, self._seen = True, entry.seq - 1
+        self._sink.wake()
 
-    def interrupt(self, reason: str) -> None:
-        """The log has begun a new epoch: tell it, unless an earlier gap is still to be told, which then covers it."""
+    def interrupt(self, reason: str, end: int) -> None:
+        """The log has begun a new epoch, the last one's head was ``end``: tell it.
+
+        If an earlier gap is still to be told, that covers it.
+        """
         if self._gap is None:
-            self._gap = ({"epoch": self._epoch, "seq": self._seen}, reason)
+            self._gap = ({"epoch": self._epoch, "seq": self._seen if self._lags else end}, reason)
         self._pages = None
-        self._epoch, self._told, self._seen = self._log.epoch, 0, 0
+        self._epoch = self._log.epoch
+        self._stand_at(0)
         self._sink.wake()
 
     def rejudge(self, sight: Sight | None) -> None:
@@ -132,7 +150,7 @@ class View:
         if self._gap is None:
             self._gap = (self.position, "policy_changed")
         self._pages = None
-        self._told = self._seen = self._log.head
+        self._stand_at(self._log.head)
         self._sink.wake()
 
     # --- for each mode
@@ -160,7 +178,7 @@ class View:
             return None
         self._is_slow = True
         was = self.position
-        self._told = self._seen = self._log.head
+        self._stand_at(self._log.head)
         return self._tell_gap(was, "slow_consumer")
 
     def _tell_gap(self, was: dict[str, Any], reason: str) -> str:
@@ -174,5 +192,10 @@ class View:
         return encode.gap(self.sub, was, self.position, reason, following)
 
     def _page(self) -> None:
-        self._epoch, self._told, self._seen = self._log.epoch, self._log.head, self._log.head
+        self._epoch = self._log.epoch
+        self._stand_at(self._log.head)
         self._pages = pages(self._log, self.sub, self._filter.selects, self._most)
+
+    def _stand_at(self, head: int) -> None:
+        self._told = self._seen = head
+        self._lags = False

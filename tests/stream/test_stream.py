@@ -1,10 +1,11 @@
 """Events of a stream: who follows `prev` can prove that nothing which passes the filter is missing."""
 
 import pytest
-from models.streams import StreamClient, stream_event
+from models.streams import RoomySink, StreamClient, stream_event
 
 from aribridge.core.settings import StreamSettings
 from aribridge.core.state.objects import CallState
+from aribridge.protocol.messages import Subscribe
 from aribridge.stream import Stream
 
 
@@ -184,3 +185,50 @@ def test_what_a_script_dropped_is_not_told(stream):
     stream.append(None)
     happen(stream, "a")
     assert types(client) == ["a"]
+
+
+class AskedSink(RoomySink):
+    """Counts how often it was asked for room."""
+
+    asked = 0
+
+    @property
+    def room(self):
+        self.asked += 1
+        return super().room
+
+
+@pytest.mark.parametrize(
+    ("filter", "mode"),
+    [
+        ({"type": ["b"]}, "events"),
+        ({"channel": ["2"]}, "events"),
+        ({"channel": ["2"], "type": ["*"]}, "events"),
+        ({"channel": ["2"]}, "state"),
+        ({"bridge": []}, "state"),
+    ],
+)
+def test_who_names_other_things_is_not_looked_at(stream, filter, mode):
+    sink, everyone = AskedSink(), StreamClient(stream)
+    stream.subscribe(Subscribe(id=1, sub=1, filter=filter, mode=mode, snapshot="never"), sink, 65536)
+    event = {"type": "a", "channel": {"id": "1", "name": "PJSIP/a-1"}}
+    stream.append(stream_event(event), stream.state.apply(event, 0.0))
+    assert types(everyone) == ["a"]
+    assert sink.asked == 0
+
+
+def test_clients_at_the_same_place_share_one_frame(stream):
+    sinks = [RoomySink(), RoomySink()]
+    for sink in sinks:
+        stream.subscribe(Subscribe(id=1, sub=1), sink, 65536)
+    happen(stream, "a")
+    assert sinks[0].frames[0] is sinks[1].frames[0]
+
+
+def test_what_a_lost_link_leaves_out_begins_behind_what_was_passed_over(stream):
+    client = StreamClient(stream, filter={"type": ["b"]})
+    happen(stream, *"aaa")
+    end = stream.position
+    stream.lost()
+    client.read()
+    assert client.holes == [(end, stream.position)]

@@ -1,0 +1,52 @@
+"""Which views an entry concerns, found by what they ask for: the others cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import chain
+from typing import Generic, TypeVar
+
+from aribridge.core.events import Labels
+from aribridge.core.filters import Filter, values_of
+
+T = TypeVar("T")
+
+
+class Interests(Generic[T]):
+    """Who has which filter. Those whose filters name values are found by one of them, the others looked at always."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, dict[str, dict[T, None]]] = {}
+        self._others: dict[T, None] = {}
+
+    def add(self, who: T, filter_: Filter) -> None:
+        """Take somebody in."""
+        if filter_.handles is None:
+            self._others[who] = None
+        for key, value in filter_.handles or ():
+            self._named.setdefault(key, {}).setdefault(value, {})[who] = None
+
+    def remove(self, who: T, filter_: Filter) -> None:
+        """Forget somebody; nothing of them is left."""
+        self._others.pop(who, None)
+        for key, value in filter_.handles or ():
+            values = self._named.get(key, {})
+            those = values.get(value, {})
+            those.pop(who, None)
+            if not those:
+                values.pop(value, None)
+            if not values:
+                self._named.pop(key, None)
+
+    def concerned(self, labels: Collection[Labels]) -> tuple[T, ...]:
+        """Those whose filters may pass something with one of these labels, each once."""
+        found = [
+            those
+            for key, values in self._named.items()
+            for one in labels
+            for value in values_of(one, key)
+            if (those := values.get(value)) is not None
+        ]
+        # Only who is named by several values can be found twice.
+        named = dict.fromkeys(chain.from_iterable(found)) if len(found) > 1 else chain.from_iterable(found)
+        return (*self._others, *named)
