@@ -21,7 +21,8 @@ async def test_every_block_of_the_page_runs(asterisk22, gateways, tmp_path):
     files = []
     for number, block in enumerate(BLOCKS):
         script = tmp_path / f"block{number}.lua"
-        script.write_text(re.sub(r"PJSIP/20\d", "Local/603@default", block))
+        short = re.sub(r"sound:[\w-]+", "sound:beep", block)
+        script.write_text(re.sub(r"PJSIP/20\d", "Local/603@default", short))
         files.append(str(script))
     gateway = await gateways.start(target(asterisk22), scripts={"files": files})
     async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:

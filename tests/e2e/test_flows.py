@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flow_parts import ended, logged, nothing_left, press
+from flow_parts import ended, listening, logged, nothing_left, press
 from real.gateway import target
+from real.wait import until
 from real.wsclient import greeted
 
 
@@ -39,15 +40,21 @@ async def test_a_flow_answers_plays_and_ends(flows, phones):
     assert (await logged(gateway, "script.log"))["text"] == "7001\tTest phone\tnil\tdone"
 
 
-async def test_a_flow_that_fails_leaves_the_caller_to_the_dialplan(flows, phones):
+async def test_a_caller_hears_the_dialplan_when_a_flow_fails(flows, phones, tmp_path):
     gateway = await flows(
         "function on_call(call)\n  call:answer()\n  call:play('sound:beep')\n  local x = nil + 1\nend\n"
     )
-    async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:
-        phone = await phones.call(gateway.asterisk.sip_port, "7001")
+    port = gateway.asterisk.sip_port
+    async with (
+        greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client,
+        listening(phones, tmp_path, port, "7001") as (phone, ear),
+    ):
         told = await client.until(lambda m: m["type"] == "event" and m["data"].get("variable") == "ARIBRIDGE_RESULT")
         assert told["data"]["value"] == "error"
+        ear.heard.clear()
         await client.until(lambda m: m["type"] == "event" and m["data"].get("dialplan_app") == "Playback")
+        await until(lambda: len(ear.heard) > 10, what="the caller hears more than silence")
+        await client.request("DELETE", f"/channels/{told['data']['channel']['id']}")
         await phone.done()
     line = await ended(gateway)
     assert (line["outcome"], line["where"]) == ("error", "flow.lua:4")

@@ -1,11 +1,42 @@
 """A Lua script in the path, from the client to a real Asterisk and back: the shipped examples, all at once."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from real.gateway import target
 from real.machine import ROOT
+from real.proxy import faulty_proxy
+from real.wait import until
 from real.wsclient import greeted
 
 EXAMPLES = ["deny_hangup", "rewrite_callerid", "enrich_event", "answer_message"]
+
+
+MANY = """
+local ari, bridge, task = require "ari", require "bridge", require "task"
+local waiting = 0
+
+local function one(k)
+  waiting = waiting + 1
+  ari.asterisk.setGlobalVar { variable = "MANY_" .. k, value = tostring(k) }
+  waiting = waiting - 1
+  bridge.sleep(0.1)
+  return ari.asterisk.getGlobalVar { variable = "MANY_" .. k }.value
+end
+
+local function all(conn)
+  local jobs, right = {}, 0
+  for k = 1, 1000 do jobs[k] = function() return one(k) end end
+  for k, value in ipairs(task.gather(jobs)) do right = right + (value == tostring(k) and 1 or 0) end
+  conn:send { right = right }
+end
+
+function on_message(conn, data)
+  if data == "waiting" then return waiting end
+  task.spawn(all, conn)
+  return true
+end
+"""
 
 
 @pytest.fixture
@@ -72,3 +103,22 @@ async def test_what_a_script_rewrote_passes_the_policy_again(gateways, asterisk2
         refused = await client.ask(type="request", op="channels.list")
         assert (refused["status"], refused["error"]["code"]) == (403, "forbidden")
         assert (await client.ask(type="request", op="endpoints.list"))["status"] == 200
+
+
+async def test_a_thousand_coroutines_wait_for_asterisk_at_once(asterisk, gateways, tmp_path):
+    script = tmp_path / "many.lua"
+    script.write_text(MANY)
+    async with faulty_proxy(urlsplit(asterisk.ari_url).port) as proxy:
+        section = target(asterisk, url=f"http://127.0.0.1:{proxy.port}/ari")
+        gateway = await gateways.start(section, scripts={"files": [str(script)]})
+        async with greeted(gateway.url, gateway.token()) as client:
+            proxy.freeze()
+            assert (await client.ask(type="message", data="begin"))["body"] is True
+            await until(lambda: _waiting(client, 1000), what="all wait for Asterisk's answer")
+            proxy.thaw()
+            assert (await client.until(lambda m: m["type"] == "message"))["data"] == {"right": 1000}
+        await gateway.stop()
+
+
+async def _waiting(client, count):
+    return (await client.ask(type="message", data="waiting"))["body"] == count
