@@ -11,6 +11,7 @@ from aribridge.auth.keys import read_key, read_secret
 from aribridge.auth.tokens import read_token
 from aribridge.core.principal import Principal
 from aribridge.core.settings import AuthSettings
+from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
 
 
@@ -28,10 +29,12 @@ class Authenticator:
         self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
         self._janus = Principal("janus", roles=tuple(janus.roles), ops=tuple(janus.ops))
 
+    @metrics.judging()
     def bearer(self, token: str) -> Principal:
         """The principal of a JSON Web Token. Raises Problem ``unauthorized``."""
-        return self._judged(read_token(self._keys, self._claims, self._leeway, token))
+        return self._by_jwt(token)
 
+    @metrics.judging()
     def janus(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
         """The principal of a Janus request; ``plugin`` is the one that an attach asks for.
 
@@ -50,7 +53,7 @@ class Authenticator:
         if not token:
             raise Problem("unauthorized", "The request has neither a token nor the right apisecret.")
         if not is_signed_token(token):
-            return self.bearer(token)
+            return self._by_jwt(token)
         if not self._token_secret:
             raise Problem("unauthorized", "This gateway takes no signed Janus tokens (auth.janus.token_secret_file).")
         signed = read_signed_token(self._token_secret, self._leeway, token)
@@ -58,6 +61,9 @@ class Authenticator:
             raise Problem("forbidden", f"The token does not name the plugin {plugin[:64]}.")
         holder = dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
         return self._judged(holder)
+
+    def _by_jwt(self, token: str) -> Principal:
+        return self._judged(read_token(self._keys, self._claims, self._leeway, token))
 
     def _judged(self, principal: Principal) -> Principal:
         if self._is_revoked(principal):

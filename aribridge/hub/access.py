@@ -14,6 +14,7 @@ from aribridge.core.policy.policy import READ_EVENTS, Decision, Policy
 from aribridge.core.policy.scope import Level, Sight, owner_of
 from aribridge.core.principal import Principal
 from aribridge.hub.targets import Target
+from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
 
 
@@ -31,6 +32,7 @@ class Access:
     def allow(self, principal: Principal, command: Command, target: Target) -> None:
         """Raise Problem ``forbidden`` for a command that the principal may not have carried out."""
         decision = self.decide(principal, command, target)
+        metrics.policy_decisions_total.labels("allow" if decision.allowed else "deny").inc()
         if not decision.allowed:
             raise Problem("forbidden", f"{command.op} is not allowed: {decision.reason} ({decision.rule})")
 

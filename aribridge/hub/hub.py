@@ -102,6 +102,7 @@ class Hub:
         connection = Connection(self._parts, carrier, principal, renewed)
         self._turn_away(connection, carrier)
         metrics.connections.labels(carrier.kind).inc()
+        metrics.connections_opened_total.labels(carrier.kind).inc()
         self._connections[connection] = asyncio.create_task(connection.run(), name=f"connection {connection.id}")
         self._connections[connection].add_done_callback(lambda _: self._forget(connection))
         return connection

@@ -5,6 +5,8 @@ Each label takes few values, whatever peers and scripts send.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from prometheus_client import (
@@ -21,6 +23,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from aribridge import __version__
+from aribridge.protocol.problems import Problem
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -49,6 +52,21 @@ class BoundedCounter(Counter):
 
 
 connections = Gauge("aribridge_connections", "Clients connected now.", ["carrier"], registry=REGISTRY)
+connections_opened_total = Counter(
+    "aribridge_connections_opened_total",
+    "Clients that connected, those that were turned away included.",
+    ["carrier"],
+    registry=REGISTRY,
+)
+auth_total = Counter(
+    "aribridge_auth_total", "Credentials judged, by result: accepted or refused.", ["result"], registry=REGISTRY
+)
+policy_decisions_total = Counter(
+    "aribridge_policy_decisions_total",
+    "Commands judged by the policy, by effect: allow or deny.",
+    ["effect"],
+    registry=REGISTRY,
+)
 requests_total = Counter(
     "aribridge_requests_total",
     "Requests answered, by status and by who answered: gateway, script or asterisk.",
@@ -82,9 +100,44 @@ gaps_total = Counter(
     "aribridge_gaps_total", "Gaps told to subscriptions, by reason.", ["target", "reason"], registry=REGISTRY
 )
 goodbyes_total = Counter("aribridge_goodbyes_total", "Connections ended by us, by code.", ["code"], registry=REGISTRY)
+resumes_total = Counter(
+    "aribridge_resumes_total",
+    "Subscriptions that named a position, by what they got: replay (all they missed), snapshot, or live (a gap).",
+    ["mode"],
+    registry=REGISTRY,
+)
+stream_head_seq = Gauge(
+    "aribridge_stream_head_seq", "Number of the newest entry of a stream.", ["target"], registry=REGISTRY
+)
+objects = Gauge(
+    "aribridge_objects", "Channels, bridges, endpoints, device states now.", ["target", "kind"], registry=REGISTRY
+)
+reloads_total = Counter(
+    "aribridge_reloads_total",
+    "Reloads of scripts and policy, by outcome: loaded, or kept (a file did not load, all stays as it was).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+loop_lag_seconds = Histogram(
+    "aribridge_loop_lag_seconds",
+    "How late the event loop runs what is due.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+    registry=REGISTRY,
+)
 webrtc_peers = Gauge("aribridge_webrtc_peers", "Peer connections now.", registry=REGISTRY)
 build_info = Info("aribridge_build", "The version that runs.", registry=REGISTRY)
 build_info.info({"version": __version__})
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Count credentials by whether the block lets them pass."""
+    try:
+        yield
+    except Problem:
+        auth_total.labels("refused").inc()
+        raise
+    auth_total.labels("accepted").inc()
 
 
 def render() -> bytes:

@@ -45,6 +45,9 @@ class Admin:
         metrics.webrtc_peers.set(self._rtc.peers)
         for target in self._targets:
             metrics.link_up.labels(target.name).set(target.link.up)
+            metrics.stream_head_seq.labels(target.name).set(target.stream.position["seq"])
+            for kind, count in target.stream.state.counts().items():
+                metrics.objects.labels(target.name, kind).set(count)
         return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _version(self, _: web.Request) -> web.Response:

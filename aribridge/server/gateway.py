@@ -32,6 +32,7 @@ from aribridge.server.errors import StartError
 from aribridge.server.explain import Explainer
 from aribridge.server.http import application
 from aribridge.server.instance import load_instance
+from aribridge.server.lag import measure
 from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
 from aribridge.server.operator import Operator
@@ -147,6 +148,7 @@ class Gateway:
         await self._janus.start()
         self._asterisks.keep_up(self._supervisor)
         self._supervisor.keep("owners", self.hub.owners.run)
+        self._supervisor.keep("loop lag", measure)
         self._supervisor.keep("script reload", self.reloader.run)
         if self._dev:
             self._supervisor.keep("script watch", lambda: watch(lambda: self.reloader.files, self.reloader.reload))

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from aribridge.config import ConfigError
+from aribridge.obs import metrics
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.lua_plugins import LuaPlugins, drop
 from aribridge.server.policy import PolicyFile
@@ -58,7 +59,9 @@ class Reloader:
                 changed = await self._replace()
             except (ScriptLoadError, ConfigError) as error:
                 log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the file's
+                metrics.reloads_total.labels("kept").inc()
                 return Reloaded(str(error), self.files, [])
+        metrics.reloads_total.labels("loaded").inc()
         log.info("scripts.reloaded", files=[str(file) for file in self.files], changed=[str(file) for file in changed])
         return Reloaded(None, self.files, changed)
 

@@ -15,6 +15,7 @@ from aribridge.core.policy.scopes import Scopes
 from aribridge.core.settings import StreamSettings
 from aribridge.core.state.changes import Change
 from aribridge.core.state.objects import CallState
+from aribridge.obs import metrics
 from aribridge.protocol.messages import Subscribe
 from aribridge.stream.interests import Interests
 from aribridge.stream.log import Log
@@ -76,6 +77,8 @@ class Stream:
         mode = view.begin(wish.since, always=snapshot == "always" and wish.mode == "state")
         self._views[view] = None
         self._interests(view).add(view, filter_)
+        if wish.since is not None:
+            metrics.resumes_total.labels(mode).inc()
         return view, {"sub": wish.sub, **view.position, "mode": mode}
 
     def unsubscribe(self, view: View) -> None:
