@@ -6,11 +6,11 @@ import re
 import secrets
 import socket
 from dataclasses import dataclass, field
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
 from aribridge.asterisk.snippets import outbound_section, websocket_client
+from aribridge.config.shipped import shipped
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -124,8 +124,7 @@ def _write_outbound(etc: Path, settings: Settings) -> None:
 
 def templates() -> Traversable:
     """The templates' folder: in the wheel, else in the checkout."""
-    packaged = files("aribridge") / "_data" / "conf" / "asterisk"
-    return packaged if packaged.is_dir() else files("aribridge") / ".." / "conf" / "asterisk"
+    return shipped("asterisk")
 
 
 def without_missing(text: str, present: set[str]) -> str:

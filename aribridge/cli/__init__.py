@@ -31,6 +31,7 @@ COMMANDS = {
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "trace": "Show the events, commands, script log lines and errors of a call.",
     "takeover": "Take an Asterisk over from the other gateway of a pair.",
+    "service": "Make the gateway a service of systemd, or take it away.",
     "asterisk": "A private Asterisk, for development and tests.",
 }
 

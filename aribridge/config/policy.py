@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 
 from aribridge.config.bind import Report, bind_section
 from aribridge.config.positions import KeyPath
 from aribridge.config.problems import ConfigError, ConfigProblem
+from aribridge.config.shipped import shipped
 from aribridge.config.sources import Document, read_toml
 from aribridge.core.policy.document import PolicySettings, RuleSettings
 from aribridge.core.policy.policy import Policy
@@ -34,11 +34,7 @@ _WILD = frozenset("*?[")
 
 def policy_file(setting: str) -> Path:
     """The file that the setting auth.policy names; without one the policy that the gateway brings."""
-    if setting:
-        return Path(setting)
-    package = Path(str(files("aribridge")))
-    packaged = package / "_data" / "conf" / "policy.toml"
-    return packaged if packaged.is_file() else package.parent / "conf" / "policy.toml"
+    return Path(setting) if setting else shipped("policy.toml")
 
 
 def load_policy(setting: str) -> Policy:

@@ -12,6 +12,7 @@ import structlog
 
 from aribridge.core.settings import Settings
 from aribridge.server.gateway import Gateway
+from aribridge.server.notify import notify, watchdog
 
 log = structlog.get_logger("aribridge.server")
 
@@ -34,12 +35,17 @@ async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], Non
     # What was made at the start stays: left out of collections, it makes them cheap.
     gc.collect()
     gc.freeze()
+    alive = asyncio.create_task(watchdog(), name="watchdog")
     try:
         ready(gateway)
+        notify("READY=1")
         await stop.wait()
     finally:
+        notify("STOPPING=1")
         log.info("gateway.stopping")
         await gateway.stop()
+        alive.cancel()
+        await asyncio.gather(alive, return_exceptions=True)
         log.info("gateway.stopped")
 
 
