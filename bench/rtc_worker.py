@@ -46,6 +46,8 @@ class Receiver:
 class Worker:
     """Peers and what is asked of them."""
 
+    address = "127.0.0.1"
+
     def __init__(self, rtc: RtcEngine) -> None:
         self._rtc = rtc
         self._peers: dict[str, Peer] = {}

@@ -73,6 +73,8 @@ class WebRtcSettings:
     )
     consent_seconds: float = setting(8.0, "Silence after which a peer counts as dead (at most 10).", "seconds")
     peers: int = setting(10_000, "Most peer connections at once.")
+    handshakes: int = setting(1000, "Most peers at once that have yet to connect.")
+    address_handshakes: int = setting(200, "Most of them from one address.")
     channels: int = setting(64, "Most data channels of one peer.")
     fast_path: bool = setting(
         True, "Several messages to a packet, fewer acknowledgements; false: data channels as aiortc has them."
@@ -188,6 +190,7 @@ class JanusSettings:
         "seconds",
     )
     sessions: int = setting(10_000, "Most sessions at once.")
+    subject_sessions: int = setting(1000, "Most sessions of one subject at once.")
     handles: int = setting(16, "Most handles of one session.")
     queue: int = setting(1000, "Most events kept for a session that nobody reads.", "events")
     lua: list[JanusLuaSettings] = field(
@@ -237,12 +240,31 @@ class StreamSettings:
 
 @dataclass
 class LimitSettings:
-    """Bounds for each connection."""
+    """Bounds for each connection, and for all that come from one subject, tenant or address."""
 
     frame: int = setting(65536, "Largest message that a client may send.", "bytes")
     inflight: int = setting(64, "Requests of one connection at once.")
     subscriptions: int = setting(32, "Subscriptions of one connection.")
+    depth: int = setting(64, "How deep the JSON of a message may be nested.", "levels")
     connections: int = setting(10_000, "Connections at once.")
+    subject_connections: int = setting(1000, "Connections of one subject at once.")
+    address_connections: int = setting(
+        2000, "Connections from one address at once; behind a proxy see server.trusted_proxies."
+    )
+    rate: float = setting(
+        5000.0,
+        "What each connection, subject, tenant and address may ask for in a second: a read costs 1, a write 5, an"
+        " originate 100.",
+        "cost per second",
+    )
+    burst: int = setting(10_000, "What each of them may ask for at once, after a pause.", "cost")
+    handshakes: int = setting(
+        1000, "Connections at once that have yet to send a request, and WebSockets that have yet to say hello."
+    )
+    address_handshakes: int = setting(200, "WebSockets from one address at once that have yet to say hello.")
+    header_seconds: float = setting(
+        10.0, "Time for a connection to send its first request, the TLS handshake apart.", "seconds"
+    )
     hello_seconds: float = setting(10.0, "Time for a connection without a Bearer token to say hello.", "seconds")
     outbox_messages: int = setting(10_000, "Messages that may wait for a slow client, after which it is dropped.")
     outbox_bytes: int = setting(8_388_608, "Bytes that may wait for a slow client, after which it is dropped.", "bytes")
@@ -276,6 +298,6 @@ class Settings:
     stream: StreamSettings = section(
         StreamSettings, "What is kept of each Asterisk's events, for clients that come back."
     )
-    limits: LimitSettings = section(LimitSettings, "Bounds for each connection.")
+    limits: LimitSettings = section(LimitSettings, "Bounds for connections and for who opens them.")
     log: LogSettings = section(LogSettings, "The log, on standard error.")
     state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")

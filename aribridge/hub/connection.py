@@ -10,10 +10,12 @@ from typing import Any
 import structlog
 
 from aribridge.core.principal import Principal
+from aribridge.core.rates import READ, WRITE
 from aribridge.hub.answers import Answers
 from aribridge.hub.identity import Identity
 from aribridge.hub.liveness import Liveness
 from aribridge.hub.parts import HubParts
+from aribridge.hub.seats import Seat
 from aribridge.hub.subscriptions import Subscriptions
 from aribridge.hub.work import Work
 from aribridge.hub.writer import Writer
@@ -39,12 +41,20 @@ from aribridge.transport.carrier import Carrier
 
 log = structlog.get_logger("aribridge.hub")
 
+_COSTS: dict[type, int] = {Refusal: READ, Subscribe: WRITE, Unsubscribe: READ, Auth: WRITE}
+"""Of what is charged here; what has work done is charged with it."""
+
 
 class Connection:
     """A ``transport.Receiver`` that speaks protocol v1. ``principal`` None: a hello must bring a token."""
 
     def __init__(
-        self, parts: HubParts, carrier: Carrier, principal: Principal | None, renewed: Callable[[Principal], None]
+        self,
+        parts: HubParts,
+        carrier: Carrier,
+        principal: Principal | None,
+        address: str,
+        renewed: Callable[[Principal], None],
     ) -> None:
         self.id = f"c_{secrets.token_hex(6)}"
         self.kind = carrier.kind
@@ -55,8 +65,12 @@ class Connection:
         self._ended = False
         limits = parts.limits
         self._protocol = ProtocolConnection(
-            frame_limit=limits.frame, inflight_limit=limits.inflight, authenticated=principal is not None
+            frame_limit=limits.frame,
+            depth_limit=limits.depth,
+            inflight_limit=limits.inflight,
+            authenticated=principal is not None,
         )
+        self._seat = Seat(parts.seats, self.id, address)
         self._writer = Writer(carrier, limits, self._fill, self._stalled)
         self._subscriptions = Subscriptions(
             parts.targets, parts.access, self._writer, limit=limits.subscriptions, max_send=carrier.max_send
@@ -64,7 +78,7 @@ class Connection:
         self._answers = Answers(self._protocol, self._writer, carrier.max_send)
         self._liveness = Liveness(limits, self._ping, self.goodbye)
         self._identity = Identity(parts, self._liveness, self, carrier.peer, principal)
-        work = Work(parts, self, self._identity, self._answers)
+        work = Work(parts, self, self._identity, self._answers, self._seat)
         self._handlers: dict[type, Callable[[Any], None]] = {
             Hello: self._hello,
             Request: work.request,
@@ -98,11 +112,20 @@ class Connection:
 
     # --- life
 
+    def take_seat(self) -> None:
+        """Count for the limits of an address and a subject, or say goodbye where they are reached."""
+        principal = self._identity.principal
+        refusal = self._seat.take(stranger=principal is None)
+        if refusal is not None:
+            self.goodbye("too_many_connections", refusal)
+        elif principal is not None:
+            self._admit(principal)
+
     async def run(self) -> None:
         """Serve the client until its carrier is gone; the hub owns the task."""
         if self._identity.principal is None:
             self._liveness.await_hello()
-        else:
+        elif not self._writer.is_closing:
             self._identity.admitted(self._identity.principal)
         try:
             await self._writer.run()
@@ -114,7 +137,8 @@ class Connection:
         if self._ended or self._writer.is_closing:
             return
         for item in self._protocol.receive(frame):
-            self._handle(item)
+            if not self._writer.is_closing:
+                self._handle(item)
 
     def closed(self, reason: str) -> None:
         """The carrier is gone."""
@@ -159,6 +183,7 @@ class Connection:
         self._ended = True
         self._liveness.stop()
         self._subscriptions.close_all()
+        self._seat.leave()
         self._parts.left(self, reason)
         self._parts.owners.left(self.id)
         self._identity.left(reason)
@@ -167,6 +192,8 @@ class Connection:
 
     def _handle(self, item: ClientMessage | Refusal | Fatal) -> None:
         try:
+            if (cost := _COSTS.get(type(item))) is not None:
+                self._seat.charge(cost)
             self._handlers[type(item)](item)
         except Problem as problem:
             self._answers.error(getattr(item, "id", None), problem)
@@ -188,11 +215,21 @@ class Connection:
 
     def _authenticate(self, ident: int | str, token: str) -> bool:
         """Let the client in by its token, or say why not and end the connection."""
+        stranger = self._identity.principal is None
         try:
             self._identity.present(token)
         except Problem as problem:
             self._answers.error(ident, problem)
             self.goodbye("unauthorized", problem.detail)
+            return False
+        return self._admit(self.principal) if stranger else True
+
+    def _admit(self, principal: Principal) -> bool:
+        """Count the connection for its subject, or say goodbye where that has enough of them."""
+        try:
+            self._seat.admit(principal)
+        except Problem as problem:
+            self.goodbye("too_many_connections", problem.detail)
             return False
         return True
 

@@ -19,6 +19,7 @@ from aribridge.hub.keyed import KeyedCommands
 from aribridge.hub.owners import Owners
 from aribridge.hub.parts import HubParts
 from aribridge.hub.result import Result
+from aribridge.hub.seats import Seats
 from aribridge.hub.subscriptions import Subscriptions
 from aribridge.hub.targets import Targets
 from aribridge.obs import metrics
@@ -53,6 +54,7 @@ class Hub:
         self._draining = False
         self.owners = Owners(targets, instance)
         self.keyed = KeyedCommands(targets, instance)
+        self.seats = Seats(limits)
         self._parts = HubParts(
             server,
             limits,
@@ -61,6 +63,7 @@ class Hub:
             scripts,
             CommandPath(targets, access, scripts, self.keyed, self.owners, limits.request_seconds),
             self.owners,
+            self.seats,
             authenticate,
             self._spawn,
             self._is_draining,
@@ -93,13 +96,17 @@ class Hub:
         return Subscriptions(self._parts.targets, self._parts.access, sink, limit=1, max_send=most)
 
     def accept(
-        self, carrier: Carrier, principal: Principal | None, renewed: Callable[[Principal], None] = lambda _: None
+        self,
+        carrier: Carrier,
+        principal: Principal | None,
+        address: str,
+        renewed: Callable[[Principal], None] = lambda _: None,
     ) -> Connection:
-        """Take a client in. The returned receiver is to be fed with what the carrier gets.
+        """Take in a client from an IP address. The returned receiver is to be fed with what the carrier gets.
 
         ``renewed`` is told of each fresh token that the client sends.
         """
-        connection = Connection(self._parts, carrier, principal, renewed)
+        connection = Connection(self._parts, carrier, principal, address, renewed)
         self._turn_away(connection, carrier)
         metrics.connections.labels(carrier.kind).inc()
         metrics.connections_opened_total.labels(carrier.kind).inc()
@@ -116,6 +123,8 @@ class Hub:
             connection.goodbye("too_many_connections", detail)
         elif not (carrier.ordered and carrier.reliable):
             connection.goodbye("bad_carrier", "The protocol needs an ordered and reliable data channel.")
+        else:
+            connection.take_seat()
 
     def rejudge(self) -> None:
         """The policy is another now: what each client may see is judged anew."""

@@ -12,6 +12,7 @@ from aribridge.core.settings import LimitSettings
 from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
 from aribridge.hub.owners import Owners
+from aribridge.hub.seats import Seats
 from aribridge.hub.targets import Targets
 from aribridge.script import ScriptHost
 
@@ -37,6 +38,7 @@ class HubParts:
     scripts: ScriptHost
     commands: CommandPath
     owners: Owners
+    seats: Seats
     authenticate: Callable[[str], Principal]
     spawn: Spawn
     draining: Callable[[], bool]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import structlog
 
 from aribridge.core.principal import Principal
+from aribridge.core.rates import WRITE
 from aribridge.hub.answers import Answers
+from aribridge.hub.costs import cost_of, cost_of_path
 from aribridge.hub.identity import Identity
 from aribridge.hub.lanes import Lanes
 from aribridge.hub.parts import HubParts
 from aribridge.hub.rest_form import to_request
 from aribridge.hub.result import Result
+from aribridge.hub.seats import Seat
 from aribridge.protocol.messages import Request, RestRequest, ScriptMessage
 from aribridge.protocol.problems import Problem
 from aribridge.script import Client
@@ -27,35 +31,49 @@ _RETRY_AFTER_MS = 1000
 class Work:
     """Starts what one client asks for, in tasks of the hub's: they outlive the connection."""
 
-    def __init__(self, parts: HubParts, client: Client, identity: Identity, answers: Answers) -> None:
+    def __init__(self, parts: HubParts, client: Client, identity: Identity, answers: Answers, seat: Seat) -> None:
         self._parts = parts
         self._client = client
         self._identity = identity
         self._answers = answers
+        self._seat = seat
         self._lanes = Lanes()
 
     def request(self, request: Request) -> None:
         """Carry out a command, and answer it."""
-        if self._parts.draining():
-            self._answers.answer(request.id, _too_late())
+        refusal = self._refusal(cost_of(request, self._parts.targets))
+        if refusal is not None:
+            self._answers.answer(request.id, refusal)
         else:
             self._parts.spawn(self._carry_out(request))
 
     def rest_request(self, rest: RestRequest) -> None:
         """Carry out a command in Asterisk's own form, after those before it, and answer it in that form."""
-        if self._parts.draining():
-            self._answers.answer_rest(rest, _too_late(), self._app())
+        refusal = self._refusal(cost_of_path(rest.method, urlsplit(rest.uri).path))
+        if refusal is not None:
+            self._answers.answer_rest(rest, refusal, self._app())
         else:
             self._parts.spawn(self._carry_out_rest(rest))
 
     def script_message(self, message: ScriptMessage) -> None:
         """Hand a message to scripts, and answer it if it has an id."""
-        if not self._parts.draining():
+        refusal = self._refusal(WRITE)
+        if refusal is None:
             self._parts.spawn(self._ask_scripts(message))
         elif message.id is None:
             self._answers.answered()
         else:
-            self._answers.answer(message.id, _too_late())
+            self._answers.answer(message.id, refusal)
+
+    def _refusal(self, cost: int) -> Result | None:
+        """Why no work is taken: the gateway stops, or the client asks for too much; None where it is."""
+        if self._parts.draining():
+            return _too_late()
+        try:
+            self._seat.charge(cost)
+        except Problem as problem:
+            return Result(problem.status, error=problem)
+        return None
 
     async def _carry_out(self, request: Request) -> None:
         async with self._lanes.turn(request.lane):

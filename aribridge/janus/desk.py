@@ -9,13 +9,14 @@ from typing import Any, Protocol
 import structlog
 
 from aribridge.core.principal import Principal
+from aribridge.core.rates import READ, WRITE, payers
 from aribridge.core.settings import JanusSettings
 from aribridge.janus import handle_requests
 from aribridge.janus.errors import Code, JanusError, error_reply, from_problem
 from aribridge.janus.handles import Handle
 from aribridge.janus.info import server_info
 from aribridge.janus.plugin import PluginFactory
-from aribridge.janus.ports import Auth, Rtc, ServerInfo
+from aribridge.janus.ports import Auth, Charge, Rtc, ServerInfo
 from aribridge.janus.requests import Address, Request, check_fields, parse
 from aribridge.janus.sessions import Session, Sessions, Source, random_id
 from aribridge.janus.tasks import Tasks
@@ -30,6 +31,10 @@ class Client(Protocol):
     @property
     def source(self) -> Source:
         """Where the events of a session go that this client makes or claims."""
+
+    @property
+    def address(self) -> str:
+        """The IP address that it comes from."""
 
     def reply(self, message: Mapping[str, Any]) -> None:
         """Send the reply; called once for each request, before anything that follows from the request."""
@@ -46,6 +51,7 @@ class Desk:
     plugins: Mapping[str, PluginFactory]
     info: ServerInfo
     tasks: Tasks
+    charge: Charge
 
     def submit(self, message: object, client: Client, path: Address | None = None) -> None:
         """Take what a client sent. The reply may come later, after those of earlier requests to the same handle."""
@@ -74,6 +80,7 @@ class Desk:
             self._root(request, client)
             return
         principal = self.authenticate(request.apisecret, request.token)
+        self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
         check_fields(request.fields, request.spec.fields)
@@ -93,8 +100,9 @@ class Desk:
 
     def _create(self, request: Request, client: Client) -> None:
         principal = self.authenticate(request.apisecret, request.token)
+        self.charge(payers(principal, client.address), WRITE)
         check_fields(request.fields, request.spec.fields)
-        session = self.sessions.create(principal, request.fields.get("id", 0))
+        session = self.sessions.create(principal, request.fields.get("id", 0), client.address)
         client.reply(request.reply("success", data={"id": session.id}))
         session.bind(client.source)
 

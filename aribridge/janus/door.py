@@ -12,7 +12,7 @@ from aribridge.core.settings import JanusSettings
 from aribridge.janus.desk import Desk
 from aribridge.janus.http import HttpDoor
 from aribridge.janus.plugin import PluginFactory
-from aribridge.janus.ports import Auth, Rtc, ServerInfo
+from aribridge.janus.ports import Auth, Charge, Rtc, ServerInfo
 from aribridge.janus.sessions import Sessions
 from aribridge.janus.tasks import Tasks
 from aribridge.janus.websocket import Connection
@@ -25,12 +25,18 @@ class JanusDoor:
     """
 
     def __init__(
-        self, settings: JanusSettings, auth: Auth, rtc: Rtc, plugins: Mapping[str, PluginFactory], info: ServerInfo
+        self,
+        settings: JanusSettings,
+        auth: Auth,
+        rtc: Rtc,
+        plugins: Mapping[str, PluginFactory],
+        info: ServerInfo,
+        charge: Charge,
     ) -> None:
         self._settings = settings
         self._tasks = Tasks()
         self._sessions = Sessions(settings, self._tasks)
-        self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks)
+        self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks, charge)
         self._connections: set[Connection] = set()
         self._watchdog: asyncio.Task[None] | None = None
 

@@ -34,6 +34,10 @@ class Owner(Protocol):
     def renew(self, principal: Principal) -> None:
         """It has fresh credentials."""
 
+    @property
+    def address(self) -> str:
+        """The IP address that made it."""
+
     def emit(self, event: Mapping[str, Any]) -> None:
         """Queue an event for the client."""
 
@@ -66,6 +70,11 @@ class Handle:
     def renew(self, principal: Principal) -> None:
         """The client has a fresh token of the same subject: its session has, too."""
         self._session.renew(principal)
+
+    @property
+    def address(self) -> str:
+        """The IP address that the session was made from."""
+        return self._session.address
 
     def push(self, data: Mapping[str, Any], *, jsep: Jsep | None = None, transaction: str | None = None) -> None:
         """Send an ``event`` of the plugin's to the client."""

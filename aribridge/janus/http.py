@@ -42,7 +42,7 @@ class HttpDoor:
 
     async def _post(self, request: web.Request) -> web.Response:
         # The content type is not looked at: navigator.sendBeacon sends text/plain.
-        client = _Poster()
+        client = _Poster(request)
         try:
             path = _address(request)
             self._desk.submit(decode_one(await _body(request)), client, path)
@@ -55,7 +55,7 @@ class HttpDoor:
             return _json(encode(error_reply(JanusError(Code.UNKNOWN, reason), None)))
 
     async def _open(self, request: web.Request) -> web.Response:
-        client = _Poster()
+        client = _Poster(request)
         name = request.path.rpartition("/")[2]
         self._desk.submit({"janus": name, "transaction": secrets.token_hex(6)}, client)
         return _json(encode(await client.answer))
@@ -90,7 +90,8 @@ class HttpDoor:
 class _Poster:
     """The client behind one POST; the events of a session that it makes are polled for."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: web.Request) -> None:
+        self.address = request.remote or ""
         self.source = LongPoll()
         self.answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
 

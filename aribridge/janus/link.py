@@ -25,6 +25,10 @@ CLOSE_SECONDS = 5.0
 class LinkEvents(Protocol):
     """What a handle hears about its peer connection."""
 
+    @property
+    def address(self) -> str:
+        """The IP address of the client."""
+
     def connected(self) -> None:
         """ICE and DTLS are done."""
 
@@ -42,6 +46,7 @@ class _Connection:
 
     def __init__(self, events: LinkEvents, forget: Callable[[_Connection, str], None]) -> None:
         self._forget = forget
+        self.address = events.address
         self.connected = events.connected
         self.channel = events.channel
         self.settled = False

@@ -57,6 +57,10 @@ class HandleContext(Protocol):
     def renew(self, principal: Principal) -> None:
         """The client has a fresh token of the same subject: its session lasts as long as that."""
 
+    @property
+    def address(self) -> str:
+        """The IP address that the handle's session was made from."""
+
     def push(self, data: Mapping[str, Any], *, jsep: Jsep | None = None, transaction: str | None = None) -> None:
         """Send an ``event`` to the client; kept while the client is away."""
 

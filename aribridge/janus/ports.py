@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aribridge.core.principal import Principal
+from aribridge.core.rates import Payers
 from aribridge.transport.carrier import Carrier, Receiver
 
 
@@ -27,6 +28,13 @@ class Auth(Protocol):
         """Raise Problem ``unauthorized``, or ``forbidden`` where the token does not name the plugin."""
 
 
+class Charge(Protocol):
+    """Who pays for a request, out of what it may ask for in a second."""
+
+    def __call__(self, payers: Payers, cost: float) -> None:
+        """Raise Problem ``too_many_requests``."""
+
+
 class Channel(Carrier, Protocol):
     """A data channel."""
 
@@ -44,6 +52,10 @@ class Channel(Carrier, Protocol):
 
 class PeerEvents(Protocol):
     """What a peer connection tells its maker; all calls are synchronous and quick."""
+
+    @property
+    def address(self) -> str:
+        """The IP address that the signalling comes from; unfinished handshakes are bounded by it."""
 
     def connected(self) -> None:
         """ICE and DTLS are done."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from aribridge.core.places import Places
 from aribridge.core.principal import Principal
 from aribridge.core.settings import JanusSettings
 from aribridge.janus.errors import Code, JanusError
@@ -38,8 +39,9 @@ class Source(Protocol):
 class Session:
     """A client's session: handles, and the events that they raise."""
 
-    def __init__(self, session_id: int, principal: Principal, queue: int) -> None:
+    def __init__(self, session_id: int, principal: Principal, address: str, queue: int) -> None:
         self.id = session_id
+        self.address = address
         self.principal = principal
         self.handles: dict[int, Handle] = {}
         self.events = EventQueue(session_id, queue)
@@ -105,6 +107,7 @@ class Sessions:
         self._settings = settings
         self._tasks = tasks
         self._sessions: dict[int, Session] = {}
+        self._subjects = Places(settings.subject_sessions)
         self._closed = False
         limits = [seconds for seconds in (settings.session_seconds, settings.reclaim_seconds) if seconds > 0]
         self._interval = min(2.0, *(seconds / 4 for seconds in limits))
@@ -115,7 +118,7 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
 
-    def create(self, principal: Principal, wanted: int) -> Session:
+    def create(self, principal: Principal, wanted: int, address: str) -> Session:
         """Make a session, with the id that the client wants or, for 0, a random one. JanusError 468, 472."""
         if self._closed:
             raise JanusError(Code.NOT_ACCEPTING, "The gateway is stopping; connect again in a moment.")
@@ -125,7 +128,10 @@ class Sessions:
             )
         if wanted in self._sessions:
             raise JanusError(Code.SESSION_TAKEN, f"Session id {wanted} is in use; leave id out to get a free one.")
-        session = Session(wanted or random_id(self._sessions), principal, self._settings.queue)
+        if not self._subjects.take(owner(principal)):
+            reason = f"This subject has its {self._subjects.most} sessions (janus.subject_sessions); destroy one."
+            raise JanusError(Code.NOT_ACCEPTING, reason)
+        session = Session(wanted or random_id(self._sessions), principal, address, self._settings.queue)
         self._sessions[session.id] = session
         log.info("session.created", session=session.id, sub=principal.sub, tenant=principal.tenant)
         return session
@@ -153,6 +159,7 @@ class Sessions:
             return
         session.over = True
         del self._sessions[session.id]
+        self._subjects.give(owner(session.principal))
         log.info("session.ended", session=session.id, reason=reason)
         if session.source is not None:
             session.source.leave(session, encode(notice) if notice else None)

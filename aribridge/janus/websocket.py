@@ -32,6 +32,7 @@ class Connection:
 
     def __init__(self, request: web.Request, desk: Desk) -> None:
         self._request = request
+        self.address = request.remote or ""
         self._desk = desk
         self._ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,),

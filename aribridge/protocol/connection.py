@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aribridge.protocol.decode import Refusal, decode_frame
+from aribridge.protocol.depth import is_deeper
 from aribridge.protocol.messages import Auth, ClientMessage, Hello, Ping, Pong, Request, RestRequest, ScriptMessage
 from aribridge.protocol.problems import Problem
 
@@ -29,8 +30,9 @@ class ProtocolConnection:
     ``authenticated``: the carrier brought a principal along, so a hello is optional.
     """
 
-    def __init__(self, *, frame_limit: int, inflight_limit: int, authenticated: bool) -> None:
+    def __init__(self, *, frame_limit: int, depth_limit: int, inflight_limit: int, authenticated: bool) -> None:
         self._frame_limit = frame_limit
+        self._depth_limit = depth_limit
         self._inflight_limit = inflight_limit
         self._inflight: set[int | str] = set()
         self._anonymous = 0
@@ -44,6 +46,8 @@ class ProtocolConnection:
             return [Fatal("bad_frame", "A binary frame; the protocol is JSON text.")]
         if len(frame) > self._frame_limit or len(frame.encode("utf-8", "replace")) > self._frame_limit:
             return [Fatal("frame_too_large", f"A frame of more than {self._frame_limit} bytes.")]
+        if is_deeper(frame, self._depth_limit):
+            return [Fatal("bad_frame", f"JSON nested deeper than {self._depth_limit} levels (limits.depth).")]
         try:
             messages = decode_frame(frame, batch="batch" in self.features)
         except Problem as problem:

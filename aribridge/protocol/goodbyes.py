@@ -28,7 +28,12 @@ _TABLE = (
     Goodbye("bad_carrier", 4006, "never", "The data channel is not ordered and reliable."),
     Goodbye("slow_consumer", 4007, "now", "The client reads more slowly than its events come."),
     Goodbye("ping_timeout", 4008, "now", "The client did not answer a ping."),
-    Goodbye("too_many_connections", 4009, "elsewhere", "The gateway has as many connections as it may have."),
+    Goodbye(
+        "too_many_connections",
+        4009,
+        "elsewhere",
+        "The gateway, the address or the subject has enough connections.",
+    ),
     Goodbye("internal", 4010, "now", "An error in the gateway; its log has the details."),
     Goodbye("kicked", 4011, "never", "The operator of the gateway ended the connection; the detail may say why."),
 )

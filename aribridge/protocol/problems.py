@@ -217,8 +217,8 @@ _TABLE = (
         "too_many_requests",
         429,
         "Too much at once",
-        "More requests are in flight, or more connections open, than the limit allows.",
-        "Wait for replies, then go on.",
+        "More is in flight, open, or asked for in a second than a limit allows.",
+        "Wait for after_ms, then go on; the detail names the limit.",
         retry="after",
     ),
     ProblemKind(

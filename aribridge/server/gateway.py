@@ -188,7 +188,9 @@ class Gateway:
             api_secret=bool(auth.janus.api_secret_file),
             auth_token=bool(auth.jwt or auth.janus.token_secret_file),
         )
-        return JanusDoor(self._settings.janus, self._authenticator, self.rtc, self._plugins, info)
+        return JanusDoor(
+            self._settings.janus, self._authenticator, self.rtc, self._plugins, info, self.hub.seats.charge
+        )
 
     def _application(self, *, dev: bool) -> web.Application:
         settings = self._settings
@@ -201,7 +203,9 @@ class Gateway:
             self._janus,
         ]
         routes = [route for door in doors for route in door.routes()]
-        return application(routes, Origins(settings.server.origins, dev=dev), self._janus.websocket)
+        return application(
+            routes, Origins(settings.server.origins, dev=dev), self.hub.seats.charge, self._janus.websocket
+        )
 
 
 def _plain(routes: list[web.RouteDef]) -> web.Application:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from aribridge.core.rates import READ, Payers, payers
 from aribridge.server.doors.websocket import subprotocols
 from aribridge.server.origins import Origins
 from aribridge.server.pages import security_headers
@@ -15,13 +16,32 @@ from aribridge.server.problems import problems
 _JANUS = "janus-protocol"
 _MOST_BODY = 1_048_576
 
+Charge = Callable[[Payers, float], None]
+"""Raises Problem ``too_many_requests``."""
 
-def application(routes: Sequence[web.AbstractRouteDef], origins: Origins, janus: Handler) -> web.Application:
-    """Make the application. ``janus`` takes WebSockets of the Janus API, which may come on any path."""
-    middlewares = [security_headers, origins.middleware(), problems, _janus_anywhere(janus)]
+
+def application(
+    routes: Sequence[web.AbstractRouteDef], origins: Origins, charge: Charge, janus: Handler
+) -> web.Application:
+    """Make the application. ``charge`` bounds its requests by address.
+
+    ``janus`` takes WebSockets of the Janus API, which may come on any path.
+    """
+    middlewares = [security_headers, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
     app.add_routes(routes)
     return app
+
+
+def _charged(charge: Charge) -> Middleware:
+    """Whatever a request asks for besides, it costs its address a little."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        charge(payers(None, request.remote or ""), READ)
+        return await handler(request)
+
+    return middleware
 
 
 def _janus_anywhere(janus: Handler) -> Middleware:

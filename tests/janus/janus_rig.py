@@ -112,7 +112,9 @@ class NamingHub:
     closed: list[str] = field(default_factory=list)
     renewed: list[Callable[[Principal], None]] = field(default_factory=list)
 
-    def accept(self, carrier: Carrier, principal: Principal, renewed: Callable[[Principal], None]) -> NamingConnection:
+    def accept(
+        self, carrier: Carrier, principal: Principal, address: str, renewed: Callable[[Principal], None]
+    ) -> NamingConnection:
         self.renewed.append(renewed)
         return NamingConnection(self, carrier, principal)
 
@@ -227,7 +229,7 @@ async def serving(folder: Path, more: Iterable[PluginFactory] = (), **settings: 
     probe, hub = ProbePlugin(), NamingHub()
     plugins = {plugin.info.name: plugin for plugin in (probe, AriPlugin(hub), EchoTestPlugin(), *more)}
     info = ServerInfo(version="1.2.3", server_name="test")
-    door = JanusDoor(JanusSettings(**settings), authenticator(folder), rtc, plugins, info)
+    door = JanusDoor(JanusSettings(**settings), authenticator(folder), rtc, plugins, info, lambda payers, cost: None)
     application = web.Application()
     application.add_routes([*door.routes(), web.get("/any/path", door.websocket)])
     runner = web.AppRunner(application, access_log=None)

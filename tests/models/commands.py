@@ -116,7 +116,7 @@ class ModelClient:
 
     def __init__(self, hub, principal):
         self.sent, self.open = [], True
-        self.connection = hub.accept(self, principal)
+        self.connection = hub.accept(self, principal, "192.0.2.1")
 
     def say(self, **message):
         self.connection.received(json.dumps(message))

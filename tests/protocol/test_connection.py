@@ -11,7 +11,7 @@ from aribridge.protocol.messages import Hello, Ping, Request, RestRequest
 
 
 def connection(*, authenticated=True, frame=1000, inflight=2):
-    return ProtocolConnection(frame_limit=frame, inflight_limit=inflight, authenticated=authenticated)
+    return ProtocolConnection(frame_limit=frame, depth_limit=64, inflight_limit=inflight, authenticated=authenticated)
 
 
 def feed(machine, **message):

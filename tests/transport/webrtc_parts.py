@@ -44,6 +44,8 @@ class Recorder:
 class Events:
     """PeerEvents that keep what they are told, and take every channel."""
 
+    address = "127.0.0.1"
+
     def __init__(self) -> None:
         self.connections = 0
         self.channels: list[DataChannel] = []

@@ -21,7 +21,9 @@ NO_JSEP = 417
 class Hub(Protocol):
     """Where connections of the aribridge protocol begin."""
 
-    def accept(self, carrier: Carrier, principal: Principal, renewed: Callable[[Principal], None]) -> Receiver:
+    def accept(
+        self, carrier: Carrier, principal: Principal, address: str, renewed: Callable[[Principal], None]
+    ) -> Receiver:
         """Serve the protocol to an authenticated client; returns who takes what it sends. May raise Problem.
 
         ``renewed`` is told of each fresh token.
@@ -62,7 +64,7 @@ class _AriHandle:
 
     def channel(self, channel: Channel) -> Receiver:
         """Serve the protocol on a channel."""
-        return self._hub.accept(channel, self._context.principal, self._context.renew)
+        return self._hub.accept(channel, self._context.principal, self._context.address, self._context.renew)
 
     def hangup(self, reason: str) -> None:
         """Nothing to do: the connections on the channels have heard that these closed."""

@@ -32,8 +32,9 @@ _SDP, _JSON, _FRAGMENT = "application/sdp", "application/json", "application/tri
 class _Session:
     """One peer connection made here, and whose it is (``transport.webrtc.PeerEvents``)."""
 
-    def __init__(self, door: RtcDoor, principal: Principal) -> None:
+    def __init__(self, door: RtcDoor, principal: Principal, address: str) -> None:
         self._door = door
+        self.address = address
         self.principal = principal
         self.peer: Peer | None = None
 
@@ -45,7 +46,7 @@ class _Session:
         if channel.label != LABEL:
             log.info("rtc.channel_refused", label=channel.label[:64], remedy=f"label the channel {LABEL}")
             return None
-        return _Watched(self._door.hub.accept(channel, self.principal), self._unused)
+        return _Watched(self._door.hub.accept(channel, self.principal, self.address), self._unused)
 
     def _unused(self) -> None:
         """The last word on the protocol's channel was said: the peer has no further use."""
@@ -113,7 +114,7 @@ class RtcDoor:
 
     async def _offer(self, request: web.Request) -> web.Response:
         principal = bearer(request, self._authenticator)
-        session = _Session(self, principal)
+        session = _Session(self, principal, request.remote or "")
         peer = await self._engine.answer(await _offered(request), session)
         session.peer = peer
         self._sessions[peer.id] = session

@@ -32,7 +32,7 @@ class WebSocketDoor:
             raise Problem("bad_message", "The WebSocket must be opened with the subprotocol aribridge.v1.")
         principal = optional_bearer(request, self._authenticator)
         carrier = await websocket.accept(request, protocol=SUBPROTOCOL, frame=self._frame)
-        await carrier.run(self._hub.accept(carrier, principal))
+        await carrier.run(self._hub.accept(carrier, principal, carrier.peer))
         return carrier.response
 
 

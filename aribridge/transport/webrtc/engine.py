@@ -15,6 +15,7 @@ from aribridge.protocol.problems import Problem
 from aribridge.transport.webrtc import sdp
 from aribridge.transport.webrtc.addresses import bind_addresses, public_addresses, udp_ports
 from aribridge.transport.webrtc.dtls import Identity
+from aribridge.transport.webrtc.handshakes import Handshakes
 from aribridge.transport.webrtc.ice import IceAgent
 from aribridge.transport.webrtc.leftovers import Leftovers
 from aribridge.transport.webrtc.peer import Peer, PeerEvents
@@ -44,6 +45,7 @@ class RtcEngine:
         self._identity: Identity
         self._fast = settings.fast_path
         self._leftovers = Leftovers()
+        self._handshakes = Handshakes(settings)
 
     @property
     def peers(self) -> int:
@@ -105,10 +107,12 @@ class RtcEngine:
     async def _make(self, events: PeerEvents, offer: sdp.Remote | None, *, controlling: bool) -> Peer:
         if self.peers >= self._settings.peers:
             raise Problem("too_many_requests", f"The gateway has its {self._settings.peers} peers (webrtc.peers).")
+        self._handshakes.check(events.address)
         sockets = await self._ports.take()
         self._identity = self._identity.current()
         peer = self._assemble(events, sockets, controlling=controlling)
         self._peers[peer.id] = peer
+        self._handshakes.add(peer, events.address)
         self._sockets[peer.id] = sockets
         try:
             await peer.start(offer)

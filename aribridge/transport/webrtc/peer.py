@@ -31,6 +31,10 @@ _SETUP_OF_ROLE = {"client": "active", "server": "passive"}
 class PeerEvents(Protocol):
     """Who is told about a peer. All calls are synchronous, quick, and must not raise."""
 
+    @property
+    def address(self) -> str:
+        """The IP address that the signalling comes from; unfinished handshakes are bounded by it."""
+
     def connected(self) -> None:
         """ICE and DTLS are done."""
 
@@ -90,6 +94,11 @@ class Peer:
     def channels(self) -> Mapping[int, DataChannel]:
         """The channels that are in use, by stream id."""
         return MappingProxyType(self._channels)
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether it is still on the way to its first data channel."""
+        return not (self._usable.is_set() or self._ended.done())
 
     # descriptions
 

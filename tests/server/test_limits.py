@@ -1,0 +1,159 @@
+"""Who asks for too much, or opens too much, is told so; everybody else goes on."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import pytest
+from real.gateway import target
+from real.wsclient import Client, connect, greeted
+
+LIMITS = {
+    "rate": 2.0,
+    "burst": 110,
+    "subject_connections": 3,
+    "address_connections": 5,
+    "address_handshakes": 2,
+    "depth": 8,
+}
+
+
+@pytest.fixture(scope="module")
+async def gateway(asterisk22, tmp_path_factory):
+    from real.gateway import Gateways
+
+    gateways = Gateways(tmp_path_factory.mktemp("limits"))
+    yield await gateways.start(target(asterisk22), limits=LIMITS, janus={"subject_sessions": 2})
+    await gateways.stop()
+
+
+@asynccontextmanager
+async def from_address(gateway, address: str, **claims):
+    """A client of another address of this machine, and of a subject of its own."""
+    connector = aiohttp.TCPConnector(local_addr=(address, 0))
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.ws_connect(f"{gateway.url}/v1/ws", protocols=("aribridge.v1",)) as socket,
+    ):
+        client = Client(socket)
+        await client.send({"type": "hello", "id": "hello", "token": gateway.token(**claims)})
+        yield client
+
+
+async def originate(client: Client) -> dict:
+    return await client.ask(type="request", op="channels.originate", params={"endpoint": "Local/none@nowhere"})
+
+
+async def use_up(client: Client) -> None:
+    """Have one originate done, after which another is too much for three quarters of a minute."""
+    await originate(client)
+    assert (await originate(client))["status"] == 429
+
+
+async def test_too_much_is_refused_for_as_long_as_it_says_and_others_go_on(gateway):
+    async with (
+        from_address(gateway, "127.0.1.1", sub="greedy", tenant="acme") as greedy,
+        from_address(gateway, "127.0.1.2", sub="modest") as modest,
+    ):
+        await use_up(greedy)
+        replies = [await greedy.ask(type="request", op="asterisk.ping") for _ in range(40)]
+        error = next(reply["error"] for reply in replies if reply["status"] == 429)
+        assert (error["code"], error["retry"], error["outcome"]) == ("too_many_requests", "after", "not_applied")
+        assert "limits.rate" in error["detail"]
+        assert 0 < error["after_ms"] <= 500
+        assert (await modest.ask(type="request", op="asterisk.ping"))["status"] == 200
+        await asyncio.sleep(0.5)  # what is tested: that this is long enough
+        assert (await greedy.ask(type="request", op="asterisk.ping"))["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "claims"),
+    [
+        ("subject", "127.0.2.2", {"sub": "same", "tenant": "one"}),
+        ("tenant", "127.0.2.3", {"sub": "other", "tenant": "one"}),
+        ("address", "127.0.2.1", {"sub": "third"}),
+    ],
+)
+async def test_another_connection_does_not_get_around_it(gateway, kind, address, claims):
+    async with from_address(gateway, "127.0.2.1", sub="same", tenant="one") as first:
+        await use_up(first)
+        async with from_address(gateway, address, **claims) as second:
+            reply = await second.ask(type="request", method="POST", path="/channels", query={"endpoint": "Local/x@y"})
+            assert reply["status"] == 429
+            assert kind in reply["error"]["detail"]
+
+
+async def test_requests_in_asterisks_own_form_and_messages_to_scripts_pay_too(gateway):
+    async with from_address(gateway, "127.0.3.1", sub="rest") as client:
+        await use_up(client)
+        rest = {"type": "RESTRequest", "request_id": "r", "method": "POST", "uri": "channels?endpoint=Local/x@y"}
+        await client.send(rest)
+        answer = await client.until(lambda seen: seen["type"] == "RESTResponse")
+        assert answer["status_code"] == 429
+        statuses = {(await client.ask(type="message", data="x"))["status"] for _ in range(60)}
+        assert 429 in statuses
+
+
+async def test_requests_over_http_pay_by_their_address(gateway):
+    connector = aiohttp.TCPConnector(local_addr=("127.0.4.1", 0))
+    async with aiohttp.ClientSession(connector=connector) as http:
+        for _ in range(2000):
+            async with http.get(f"{gateway.url}/janus/info") as response:
+                if response.status == 429:
+                    assert int(response.headers["Retry-After"]) >= 1
+                    assert (await response.json())["code"] == "too_many_requests"
+                    return
+    raise AssertionError("2000 requests in a row were let through")
+
+
+async def test_a_subject_has_so_many_connections(gateway):
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(from_address(gateway, f"127.0.5.{number}", sub="many"))
+            for number in range(1, 5)
+        ]
+        goodbye = await clients[3].goodbye()
+        assert goodbye["slug"] == "too_many_connections"
+        assert "limits.subject_connections" in goodbye["detail"]
+        assert (await clients[0].ask(type="request", op="asterisk.ping"))["status"] == 200
+    async with from_address(gateway, "127.0.5.4", sub="many") as again:
+        assert (await again.ask(type="request", op="asterisk.ping"))["status"] == 200
+
+
+async def test_an_address_has_so_many_connections(gateway):
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(from_address(gateway, "127.0.6.1", sub=f"user-{number}"))
+            for number in range(6)
+        ]
+        assert "limits.address_connections" in (await clients[5].goodbye())["detail"]
+        assert (await clients[0].ask(type="request", op="asterisk.ping"))["status"] == 200
+
+
+async def test_an_address_has_so_many_connections_without_a_hello(gateway):
+    async with AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(connect(gateway.url)) for _ in range(3)]
+        assert "limits.address_handshakes" in (await silent[2].goodbye())["detail"]
+        await silent[0].send({"type": "hello", "id": 1, "token": gateway.token()})
+        await silent[0].until(lambda seen: seen["type"] == "welcome")
+        await stack.enter_async_context(greeted(gateway.url, gateway.token()))
+
+
+async def test_json_is_not_nested_too_deeply(gateway):
+    async with greeted(gateway.url, gateway.token()) as client:
+        await client.send('{"type":"message","data":' + "[" * 8 + "]" * 8 + "}")
+        assert "limits.depth" in (await client.goodbye())["detail"]
+
+
+async def test_a_subject_has_so_many_janus_sessions(gateway):
+    async with aiohttp.ClientSession() as http:
+
+        async def create(sub: str) -> dict:
+            body = {"janus": "create", "transaction": "t", "token": gateway.token(sub=sub)}
+            async with http.post(f"{gateway.url}/janus", json=body) as response:
+                return await response.json()
+
+        made = [await create("poller") for _ in range(3)]
+        assert [reply["janus"] for reply in made] == ["success", "success", "error"]
+        assert "janus.subject_sessions" in made[2]["error"]["reason"]
+        assert (await create("another"))["janus"] == "success"
