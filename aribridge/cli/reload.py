@@ -1,4 +1,4 @@
-"""`aribridge reload`: have the gateway that runs load its scripts and its policy anew."""
+"""`aribridge reload`: have the gateway that runs load its scripts, policy and certificate anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aribridge.cli.options import Failure, config_options
 @click.command(name="reload")
 @config_options
 def reload(*, config: Path | None, assignments: tuple[str, ...]) -> None:
-    """Load scripts and policy of the running gateway anew, as SIGHUP does, and say what changed.
+    """Load scripts, policy and certificate of the running gateway anew, as SIGHUP does, and say what changed.
 
     Exits 1 when one does not load: then nothing has changed.
     """

@@ -3,6 +3,7 @@
 from aribridge.config.addresses import host_and_port, is_loopback, port_range
 from aribridge.config.checks import url_fault
 from aribridge.config.example import write_example
+from aribridge.config.files import certificate_fault
 from aribridge.config.load import find, load
 from aribridge.config.policy import load_policy, policy_file
 from aribridge.config.problems import ConfigError, ConfigProblem
@@ -10,6 +11,7 @@ from aribridge.config.problems import ConfigError, ConfigProblem
 __all__ = [
     "ConfigError",
     "ConfigProblem",
+    "certificate_fault",
     "find",
     "host_and_port",
     "is_loopback",

@@ -126,12 +126,30 @@ def _address(text: str) -> str | None:
     return None
 
 
+def _network(text: str) -> str | None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return f'expected an IP address or network, such as "127.0.0.1" or "10.0.0.0/8", got "{text}".'
+    return None
+
+
+def _base_url(text: str) -> str | None:
+    parts = urlsplit(text)
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"\s", text))
+    if parts.scheme in {"http", "https"} and parts.hostname and plain:
+        return None
+    return f'expected a URL such as "https://pbx.example.com/aribridge", got "{text}".'
+
+
 BY_UNIT: dict[str, Callable[[str], str | None]] = {
     "host:port": _listen,
     "port or first-last": _ports,
     "URL": url_fault,
     "scheme://host[:port]": _origin,
     "IP address": _address,
+    "IP address or network": _network,
+    "base URL": _base_url,
 }
 
 

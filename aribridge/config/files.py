@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from aribridge.auth.keys import KeyFault, read_key, read_secret
 from aribridge.config.bind import Report
 from aribridge.config.checks import values_of
 from aribridge.config.positions import KeyPath
-from aribridge.core.settings import Settings
+from aribridge.core.settings import ServerSettings, Settings
 
 STOCK = "stock:"
 
@@ -34,6 +35,7 @@ def check_files(settings: Settings, report: Report) -> None:
                 report_any(path, None if file.startswith(STOCK) else file_fault(file), report)
     _read_passwords(settings)
     _check_keys(settings, report)
+    _check_certificate(settings.server, report)
     _check_janus_scripts(settings, report)
 
 
@@ -51,6 +53,21 @@ def file_fault(name: str, *, secret: bool = False) -> str | None:
         return f"{name} can be read by everybody on this machine: run `chmod 600 {name}`."
     if secret and not read_secret(name).strip():
         return f"{name} is empty."
+    return None
+
+
+def certificate_fault(certificate: str, key: str) -> str | None:
+    """What is wrong with a TLS certificate and its key as a pair."""
+    if fault := file_fault(certificate) or file_fault(key, secret=True):
+        return fault
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"{key} is not the key of {certificate}."
+        return f"{certificate} and {key} are not a certificate and its key in PEM, without a passphrase."
+    except ValueError:
+        return f"{key} has a passphrase; a gateway that starts by itself needs a key without one."
     return None
 
 
@@ -89,6 +106,18 @@ def _check_keys(settings: Settings, report: Report) -> None:
                 read_key(key)
             except KeyFault as error:
                 report(path, f"{key.key_file} {error}.")
+
+
+def _check_certificate(server: ServerSettings, report: Report) -> None:
+    if server.tls_certificate and server.tls_key:
+        report_any(("server", "tls_certificate"), certificate_fault(server.tls_certificate, server.tls_key), report)
+    elif server.tls_certificate or server.tls_key:
+        missing = "tls_key" if server.tls_certificate else "tls_certificate"
+        report(("server", missing), "is missing: TLS needs a certificate and its key.")
+
+
+def _no_password() -> str:
+    raise ValueError("a passphrase is asked for")
 
 
 def _check_janus_scripts(settings: Settings, report: Report) -> None:

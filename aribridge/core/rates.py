@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from aribridge.core.neighbours import neighbourhood
 from aribridge.core.principal import Principal
 
 READ, WRITE, ORIGINATE = 1, 5, 100
@@ -74,7 +75,7 @@ class Rates:
 
 def payers(principal: Principal | None, address: str, connection: str = "") -> Payers:
     """Whose buckets a request is taken from."""
-    found: list[tuple[str, Hashable]] = [("address", address)]
+    found: list[tuple[str, Hashable]] = [("address", neighbourhood(address))]
     if connection:
         found.append(("connection", connection))
     if principal is not None:

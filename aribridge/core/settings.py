@@ -39,6 +39,18 @@ class ServerSettings:
     origins: list[str] = setting(
         [], "Origins of web pages that may use the gateway from a browser.", "scheme://host[:port]"
     )
+    tls_certificate: str = setting(
+        "", "Certificate chain in PEM, for https and wss on server.listen; empty: a proxy in front does TLS.", "path"
+    )
+    tls_key: str = setting("", "Private key of the certificate in PEM, mode 0600.", "path")
+    public_url: str = setting(
+        "", "URL under which clients reach server.listen through a proxy, path prefix included.", "base URL"
+    )
+    trusted_proxies: list[str] = setting(
+        [],
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; limits by address need it behind a proxy.",
+        "IP address or network",
+    )
     console: bool = setting(False, "Serve the operator console on /.")
     drain_seconds: float = setting(
         5.0, "How long in-flight requests and call flows may take to finish when the gateway stops.", "seconds"

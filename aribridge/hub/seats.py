@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Hashable
 
+from aribridge.core.neighbours import neighbourhood
 from aribridge.core.places import Places
 from aribridge.core.principal import Principal
 from aribridge.core.rates import Payers, Rates, payers
@@ -40,7 +41,7 @@ class Seat:
 
     def __init__(self, seats: Seats, connection: str, address: str) -> None:
         self._seats = seats
-        self._address = address
+        self._address = neighbourhood(address)
         self._connection = connection
         self._payers = payers(None, address, connection)
         self._subject: Hashable = None

@@ -76,7 +76,8 @@ class HttpDoor:
         return _json(f"[{','.join(events)}]" if most > 1 else events[0])
 
     async def _poll_instead(self, request: web.Request) -> web.Response:
-        return web.Response(status=302, headers={"Location": f"{BASE}/{_address(request).session_id}"})
+        # Relative: a proxy may have put a prefix before the path.
+        return web.Response(status=302, headers={"Location": f"../{_address(request).session_id}"})
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})

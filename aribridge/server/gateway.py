@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,17 @@ from aribridge.server.instance import load_instance
 from aribridge.server.lag import measure
 from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
+from aribridge.server.newcomers import Newcomers, NewcomersSite
 from aribridge.server.operator import Operator
 from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.policy import PolicyFile
+from aribridge.server.proxies import Proxies
 from aribridge.server.reload import Reloader
 from aribridge.server.revoke import Revoker
 from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
+from aribridge.server.tls import Certificate, CertificateFault
 from aribridge.server.watch import watch
 from aribridge.transport.webrtc import RtcEngine
 
@@ -85,13 +89,16 @@ class Gateway:
         self.rtc = RtcEngine(settings.webrtc, frame=settings.limits.frame, default_address=(host, port))
         self._plugins: dict[str, PluginFactory] = {p.info.name: p for p in (AriPlugin(self.hub), EchoTestPlugin())}
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
+        self._certificate = _certificate(settings)
+        self._newcomers = Newcomers(settings.limits)
         self._janus = self._janus_door()
-        self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings.webrtc.ice_servers)
+        self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings)
         self._app = self._application(dev=dev)
         self.reloader = Reloader(
             self.scripts,
             self._lua_plugins,
             PolicyFile(settings.auth.policy, self._access, self.targets, self.hub),
+            self._certificate,
         )
         admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
@@ -139,7 +146,7 @@ class Gateway:
         self._load_scripts()
         await self._lua_plugins.start()
         self._asterisks.add_all()
-        await self._listen(self._settings.server.listen, self._app, "server.listen")
+        await self._listen(self._settings.server.listen, self._app, "server.listen", self._newcomers_site)
         await self._listen(self._settings.server.admin, self._admin, "server.admin")
         if (door := self._asterisks.door()) is not None:
             await self._listen(self._settings.server.asterisk, _plain(door.routes()), "server.asterisk")
@@ -170,13 +177,22 @@ class Gateway:
         except (ValueError, RuntimeError) as error:
             raise StartError(str(error)) from error
 
-    async def _listen(self, address: str, app: web.Application, key: str) -> None:
+    def _newcomers_site(self, runner: web.AppRunner, host: str, port: int) -> NewcomersSite:
+        return NewcomersSite(runner, host, port, self._newcomers, self._certificate.context)
+
+    async def _listen(
+        self,
+        address: str,
+        app: web.Application,
+        key: str,
+        site: Callable[[web.AppRunner, str, int], web.BaseSite] = web.TCPSite,
+    ) -> None:
         host, port = host_and_port(address)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True)
         self._runners.append(runner)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            await site(runner, host, port).start()
         except OSError as error:
             raise _cannot_bind(error, f"TCP {address}", port, key, "tcp") from error
 
@@ -204,7 +220,11 @@ class Gateway:
         ]
         routes = [route for door in doors for route in door.routes()]
         return application(
-            routes, Origins(settings.server.origins, dev=dev), self.hub.seats.charge, self._janus.websocket
+            routes,
+            [self._newcomers.middleware(), Proxies(settings.server.trusted_proxies).middleware()],
+            Origins(settings.server.origins, dev=dev),
+            self.hub.seats.charge,
+            self._janus.websocket,
         )
 
 
@@ -226,6 +246,13 @@ def _authenticator(settings: Settings, revocations: Revocations) -> Authenticato
         return Authenticator(settings.auth, revocations.covers)
     except (KeyFault, OSError) as error:
         raise StartError(f"A key cannot be read: {error}") from error
+
+
+def _certificate(settings: Settings) -> Certificate:
+    try:
+        return Certificate(settings.server)
+    except CertificateFault as error:
+        raise StartError(f"TLS on server.listen: {error}") from error
 
 
 def _policy(settings: Settings) -> Policy:

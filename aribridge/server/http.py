@@ -21,13 +21,17 @@ Charge = Callable[[Payers, float], None]
 
 
 def application(
-    routes: Sequence[web.AbstractRouteDef], origins: Origins, charge: Charge, janus: Handler
+    routes: Sequence[web.AbstractRouteDef],
+    first: Sequence[Middleware],
+    origins: Origins,
+    charge: Charge,
+    janus: Handler,
 ) -> web.Application:
-    """Make the application. ``charge`` bounds its requests by address.
+    """Make the application. ``first`` sees each request before all others; ``charge`` bounds them by address.
 
     ``janus`` takes WebSockets of the Janus API, which may come on any path.
     """
-    middlewares = [security_headers, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
+    middlewares = [*first, security_headers, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
     app.add_routes(routes)
     return app

@@ -23,7 +23,7 @@ FORCED = 1
 async def serve(settings: Settings, *, dev: bool, ready: Callable[[Gateway], None]) -> None:
     """Run a gateway until SIGINT or SIGTERM; ``ready`` is called once it listens. Raises StartError.
 
-    A second one of these ends the process at once. SIGHUP loads the scripts and the policy anew.
+    A second one of these ends the process at once. SIGHUP loads the scripts, the policy and the certificate anew.
     """
     loop = asyncio.get_running_loop()
     gateway = Gateway(settings, dev=dev)

@@ -18,7 +18,7 @@ _CLIENT_LEFT = 499
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} - aribridge</title>
-<link rel="stylesheet" href="/console/console.css"></head>
+<link rel="stylesheet" href="../console/console.css"></head>
 <body class="page"><main><p><code>{code}</code> · {status}</p><h1>{title}</h1>
 <h2>What it means</h2><p>{cause}</p><h2>How to mend it</h2><p>{remedy}</p></main></body></html>
 """

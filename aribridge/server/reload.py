@@ -1,4 +1,4 @@
-"""Loads scripts and policy anew, scripts of Janus too: all of them take their places at once, or none does."""
+"""Loads scripts, policy and certificate anew, those of Janus too: all take their places at once, or none does."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aribridge.obs import metrics
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.lua_plugins import LuaPlugins, drop
 from aribridge.server.policy import PolicyFile
+from aribridge.server.tls import Certificate, CertificateFault
 
 log = structlog.get_logger("aribridge.server")
 
@@ -29,7 +30,8 @@ class Reloaded:
 class Reloader:
     """Reloads one at a time. ``run`` carries out what was asked for by ``request``."""
 
-    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins, policy: PolicyFile) -> None:
+    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins, policy: PolicyFile, certificate: Certificate) -> None:
+        self._certificate = certificate
         self._policy = policy
         self._scripts = scripts
         self._plugins = plugins
@@ -38,8 +40,10 @@ class Reloader:
 
     @property
     def files(self) -> list[Path]:
-        """The files that the present scripts, modules included, and the policy were read from."""
-        return list(dict.fromkeys([*self._scripts.files, *self._plugins.files, *self._policy.files]))
+        """What was read: the present scripts, modules included, the policy, the certificate of the listener."""
+        return list(
+            dict.fromkeys([*self._scripts.files, *self._plugins.files, *self._policy.files, *self._certificate.files])
+        )
 
     def request(self) -> None:
         """Ask for a reload from where nothing can wait; several that come together are one."""
@@ -57,7 +61,7 @@ class Reloader:
         async with self._lock:
             try:
                 changed = await self._replace()
-            except (ScriptLoadError, ConfigError) as error:
+            except (ScriptLoadError, ConfigError, CertificateFault) as error:
                 log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the file's
                 metrics.reloads_total.labels("kept").inc()
                 return Reloaded(str(error), self.files, [])
@@ -70,6 +74,7 @@ class Reloader:
         prepared = await self._plugins.prepare()
         try:
             policy = self._policy.read()
+            self._certificate.check()
             changed = self._scripts.load()
         except BaseException:
             await drop(prepared)
@@ -77,4 +82,5 @@ class Reloader:
         if policy is not None:
             self._policy.replace(policy)
             changed.extend(self._policy.files)
+        changed.extend(self._certificate.replace())
         return [*changed, *(file for plugin, edition in prepared.items() for file in plugin.replace(edition))]

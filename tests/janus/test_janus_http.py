@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from janus_rig import serving, token
@@ -125,7 +126,7 @@ async def test_a_get_on_a_handle_leads_to_its_session(rig: Rig) -> None:
     handle = await attach(rig)
     async with rig.http.get(rig.url + path_of(handle), allow_redirects=False) as response:
         assert response.status == 302
-        assert response.headers["Location"] == f"/janus/{handle['session_id']}"
+        assert urljoin(str(response.url), response.headers["Location"]) == f"{rig.url}/{handle['session_id']}"
 
 
 async def test_the_body_may_repeat_the_path_and_not_contradict_it(rig: Rig) -> None:

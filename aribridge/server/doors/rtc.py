@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from aribridge.auth import Authenticator
 from aribridge.core.principal import Principal
+from aribridge.core.settings import Settings
 from aribridge.hub import Hub
 from aribridge.protocol.problems import Problem
 from aribridge.server.bearer import bearer
@@ -26,6 +28,7 @@ log = structlog.get_logger("aribridge.server")
 
 LABEL = "aribridge.v1"
 _MOST_BODY = 65536
+_BODY_SECONDS = 10.0
 _SDP, _JSON, _FRAGMENT = "application/sdp", "application/json", "application/trickle-ice-sdpfrag"
 
 
@@ -76,13 +79,12 @@ class _Watched:
 class RtcDoor:
     """Native WebRTC signalling."""
 
-    def __init__(
-        self, hub: Hub, authenticator: Authenticator, engine: RtcEngine, ice_servers: list[dict[str, Any]]
-    ) -> None:
+    def __init__(self, hub: Hub, authenticator: Authenticator, engine: RtcEngine, settings: Settings) -> None:
         self.hub = hub
         self._authenticator = authenticator
         self._engine = engine
-        self._links = list(_links(ice_servers))
+        self._links = list(_links(settings.webrtc.ice_servers))
+        self._prefix = urlsplit(settings.server.public_url).path.rstrip("/")
         self._sessions: dict[str, _Session] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -119,7 +121,7 @@ class RtcDoor:
         session.peer = peer
         self._sessions[peer.id] = session
         response = _answer(request, peer.sdp)
-        response.headers["Location"] = f"/v1/rtc/{peer.id}"
+        response.headers["Location"] = f"{self._prefix}/v1/rtc/{peer.id}"
         for link in self._links:
             response.headers.add("Link", link)
         return response
@@ -148,12 +150,22 @@ class RtcDoor:
 
 
 async def _text(request: web.Request) -> str:
-    body = await request.content.read(_MOST_BODY + 1)
-    while len(body) <= _MOST_BODY and not request.content.at_eof():
-        body += await request.content.read(_MOST_BODY + 1 - len(body))
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise Problem("bad_message", f"The body did not come in {_BODY_SECONDS:.0f} s.", status=408) from None
     if len(body) > _MOST_BODY:
         raise Problem("frame_too_large", f"The body is larger than {_MOST_BODY} bytes.")
     return body.decode("utf-8", "replace")
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body, or as much of it as shows that it is too large."""
+    body = await request.content.read(_MOST_BODY + 1)
+    while len(body) <= _MOST_BODY and not request.content.at_eof():
+        body += await request.content.read(_MOST_BODY + 1 - len(body))
+    return body
 
 
 async def _offered(request: web.Request) -> str:

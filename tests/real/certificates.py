@@ -1,0 +1,32 @@
+"""Certificates for 127.0.0.1 that sign themselves, as openssl makes them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Pair(NamedTuple):
+    """A certificate and its key, in PEM."""
+
+    certificate: Path
+    key: Path
+
+
+def make_pair(folder: Path, name: str) -> Pair:
+    """A fresh pair, `name` being its common name."""
+    pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
+            *("-keyout", str(pair.key), "-out", str(pair.certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    pair.key.chmod(0o600)
+    return pair
