@@ -94,19 +94,26 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._closing is None and (self._fill() or self._outbox):
-                try:
-                    async with asyncio.timeout(_STALL_SECONDS) as self._patience:
-                        await self._send_some()
-                finally:
-                    self._patience = None
+                await self._send_some()
                 # A carrier with room for all of it would keep everyone else waiting.
                 await asyncio.sleep(0)
 
     async def _send_some(self) -> None:
         frames = self._outbox.take(_PER_TURN)
-        for frame in encode.batches(frames, self._carrier.max_send) if self.batch else frames:
-            await self._carrier.send(frame)
-            self._renew_patience()
+        if self.batch:
+            frames = list(encode.batches(frames, self._carrier.max_send))
+        rest = frames[self._carrier.send_now(frames) :]
+        if rest:
+            await self._send_patiently(rest)
+
+    async def _send_patiently(self, frames: list[str]) -> None:
+        try:
+            async with asyncio.timeout(_STALL_SECONDS) as self._patience:
+                for frame in frames:
+                    await self._carrier.send(frame)
+                    self._renew_patience()
+        finally:
+            self._patience = None
 
     def _renew_patience(self) -> None:
         """The client took a frame: it is slow perhaps, but not stalled."""

@@ -1,8 +1,8 @@
 """One client's view of a log: tells what follows where the client stands, as fast as the client takes it.
 
-A view that keeps up is handed each entry as it comes. One that does not (it resumes from long ago, or its client reads
-slowly) reads on from the history when there is room, so that nothing piles up for it; if the history has moved on
-meanwhile, a gap says so.
+A view that keeps up is handed each entry that may concern it as it comes. One that does not (it resumes from long ago,
+or its client reads slowly) reads on from the history when there is room, so that nothing piles up for it; if the
+history has moved on meanwhile, a gap says so.
 """
 
 from __future__ import annotations

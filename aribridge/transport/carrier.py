@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 
@@ -41,6 +42,12 @@ class Carrier(Protocol):
     @property
     def max_send(self) -> int:
         """Largest message in bytes that the other side takes (and we send): at most 65536."""
+
+    def send_now(self, frames: Sequence[str]) -> int:
+        """Send the first of these text messages, as many as there is room for at once, and say how many those were.
+
+        The rest is for ``send``, which waits for room. Raises CarrierClosed.
+        """
 
     async def send(self, frame: str) -> None:
         """Send one text message; return when the carrier has room for more. Raises CarrierClosed."""

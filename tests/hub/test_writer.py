@@ -15,6 +15,9 @@ class FaultyCarrier:
     def __init__(self):
         self.closed = None
 
+    def send_now(self, frames):
+        return 0
+
     async def send(self, frame):
         await asyncio.Event().wait()
 

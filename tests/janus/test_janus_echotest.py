@@ -12,7 +12,7 @@ from aribridge.janus.plugins import echotest
 from aribridge.janus.plugins.echotest import EchoTestPlugin
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
 
 class StuckChannel:
@@ -25,6 +25,9 @@ class StuckChannel:
 
     def __init__(self) -> None:
         self.closed_with: int | None = None
+
+    def send_now(self, frames: Sequence[str]) -> int:
+        return 0
 
     async def send(self, frame: str) -> None:
         await asyncio.get_running_loop().create_future()

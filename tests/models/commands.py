@@ -125,9 +125,10 @@ class ModelClient:
         self.open = False
         self.connection.closed("left")
 
-    async def send(self, frame):
+    def send_now(self, frames):
         assert self.open
-        self.sent.append(json.loads(frame))
+        self.sent += map(json.loads, frames)
+        return len(frames)
 
     async def close(self, code, reason):
         self.open = False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal
 
 import structlog
@@ -45,6 +47,16 @@ class DataChannel:
         """The stream of the association; None until it is opened."""
         return self._channel.id
 
+    def send_now(self, frames: Sequence[str]) -> int:
+        """Send as many text messages as there is room for at once; return how many. Raises CarrierClosed."""
+        sent = 0
+        if self._closed:
+            raise CarrierClosed(f"The data channel {self.peer} is closed.")
+        for frame in takewhile(lambda _: self._has_room, frames):
+            self._put(frame)
+            sent += 1
+        return sent
+
     async def send(self, frame: str) -> None:
         """Send one text message; return when there is room for more. Raises CarrierClosed."""
         await self._send(frame)
@@ -77,14 +89,21 @@ class DataChannel:
 
     async def _send(self, frame: str | bytes) -> None:
         await self._wait_for_room()
+        self._put(frame)
+        await self._wait_for_room()
+
+    def _put(self, frame: str | bytes) -> None:
         try:
             self._channel.send(frame)
         except InvalidStateError:
             raise CarrierClosed(f"The data channel {self.peer} is not open.") from None
-        await self._wait_for_room()
+
+    @property
+    def _has_room(self) -> bool:
+        return self._channel.bufferedAmount <= HIGH_MARK
 
     async def _wait_for_room(self) -> None:
-        while not self._closed and self._channel.bufferedAmount > HIGH_MARK:
+        while not self._closed and not self._has_room:
             self._room.clear()
             await self._room.wait()
         if self._closed:

@@ -1,0 +1,87 @@
+"""The WebSocket as a carrier, with a real client on a real socket."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from aribridge.transport import websocket
+from aribridge.transport.carrier import CarrierClosed
+
+SIZES = (0, 1, 125, 126, 127, 65_534, 65_535, 65_536)
+
+
+class Deaf:
+    """Takes what arrives, and remembers that it ended."""
+
+    def __init__(self):
+        self.ended = asyncio.Event()
+
+    def received(self, frame):
+        pass
+
+    def closed(self, reason):
+        self.ended.set()
+
+
+@asynccontextmanager
+async def connected(**options):
+    """A carrier, its receiver, and the client at its other end."""
+    made = asyncio.get_running_loop().create_future()
+
+    async def accept(request):
+        carrier, receiver = await websocket.accept(request, protocol="test", frame=65_536), Deaf()
+        made.set_result((carrier, receiver))
+        await carrier.run(receiver)
+        return carrier.response
+
+    application = web.Application()
+    application.router.add_get("/", accept)
+    async with (
+        TestServer(application) as server,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(server.make_url("/"), max_msg_size=0, **options) as client,
+        asyncio.timeout(30),
+    ):
+        yield (*await made, client)
+
+
+async def send(carrier, frames):
+    """As the writer does it."""
+    for frame in frames[carrier.send_now(frames) :]:
+        await carrier.send(frame)
+
+
+@pytest.mark.parametrize("compress", [0, 15])
+@pytest.mark.parametrize("letter", ["x", "é"])
+async def test_messages_of_all_sizes_arrive_whole_and_in_order(compress, letter):
+    frames = [letter * size for size in SIZES]
+    async with connected(compress=compress) as (carrier, _, client):
+        sending = asyncio.create_task(send(carrier, frames))
+        assert [await client.receive_str() for _ in frames] == frames
+        await sending
+
+
+async def test_what_a_client_does_not_read_is_not_piled_up():
+    frames = ["x" * 10_000] * 10_000
+    async with connected() as (carrier, _, client):
+        taken, written = 1, 0
+        while taken:
+            written += (taken := carrier.send_now(frames[written:]))
+            await asyncio.sleep(0)
+        assert 0 < written < len(frames)
+        rest = asyncio.create_task(send(carrier, frames[written:]))
+        for _ in frames:
+            assert len(await client.receive_str()) == 10_000
+        await rest
+
+
+async def test_nothing_is_sent_to_a_client_that_left():
+    async with connected() as (carrier, receiver, client):
+        await client.close()
+        await receiver.ended.wait()
+        with pytest.raises(CarrierClosed):
+            carrier.send_now(["late"])
