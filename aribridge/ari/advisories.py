@@ -31,13 +31,15 @@ class Advisory:
         return (own or later)[0]
 
 
+_REST_OVER_WEBSOCKET = Advisory(
+    "GHSA-wcvv-g26m-wx5c",
+    "an ARI user that may only read can write, through REST over WebSocket",
+    ((20, 20, 1), (22, 10, 1), (23, 4, 1)),
+    since=((20, 14), (21, 9), (22, 4)),
+)
+
 KNOWN = (
-    Advisory(
-        "GHSA-wcvv-g26m-wx5c",
-        "an ARI user that may only read can write, through REST over WebSocket",
-        ((20, 20, 1), (22, 10, 1), (23, 4, 1)),
-        since=((20, 14), (21, 9), (22, 4)),
-    ),
+    _REST_OVER_WEBSOCKET,
     Advisory(
         "GHSA-vrfp-mg3q-3959",
         "a variable that is set through ARI can run dialplan functions for the shell and for files",
@@ -69,3 +71,8 @@ KNOWN = (
 def advisories(version: Version) -> list[Advisory]:
     """What is known against an Asterisk of this version, such as ``(22, 10, 1)``."""
     return [advisory for advisory in KNOWN if advisory.concerns(version)]
+
+
+def can_lane(version: Version) -> bool:
+    """Whether an Asterisk of this version takes requests by WebSocket, and as safely as by HTTP."""
+    return bool(version) and at_least(version, _REST_OVER_WEBSOCKET.mended)

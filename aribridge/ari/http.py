@@ -1,4 +1,4 @@
-"""HTTP to Asterisk: one pool of kept-alive connections for commands, and the upgrade to the event socket."""
+"""HTTP to Asterisk: one pool of kept-alive connections for commands, and the upgrade to WebSockets."""
 
 from __future__ import annotations
 
@@ -53,16 +53,9 @@ class Http:
 
     def __init__(self, settings: AsteriskSettings) -> None:
         self._base = settings.url.rstrip("/")
-        self._session = aiohttp.ClientSession(
-            # One more for the event socket.
-            connector=aiohttp.TCPConnector(
-                limit=settings.connections + 1, keepalive_timeout=KEEP_IDLE, ssl=tls_context(settings) or True
-            ),
-            headers={"Authorization": aiohttp.encode_basic_auth(settings.user, settings.password)},
-            middlewares=(_resend_only_reads,),
-            trace_configs=[_tracing()],
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = _session(settings, settings.connections)
+        # WebSockets take none of the connections for commands.
+        self._sockets = _session(settings, 0)
 
     async def send(self, request: Request, seconds: float) -> Answer:
         """Send one request and read the whole answer, any status. Raises NoAnswer."""
@@ -77,14 +70,14 @@ class Http:
                 allow_redirects=False,
                 trace_request_ctx=progress,
             ) as response:
-                return _answer(response, await response.read())
+                return as_answer(response.status, response.content_type, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(error, sent=progress.connected, late=isinstance(error, TimeoutError)) from error
 
     async def open_events(self, app: str, seconds: float) -> ClientWebSocketResponse:
         """Open the event socket of an application. Raises what aiohttp raises, or TimeoutError."""
         async with asyncio.timeout(seconds):
-            return await self._session.ws_connect(
+            return await self._sockets.ws_connect(
                 URL(f"{self._base}/events").with_query(app=app),
                 protocols=("ari",),
                 heartbeat=HEARTBEAT,
@@ -94,6 +87,19 @@ class Http:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+        await self._sockets.close()
+
+
+def _session(settings: AsteriskSettings, connections: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=connections, keepalive_timeout=KEEP_IDLE, ssl=tls_context(settings) or True
+        ),
+        headers={"Authorization": aiohttp.encode_basic_auth(settings.user, settings.password)},
+        middlewares=(_resend_only_reads,),
+        trace_configs=[_tracing()],
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
 
 
 def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
@@ -137,10 +143,11 @@ def _tracing() -> aiohttp.TraceConfig:
     return config
 
 
-def _answer(response: ClientResponse, body: bytes) -> Answer:
-    if body and response.content_type != "application/json":
+def as_answer(status: int, content_type: str, body: bytes) -> Answer:
+    """The answer with that body; one that is not JSON becomes a message in JSON."""
+    if body and content_type != "application/json":
         body = msgspec.json.encode({"message": _plain_text(body)})
-    return Answer(response.status, body or None, "application/json" if body else "")
+    return Answer(status, body or None, "application/json" if body else "")
 
 
 def _plain_text(body: bytes) -> str:

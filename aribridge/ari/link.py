@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 import structlog
 
 from aribridge.ari import connect, doubled, outage, parameters, parting, rules, unanswered
+from aribridge.ari.advisories import can_lane
 from aribridge.ari.backoff import Backoff
 from aribridge.ari.http import Http, NoAnswer
+from aribridge.ari.lanes import Lanes
 from aribridge.ari.outbound import DialIn
 from aribridge.ari.race import first_of
 from aribridge.ari.reader import Reader
@@ -75,6 +77,7 @@ class Link:
         self._settings = settings
         self._sink = sink
         self._http: Http | None = None
+        self._lanes: Lanes | None = None
         self._standby = Standby(settings)
         self._earlier = earlier
         self._identity: connect.Identity | None = None
@@ -84,15 +87,21 @@ class Link:
     async def run(self) -> None:
         """Keep the link up until cancelled. Raises ValueError for a ca_file that cannot be used."""
         self._http = http = Http(self._settings)
+        self._lanes = lanes = Lanes(self._settings, http)
         patience = asyncio.get_running_loop().call_later(CONTINUE_SECONDS, self._give_up)
         try:
-            await self._keep_up(http)
+            await first_of(self._keep_up(http), lanes.keep_up())
         finally:
             patience.cancel()
             self.reason = STOPPING  # no fault, hence no warning
             self._go_down(self.reason)
-            self._http = None
+            self._http = self._lanes = None
             await http.close()
+
+    @property
+    def commands(self) -> Literal["lanes", "http"]:
+        """How commands go now."""
+        return "lanes" if self._lanes is not None and self._lanes.up else "http"
 
     def take_over(self) -> None:
         """Take the application from whoever has it; nothing where this link does not stand by."""
@@ -146,10 +155,10 @@ class Link:
         command = self.check(command)
         catalogue = self._known()
         request = render(catalogue, catalogue.get(command.op), command.params)
-        if self._http is None or not self.up:
+        if self._lanes is None or not self.up:
             raise self._no_link()
         try:
-            return await self._http.send(request, timeout or self._settings.timeout)
+            return await self._lanes.send(command, request, timeout or self._settings.timeout)
         except NoAnswer as error:
             raise unanswered.no_answer(self.name, request, error) from error
 
@@ -236,6 +245,9 @@ class Link:
         self._identity, self._earlier = identity, None
         self.version, self.catalogue = identity.version, catalogue
         self.up, self.reason = True, ""
+        by_lanes = self._settings.commands == "auto" and can_lane(as_numbers(identity.version))
+        if by_lanes and self._lanes is not None:
+            self._lanes.want()
         log.info(
             "link.up",
             target=self.name,
@@ -243,12 +255,15 @@ class Link:
             entity=identity.entity_id,
             app=self.app,
             operations=len(catalogue),
+            commands="lanes" if by_lanes else "http",
             continued=continued,
         )
         self._sink.up(continued=continued)
 
     def _go_down(self, reason: str) -> None:
         was_up, self.up = self.up, False
+        if self._lanes is not None:
+            self._lanes.retire()
         if reason != self.reason:
             log.warning("link.down", target=self.name, reason=reason)
         self.reason = reason

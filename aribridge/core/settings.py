@@ -126,6 +126,11 @@ class AsteriskSettings:
         "seconds",
     )
     timeout: float = setting(10.0, "Time for Asterisk to answer a command.", "seconds")
+    commands: Literal["auto", "http"] = setting(
+        "auto",
+        "auto: quick commands by WebSocket, in lanes of their own, where Asterisk has that without a known advisory"
+        " (from 20.20.1, 22.10.1 and 23.4.1 on), the others by HTTP; http: all by HTTP.",
+    )
     connections: int = setting(16, "HTTP connections for commands (Asterisk's sessionlimit bounds all of its clients).")
     ca_file: str = setting("", "CA certificate to trust for https; empty: the system's.", "path")
 

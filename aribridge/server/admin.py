@@ -62,6 +62,7 @@ def _state(target: Target) -> dict[str, Any]:
         "name": target.name,
         "up": target.ready,
         "link": "inbound" if link.dial_in is None else "outbound",
+        "commands": link.commands,
         "standby": link.standby,
         "reason": target.reason,
     }

@@ -77,7 +77,8 @@ class FaultyProxy:
     """A TCP proxy that can stop forwarding (a half-open link), cut connections, and counts them and requests.
 
     `cut_next`: the next request's connection is closed instead of forwarding it. `mute`: requests are swallowed, while
-    what comes on sockets that are open goes on, as at an Asterisk that is locked up inside.
+    what comes on sockets that are open goes on, as at an Asterisk that is locked up inside. `lanes_mute`: what is sent
+    on lanes is swallowed.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
@@ -89,7 +90,9 @@ class FaultyProxy:
         self.frozen = False
         self.cut_next = False
         self.mute = False
+        self.lanes_mute = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._lanes: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "FaultyProxy":
@@ -107,6 +110,10 @@ class FaultyProxy:
 
     def cut(self) -> None:
         for writer in self._writers:
+            writer.close()
+
+    def cut_lanes(self) -> None:
+        for writer in self._lanes:
             writer.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,10 +134,13 @@ class FaultyProxy:
             while data := await source.read(65536):
                 is_request = count and b" HTTP/1.1\r\n" in data
                 self.requests += is_request
+                if is_request and b"-lane-" in data.partition(b"\r\n")[0] and b"/events?" in data:
+                    self._lanes.add(sink)
                 if is_request and self.cut_next:
                     self.cut_next = False
                     break
-                if not (self.frozen or (self.mute and is_request)):
+                swallowed = self.lanes_mute and sink in self._lanes
+                if not (self.frozen or swallowed or (self.mute and is_request)):
                     sink.write(data)
                     await sink.drain()
         sink.close()

@@ -135,7 +135,7 @@ async def test_a_bridge_is_made_with_variables(asterisk22: PrivateAsterisk) -> N
 
 async def test_many_commands_at_once_share_few_connections(asterisk22: PrivateAsterisk) -> None:
     async with FaultyProxy(asterisk22.ari_url) as proxy:
-        settings = settings_of(asterisk22, url=proxy.url, connections=3)
+        settings = settings_of(asterisk22, url=proxy.url, connections=3, commands="http")
         async with running_link(settings) as (link, _):
             answers = await asyncio.gather(*(call(link, "asterisk.ping") for _ in range(50)))
             assert {answer.status for answer in answers} == {200}
@@ -245,7 +245,7 @@ async def test_a_half_open_link_is_noticed(asterisk22: PrivateAsterisk, monkeypa
 async def test_a_late_answer_leaves_the_outcome_open(asterisk22: PrivateAsterisk) -> None:
     async with (
         FaultyProxy(asterisk22.ari_url) as proxy,
-        running_link(settings_of(asterisk22, url=proxy.url, connections=1)) as (link, _),
+        running_link(settings_of(asterisk22, url=proxy.url, connections=1, commands="http")) as (link, _),
     ):
         proxy.frozen = True
         late = asyncio.create_task(link.call(Command("pbx", "channels.hangup", {"channelId": "x"}), timeout=0.6))
@@ -264,7 +264,7 @@ async def test_a_late_answer_leaves_the_outcome_open(asterisk22: PrivateAsterisk
 async def test_a_cut_connection_repeats_only_what_reads(asterisk22: PrivateAsterisk, method: str) -> None:
     async with (
         FaultyProxy(asterisk22.ari_url) as proxy,
-        running_link(settings_of(asterisk22, url=proxy.url)) as (link, _),
+        running_link(settings_of(asterisk22, url=proxy.url, commands="http")) as (link, _),
     ):
         requests = proxy.requests
         proxy.cut_next = True

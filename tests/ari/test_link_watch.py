@@ -61,7 +61,10 @@ async def test_an_asterisk_that_is_locked_up_inside_is_noticed(asterisk22: Priva
 async def test_commands_that_take_all_connections_are_no_lock_up(asterisk22: PrivateAsterisk, watchful: None) -> None:
     async with (
         FaultyProxy(asterisk22.ari_url) as proxy,
-        running_link(settings_of(asterisk22, url=proxy.url, timeout=0.5, connections=1)) as (link, sink),
+        running_link(settings_of(asterisk22, url=proxy.url, timeout=0.5, connections=1, commands="http")) as (
+            link,
+            sink,
+        ),
     ):
         proxy.mute = True
         with pytest.raises(Problem):
