@@ -86,7 +86,8 @@ class Writer:
         except CarrierClosed:
             pass
         except TimeoutError:
-            self._on_stall()
+            if self._closing is None:
+                self._on_stall()
             await self._farewell()
 
     async def _send_all(self) -> None:

@@ -59,3 +59,16 @@ async def test_a_carrier_that_takes_one_frame_after_the_other_is_not_given_up(mo
         await writer.run()
     assert taken == [*(f"event {number}" for number in range(10)), "goodbye"]
     assert given_up == []
+
+
+async def test_who_was_said_goodbye_is_not_said_another(monkeypatch):
+    monkeypatch.setattr(module, "_FAREWELL_SECONDS", 0.05)
+    carrier, given_up = FaultyCarrier(), []
+    writer = Writer(carrier, LimitSettings(), lambda: False, lambda: given_up.append(True))
+    writer.put("an event")
+    sending = asyncio.create_task(writer.run())
+    await asyncio.sleep(0)
+    writer.finish("goodbye", 4005, "ping_timeout")
+    async with asyncio.timeout(5):
+        await sending
+    assert (carrier.closed, given_up) == ((4005, "ping_timeout"), [])
