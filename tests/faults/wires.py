@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -82,8 +82,9 @@ async def websocket(gateway, *, is_narrow):
         try:
             yield SocketWire(connection)
         finally:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await connection.close()
+            with suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()
 
 
 @asynccontextmanager
