@@ -36,14 +36,15 @@ class Wish:
 class FaultClient(Follower):
     """Runs until cancelled; without its habit once `habits_on` is false, for the run to come to rest."""
 
-    def __init__(self, name: str, wish: Wish, gateway, relay, seed: int) -> None:
+    def __init__(self, name: str, wish: Wish, gateway, relay, seed: int, told: dict[Position, Any]) -> None:
         super().__init__()
         self.wish, self.gateway, self.relay = wish, gateway, relay
         # Of the state, a client is told no events.
-        told = wish.filter if wish.mode == "events" else {"type": []}
-        self.journal = Journal(name, told, door=wish.door, steady=wish.habit == "steady")
+        selects = wish.filter if wish.mode == "events" else {"type": []}
+        self.journal = Journal(name, selects, door=wish.door, steady=wish.habit == "steady")
         self.random = Random(seed)
         self.habits_on = True
+        self.told = told
         self.markers: dict[str, Position] = {}
 
     @property
@@ -147,7 +148,9 @@ class FaultClient(Follower):
         event = message["data"]
         if event["type"] == USER_EVENTS:
             self.markers[event["eventname"]] = position(message)
-        self._write(Got(position(message), event, time.monotonic()))
+        # One object for all clients that were told the same: a long run has millions.
+        known = self.told.setdefault(position(message), event)
+        self._write(Got(position(message), known if known == event else event, time.monotonic()))
 
     def _write(self, entry) -> None:
         self.journal.entries.append(entry)

@@ -13,6 +13,7 @@ import pytest
 from faults.clients import FaultClient, crowd
 from faults.harm import FAULTS, NONE, Ground
 from faults.impact import Window
+from faults.journal import Position
 from faults.load import Load
 from faults.observer import Observer
 from faults.report import report
@@ -91,9 +92,10 @@ class Run:
     @asynccontextmanager
     async def _everyone(self):
         await until(self.observer.up.is_set, what="the observer is there")
+        told: dict[Position, Any] = {}
         for number, wish in enumerate(crowd(self.size)):
             name = f"{number}-{wish.door}-{wish.mode}-{wish.habit}"
-            self.clients.append(FaultClient(name, wish, self.gateway, self.ground.relay, number))
+            self.clients.append(FaultClient(name, wish, self.gateway, self.ground.relay, number, told))
         async with owned(*(client.run() for client in self.clients)):
             await until(lambda: all(one.is_current for one in self._steady), within=60, what="all clients are there")
             yield
