@@ -52,7 +52,7 @@ async def test_the_two_talk_after_the_answer(asterisk, dialling, phones, tmp_pat
         await until(lambda: _all_up(asterisk), what="both are up, and in a bridge")
         heard = ear.heard[TONE]
         await until(lambda: ear.heard[TONE] > heard + 5, what="the caller hears the phone")
-        [leg] = [channel for channel in await ari(asterisk, "/channels") if channel["id"].startswith("f_")]
+        [leg] = [channel for channel in await ari(asterisk, "/channels") if "-flow-" in channel["id"]]
         await past_the_gateway(asterisk, "DELETE", f"/channels/{leg['id']}")
         await caller.done()
     await phone.done()

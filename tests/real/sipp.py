@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from real.machine import free_port, program
+from real.machine import free_port, is_free, program
 from real.wait import until
 
 if TYPE_CHECKING:
@@ -21,6 +21,14 @@ DEADLINE = 90.0
 def _listens(port: int) -> bool:
     """Whether a process of this machine has the UDP port of 127.0.0.1 (proc_net_udp(5))."""
     return f" 0100007F:{port:04X} " in Path("/proc/net/udp").read_text()
+
+
+def _media_port() -> int:
+    """A port with its neighbours free: SIPp takes one for audio, one for video, and one for RTCP of each."""
+    while True:
+        port = free_port()
+        if all(is_free(port + more) for more in range(1, 4)):
+            return port
 
 
 class Phone:
@@ -80,7 +88,18 @@ class Phones:
         options = [
             *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"),
             *(("-m", str(calls), "-r", "50") if calls else ()),
-            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_port()), "-cp", str(free_port())),
+            *(
+                "-i",
+                "127.0.0.1",
+                "-p",
+                str(port),
+                "-mi",
+                "127.0.0.1",
+                "-mp",
+                str(_media_port()),
+                "-cp",
+                str(free_port()),
+            ),
             *("-timeout", f"{DEADLINE:.0f}s", "-timeout_error"),
             *("-trace_err", "-error_file", str(folder / "errors.log")),
             *("-trace_msg", "-message_file", str(folder / "messages.log")),
