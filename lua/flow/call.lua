@@ -193,7 +193,7 @@ local function call_of(flow, about)
   local call = setmetatable(fields(about), CALL)
   states[call] = {
     call = call, flow = flow, id = call.id, now = 0, made = 0,
-    digits = {}, posts = {}, handlers = {}, playbacks = {}, recordings = {}, legs = {},
+    digits = {}, posts = {}, handlers = {}, playbacks = {}, recordings = {}, legs = {}, bridged = {},
   }
   return call
 end

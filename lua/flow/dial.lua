@@ -14,6 +14,7 @@ local DIAL = {
 
 -- Asterisk is to look at the digits of both sides, so that scripts hear of them.
 local TYPE = "mixing,dtmf_events"
+local TELL_SECONDS = 2 -- after which it is taken to be so: events may be missed
 
 local function open(s, talk)
   if talk.bridge then return end
@@ -25,6 +26,23 @@ local function join(s, talk, channel)
   send(s, "bridges.addChannel", { bridgeId = talk.bridge, channel = host.array { channel } })
 end
 host.join = join
+
+function host.observers.ChannelEnteredBridge(s, event)
+  s.bridged[event.bridge.id] = event.bridge.channels
+end
+
+-- Waits until Asterisk has told that the caller and a leg are in the bridge; false when the leg has left before that.
+local function is_together(s, talk, leg)
+  local function are_there()
+    local found = 0
+    for _, channel in ipairs(s.bridged[talk.bridge] or {}) do
+      if channel == s.id or channel == leg.id then found = found + 1 end
+    end
+    return found == 2
+  end
+  wait_until(s, function() return are_there() or leg.over end, TELL_SECONDS)
+  return are_there() or not leg.over
+end
 
 -- Has the caller and a leg in one bridge; false when the leg hung up in this moment.
 local function meet(s, talk, leg)
@@ -47,6 +65,7 @@ local function close(s, talk)
   if talk.bridge then
     try(s, "bridges.destroy", { bridgeId = talk.bridge })
     host.gone(s, "bridge", talk.bridge)
+    s.bridged[talk.bridge] = nil
   end
 end
 
@@ -109,8 +128,8 @@ local function told(leg) return { id = leg.id, endpoint = leg.endpoint } end
 -- that is raised. Returns the leg that was there last.
 local function converse(s, talk, leg, options)
   talk.leg = leg
-  if talk.bridge or meet(s, talk, leg) then
-    if options.record then record(s, talk, options.record) end
+  if (talk.bridge or meet(s, talk, leg)) and is_together(s, talk, leg) then
+    if options.record and not leg.over then record(s, talk, options.record) end
     if options.connected then options.connected(told(leg)) end
   end
   s.talk = talk

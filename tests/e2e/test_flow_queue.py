@@ -38,7 +38,10 @@ async def test_each_of_twenty_callers_is_answered_or_abandons_exactly_once(
     assert set(ends.values()) == {1}
     assert len({channel for channel, _ in ends}) == PATIENT + IMPATIENT
     answered = {channel for channel, how in ends if how == "answered"}
-    assert answered == _talked(events)
+    talked, impatient = _talked(events), _impatient(events)
+    # Who hangs up in the moment of the connection has talked for no time, and may count as abandoned.
+    assert answered - impatient == talked - impatient
+    assert answered <= talked
     assert {channel for channel, how in ends if how == "abandoned"} == _arrived(events) - answered
     assert told[-1]["stats"] | {"wait_seconds": 0} == {
         "entered": PATIENT + IMPATIENT,
@@ -78,6 +81,11 @@ async def _story(client, *, callers):
 def _arrived(events):
     """The callers, as Asterisk tells them: channels that the dialplan sent to the queue."""
     return {event["channel"]["id"] for event in events if event["type"] == "StasisStart" and not event["args"]}
+
+
+def _impatient(events):
+    callers = [event["channel"] for event in events if event["type"] == "StasisStart"]
+    return {caller["id"] for caller in callers if caller["caller"]["name"] == "Impatient phone"}
 
 
 def _talked(events):
