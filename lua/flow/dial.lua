@@ -112,7 +112,8 @@ end
 local function call_all(s, options, talk)
   local legs = is_early(options) and ring_early(s, options, talk) or ring_all(s, options)
   local winner = host.first_answered(legs)
-  local status = winner and "answered" or options.given_up and options.given_up() and "cancelled" or host.status_of(legs)
+  local cancelled = options.given_up and options.given_up()
+  local status = winner and "answered" or cancelled and "cancelled" or host.status_of(legs)
   for _, leg in ipairs(legs) do
     if leg ~= winner then host.hang_up(s, leg, winner and "answered_elsewhere" or "normal") end
   end
@@ -124,8 +125,8 @@ local function told(leg) return { id = leg.id, endpoint = leg.endpoint } end
 
 -- Talking ----------------------------------------------------------------------------------------------------------
 
--- Has the caller and a leg talk until the leg, or the one that a transfer put in its place, is gone; when the caller is,
--- that is raised. Returns the leg that was there last.
+-- Has the caller and a leg talk until the leg, or the one that a transfer put in its place, is gone; when the caller
+-- is, that is raised. Returns the leg that was there last.
 local function converse(s, talk, leg, options)
   talk.leg = leg
   if (talk.bridge or meet(s, talk, leg)) and is_together(s, talk, leg) then

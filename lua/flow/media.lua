@@ -70,7 +70,8 @@ local function start(s, verb, media, options, channel)
   local id = host.fresh_id(s, "p")
   s.playbacks[id] = "playing"
   host.send(s, "channels.playWithId", {
-    channelId = channel or s.id, playbackId = id, media = media_of(verb, media), lang = options.lang, offsetms = options.offset,
+    channelId = channel or s.id, playbackId = id, media = media_of(verb, media),
+    lang = options.lang, offsetms = options.offset,
   }, "playback", id)
   return id
 end

@@ -123,7 +123,7 @@ def test_what_callers_hear_press_and_leave(tried):
           call:press("#")
           T.equal(call:variable("SEEN"), "245timeoutdone")
           T.advance(5000)
-          T.equal(call:ended().outcome, "hung up")
+          T.equal(call:ended().outcome, "transferred")
         end
         function test_a_digit_at_any_time()
           local call = T.call()

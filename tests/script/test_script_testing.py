@@ -323,7 +323,7 @@ def recorded(example: str) -> bytes:
                 await around.settle()
                 await around.behind.press(caller, "1234")
                 await around.settle()
-                (phone,) = [sent.params["channelId"] for sent in asterisks.sent if sent.op == "channels.originate"]
+                (phone,) = [sent.params["channelId"] for sent in asterisks.sent if sent.op == "channels.create"]
                 await around.behind.answer(phone)
                 await asyncio.sleep(60)
                 await around.behind.hang_up(phone)

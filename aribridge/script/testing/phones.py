@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aribridge.script.calls import Operation
+from aribridge.script.errors import CallFailure
 from aribridge.script.testing.asterisks import TARGET, AnsweringAsterisks
 
 _PLAYS = frozenset({"channels.play", "channels.playWithId"})
@@ -57,7 +59,28 @@ class Phones:
 
     async def _take_dialled(self) -> list[dict[str, Any]]:
         fresh, self._dialled = self._sent[self._dialled :], len(self._sent)
-        return [_phone(params) for op, params in fresh if op in _DIALS]
+        return [await self._phone(params) for op, params in fresh if op in _DIALS]
+
+    async def _phone(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        """A phone that a script dials, as a test gets it; of one that is created first, dialling it tells more."""
+        ident = made.get("channelId")
+        about = {"id": ident, "endpoint": made.get("endpoint"), "caller_id": made.get("callerId")}
+        about |= {"timeout": made.get("timeout"), "variables": made.get("variables")}
+        for op, params in [(op, params) for op, params in self._sent if params.get("channelId") == ident]:
+            if op == "channels.dial":
+                line = about["caller_id"] or await self._line(params.get("caller"))
+                about |= {"timeout": params.get("timeout"), "caller_id": line}
+            elif op == "channels.setChannelVar" and str(params.get("variable")).startswith("CONNECTEDLINE("):
+                about["caller_id"] = params.get("value")
+        return _known(about)
+
+    async def _line(self, caller: str | None) -> str | None:
+        """Whose call it is, as the phone shows it."""
+        channel = None
+        if caller is not None:
+            with suppress(CallFailure):  # a recording knows no phones
+                channel = await self._asterisks.behind.state(caller)
+        return None if channel is None else f'"{channel["caller"]["name"]}" <{channel["caller"]["number"]}>'
 
     async def _take_heard(self, ident: str) -> list[str]:
         fresh, self._heard[ident] = self._sent[self._heard.get(ident, 0) :], len(self._sent)
@@ -102,12 +125,6 @@ class Phones:
             if op == "channels.hangup":
                 return {"cause": params.get("reason") or params.get("reason_code")}
         return {}
-
-
-def _phone(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A phone that a script dials, as a test gets it."""
-    about = {"id": params.get("channelId"), "endpoint": params.get("endpoint"), "caller_id": params.get("callerId")}
-    return _known({**about, "timeout": params.get("timeout"), "variables": params.get("variables")})
 
 
 def _known(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,11 @@ class Channels:
         return {"value": value}
 
     def _set(self, _: str, params: Mapping[str, Any]) -> None:
-        self._of(params).variables[str(params.get("variable"))] = str(params.get("value") or "")
+        channel, name, value = self._of(params), str(params.get("variable")), str(params.get("value") or "")
+        if name.startswith("CONNECTEDLINE("):
+            channel.connected = {"name": "", "number": value}
+        else:
+            channel.variables[name] = value
 
     def _originate(self, target: str, params: Mapping[str, Any]) -> dict[str, Any]:
         channel = self._made(target, params, "Ringing")
