@@ -239,10 +239,11 @@ async def test_a_killed_asterisk_leaves_the_outcome_open_and_lanes_come_back() -
         # One turn of the loop: they are on their lanes.
         await asyncio.sleep(0)
         await asterisk.kill()
-        for one in flying:
-            with pytest.raises(Problem) as caught:
-                await one
-            assert (caught.value.code, caught.value.outcome) == ("target_down", "unknown")
+        # On a busy machine Asterisk may have answered some before it stopped.
+        outcomes = await asyncio.gather(*flying, return_exceptions=True)
+        unanswered = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+        assert all((one.code, one.outcome) == ("target_down", "unknown") for one in unanswered)
+        assert all(one.status == 404 for one in outcomes if one not in unanswered)
         await sink.wait_for_type("lost")
         await asterisk.start()
         await until(lambda: link.up, within=30, what="up again")
