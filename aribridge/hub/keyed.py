@@ -124,7 +124,7 @@ class KeyedCommands:
     async def _proof(self, key: Key, entry: Entry[Result]) -> Result:
         """What shows that the command was carried out, as its reply. Raises Problem ``outcome_unknown``."""
         thing = entry.to_read
-        proof = entry.settle(key, None if thing is None else await self._read(key, thing))
+        proof = entry.settle(key, None if thing is None else await self._read(key, thing, entry))
         assert entry.thing is not None  # only a thing can prove anything
         return self._proven(entry.thing, proof)
 
@@ -139,11 +139,16 @@ class KeyedCommands:
         status = 201 if thing.kind in _JOBS else 200
         return Result(status, value, pos=self._targets.pick(thing.target).stream.position, made=thing)
 
-    async def _read(self, key: Key, thing: Thing) -> dict[str, Any] | None:
-        """The thing as Asterisk has it, None when it has none. Raises Problem when it cannot be asked."""
+    async def _read(self, key: Key, thing: Thing, entry: Entry[Result]) -> dict[str, Any] | None:
+        """The thing as Asterisk has it, None when it has none, or when an event proved enough while it could not tell.
+
+        Raises Problem when it cannot be asked.
+        """
         try:
             answer = await tracing.call(self._targets.pick(thing.target), thing.reading, tracing.GATEWAY)
         except Problem as problem:
+            if entry.seen is not None:
+                return None
             detail = f"Whether {key.op} under the key {key.key!r} was carried out cannot be found out now: {problem}"
             raise Problem("outcome_unknown", detail, retry="after", after_ms=1000, outcome="unknown") from problem
         return msgspec.json.decode(answer.body or b"null") if answer.status == 200 else None

@@ -279,3 +279,17 @@ class Keys(RuleBasedStateMachine):
 
 TestKeys = Keys.TestCase
 TestKeys.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)
+
+
+def test_an_event_proves_what_a_lost_reading_cannot():
+    """It comes while the gateway asks Asterisk whether the call is there, and that answer is lost."""
+    keys = Keys()
+    keys.a_client_asks(sub="alice", key="k", content="a")
+    keys.all_is_lost()
+    keys.hear()
+    keys.a_client_asks_again(0)
+    keys.a_command_arrives(0)
+    keys.time_passes(1.0)
+    keys.all_is_lost()
+    assert keys.clients["alice"].sent[-1]["status"] == 200
+    keys.teardown()
