@@ -72,6 +72,8 @@ def write_page(results: Results) -> None:
 def _tables(results: Results) -> str:
     about = ", ".join(f"{name} {value}" for name, value in results.about.items() if value and name != "date")
     lines = [
+        f"![The ratios of all rows]({CHART.name})",
+        "",
         f"Measured on {results.about['date']}: {about}.",
         "",
         "| what | beside | ours | theirs | ratio (least to most) | goal |",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import aiohttp
 import msgspec
 import structlog
 
-from aribridge.ari import outage, paths
+from aribridge.ari import application, outage, paths
 from aribridge.ari.description import INDEX, read_catalogue, resource_paths
 from aribridge.ari.http import NoAnswer
 from aribridge.ari.request import Request
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientWebSocketResponse
 
+    from aribridge.ari.application import Agreed
     from aribridge.ari.catalogue import Catalogue
     from aribridge.ari.http import Http
     from aribridge.core.command import Answer
@@ -36,8 +37,6 @@ EVERYTHING = ("channel:", "bridge:", "endpoint:")
 DEVICE_STATES = "deviceState:"
 FIRST_THAT_LOCKS_UP = 20
 
-# The names that an application's description has for subscriptions to all of a kind.
-_EVERYTHING_OF_A_KIND = "__AST_"
 WATCH = 10.0
 
 log = structlog.get_logger("aribridge.ari")
@@ -59,30 +58,6 @@ class _Info(msgspec.Struct):
 
 class _Named(msgspec.Struct):
     name: str
-
-
-class _Described(msgspec.Struct):
-    channel_ids: list[str]
-    bridge_ids: list[str]
-    endpoint_ids: list[str]
-    device_names: list[str]
-    events_allowed: list[dict[str, Any]] = []
-    events_disallowed: list[dict[str, Any]] = []
-
-    def agreed(self) -> Application:
-        """What stays while nobody changes it; single channels and bridges come and go."""
-        names = (*self.channel_ids, *self.bridge_ids, *self.endpoint_ids, *self.device_names)
-        everything = frozenset(name for name in names if name.startswith(_EVERYTHING_OF_A_KIND))
-        return Application(everything, _types(self.events_allowed), _types(self.events_disallowed))
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What an application subscribes to as a whole, and the types of events in its filter."""
-
-    everything: frozenset[str]
-    allowed: frozenset[str]
-    disallowed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +140,12 @@ async def set_filter(http: Http, settings: AsteriskSettings) -> None:
         )
 
 
-async def confirm(http: Http, settings: AsteriskSettings) -> Application:
+async def confirm(http: Http, settings: AsteriskSettings) -> Agreed:
     """Make sure that the application is there: an earlier socket's end may take it away just after. Raises Outage."""
     return _registered(settings, await _send(http, settings, Request("GET", _application(settings))))
 
 
-async def watch(http: Http, settings: AsteriskSettings, agreed: Application) -> NoReturn:
+async def watch(http: Http, settings: AsteriskSettings, agreed: Agreed) -> NoReturn:
     """See every while that Asterisk answers, and that the application is as agreed. Raises Outage where not.
 
     An Asterisk that is locked up inside still answers the pings of the event socket.
@@ -200,17 +175,13 @@ async def is_free(http: Http, settings: AsteriskSettings) -> bool:
         raise outage.not_an_ari(settings, f"GET /applications: {error}") from error
 
 
-def _registered(settings: AsteriskSettings, answer: Answer) -> Application:
+def _registered(settings: AsteriskSettings, answer: Answer) -> Agreed:
     if answer.status != 200:
         raise outage.unregistered(settings, answer.status)
     try:
-        return msgspec.json.decode(answer.body or b"", type=_Described).agreed()
+        return application.read(answer.body).agreed()
     except msgspec.MsgspecError as error:
         raise outage.not_an_ari(settings, f"GET /applications/{settings.app}: {error}") from error
-
-
-def _types(events: list[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(str(event.get("type")) for event in events)
 
 
 def _application(settings: AsteriskSettings) -> str:

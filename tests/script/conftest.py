@@ -8,6 +8,7 @@ import pytest
 from script_parts import RecordingAsterisks, ScriptClient, load_host
 
 from aribridge.script import ScriptHost
+from aribridge.script.testing import Result, Suite, run_suite
 
 
 @pytest.fixture
@@ -38,3 +39,16 @@ async def load(tmp_path: Path, asterisks: RecordingAsterisks) -> Any:
 
 
 Load = Callable[..., ScriptHost]
+
+
+@pytest.fixture
+def tried(tmp_path: Path) -> Callable[[str, str], list[Result]]:
+    """Run the tests of a script, both as source."""
+
+    def run(script: str, tests: str) -> list[Result]:
+        suite = Suite(tmp_path / "s.lua", tmp_path / "s_test.lua")
+        suite.script.write_text(script)
+        suite.tests.write_text(tests)
+        return list(run_suite(suite))
+
+    return run

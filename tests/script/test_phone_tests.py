@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from aribridge.script.stock import lua_folder
 from aribridge.script.testing import Result, Suite, run_suite
-
-Tried = Callable[[str, str], list[Result]]
-
-
-@pytest.fixture
-def tried(tmp_path: Path) -> Tried:
-    """Run the tests of a script, both as source."""
-
-    def run(script: str, tests: str) -> list[Result]:
-        suite = Suite(tmp_path / "s.lua", tmp_path / "s_test.lua")
-        suite.script.write_text(script)
-        suite.tests.write_text(tests)
-        return list(run_suite(suite))
-
-    return run
 
 
 def failures(results: list[Result]) -> list[tuple[str, str]]:

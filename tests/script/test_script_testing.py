@@ -26,19 +26,6 @@ Tried = Callable[[str, str], list[Result]]
 STOCK = sorted((lua_folder() / "tests").glob("*_test.lua"))
 
 
-@pytest.fixture
-def tried(tmp_path: Path) -> Tried:
-    """Run the tests of a script, both as source."""
-
-    def run(script: str, tests: str) -> list[Result]:
-        suite = Suite(tmp_path / "s.lua", tmp_path / "s_test.lua")
-        suite.script.write_text(script)
-        suite.tests.write_text(tests)
-        return list(run_suite(suite))
-
-    return run
-
-
 def failures(results: list[Result]) -> list[tuple[str, str]]:
     return [(result.where, result.failure) for result in results if result.failure]
 
