@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STOPPING = "The gateway is stopping."
 DIAL_SECONDS = 5.0
 """Time for Asterisk to dial in, before it is said that it does not."""
-CONTINUE_SECONDS = 15.0
+CONTINUE_SECONDS = 30.0
 """Time for it to send what it kept, before the stream of the last run is given up."""
 MARK_SECONDS = 5.0
 

@@ -189,8 +189,13 @@ async def under_load(pbx, gateway, clients, load, witness):
         load.over = True
         await calling
         await until(lambda: nothing_up(ask), what="every call has ended")
-        await asyncio.sleep(0.5)  # the last events are on their way to the witness
+        await until(lambda: all_ended(witness), what="the witness has seen them end")
     return outages
+
+
+def all_ended(witness):
+    kinds = Counter(event["type"] for event in witness.seen)
+    return kinds["ChannelCreated"] == kinds["ChannelDestroyed"]
 
 
 async def nothing_up(ask):
