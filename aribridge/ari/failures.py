@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aribridge.protocol.problems import Problem
 
 if TYPE_CHECKING:
     from aribridge.core.command import Answer, Command
@@ -143,6 +147,16 @@ def explain(command: Command, answer: Answer) -> str:
     if answer.status == 404 and b"Resource not found" in (answer.body or b""):
         return _unloaded_module(command)
     return next((failure.advice for failure in KNOWN if failure.matches(command, answer)), "")
+
+
+def body_of(command: Command, answer: Answer) -> Any:
+    """The decoded body of an answer, None where it has none. Raises Problem ``asterisk_error`` for a refusal."""
+    body = msgspec.json.decode(answer.body) if answer.body else None
+    if answer.status < 400:
+        return body
+    said = body.get("message") if isinstance(body, dict) else None
+    detail = explain(command, answer) or str(said or f"Asterisk answered {answer.status}.")
+    raise Problem("asterisk_error", detail, status=answer.status, source="asterisk")
 
 
 def _unloaded_module(command: Command) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import msgspec
-
-from aribridge.ari import explain
-from aribridge.core.command import Answer, Command
+from aribridge.ari import body_of
+from aribridge.core.command import Command
 from aribridge.hub import tracing
 from aribridge.hub.targets import Target, Targets
-from aribridge.protocol.problems import Problem
 from aribridge.script.flows import Flows
 
 
@@ -57,14 +54,6 @@ class ScriptAsterisks:
         if self._flows is not None:
             command = self._flows.outgoing(command, by="script", flow=flow)
         answer = await tracing.call(target, command, tracing.SCRIPT)
-        body = msgspec.json.decode(answer.body) if answer.body else None
-        if answer.status < 400:
-            return body
-        if self._flows is not None:
+        if answer.status >= 400 and self._flows is not None:
             self._flows.refused(command)
-        raise Problem("asterisk_error", _detail(command, answer, body), status=answer.status, source="asterisk")
-
-
-def _detail(command: Command, answer: Answer, body: Any) -> str:
-    said = body.get("message") if isinstance(body, dict) else None
-    return explain(command, answer) or str(said or f"Asterisk answered {answer.status}.")
+        return body_of(command, answer)

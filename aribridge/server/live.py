@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from aribridge.ari import Link, application_is_free, explain
+from aribridge.ari import Link, application_is_free, body_of
 from aribridge.core.command import Command
 from aribridge.core.events import subjects
 from aribridge.core.settings import AsteriskSettings
@@ -102,12 +102,7 @@ class LiveAsterisk:
             if blank:
                 command = self.link.resolve(method, path, params.get("query"), params.get("body"))
             answer = await self.link.call(command)
-        body = msgspec.json.decode(answer.body) if answer.body else None
-        if answer.status < HTTPStatus.BAD_REQUEST:
-            return body
-        said = body.get("message") if isinstance(body, dict) else None
-        detail = explain(command, answer) or str(said or f"Asterisk answered {answer.status}.")
-        raise Problem("asterisk_error", detail, status=answer.status, source="asterisk")
+        return body_of(command, answer)
 
     # --- phones
 
