@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from aribridge.ari.turns import Turns
 from aribridge.core.command import Answer
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ KEEP_IDLE = 10.0
 HEARTBEAT = 10.0
 CLOSE_TIMEOUT = 2.0
 LONGEST_MESSAGE = 200
+GATEWAY = "gateway"
+"""The client of what the gateway asks by itself."""
+
+_NONE = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HTML_TEXT = re.compile(r"<(title|p)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -54,25 +59,33 @@ class Http:
     def __init__(self, settings: AsteriskSettings) -> None:
         self._base = settings.url.rstrip("/")
         self._session = _session(settings, settings.connections)
+        self._turns = Turns(settings.connections)
         # WebSockets take none of the connections for commands.
         self._sockets = _session(settings, 0)
 
-    async def send(self, request: Request, seconds: float) -> Answer:
-        """Send one request and read the whole answer, any status. Raises NoAnswer."""
+    async def send(self, request: Request, seconds: float, client: str = GATEWAY) -> Answer:
+        """Send one request and read the whole answer, any status. Raises NoAnswer.
+
+        ``client`` is for whom; each has a connection by turns when there are too few.
+        """
         progress = _Progress()
         try:
-            async with self._session.request(
-                request.method,
-                URL(self._base + request.target, encoded=True),
-                data=request.body,
-                headers={"Content-Type": "application/json"} if request.body is not None else None,
-                timeout=aiohttp.ClientTimeout(total=seconds),
-                allow_redirects=False,
-                trace_request_ctx=progress,
-            ) as response:
-                return as_answer(response.status, response.content_type, await response.read())
+            async with asyncio.timeout(seconds), self._turns.turn(client):
+                return await self._send(request, progress)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(error, sent=progress.connected, late=isinstance(error, TimeoutError)) from error
+
+    async def _send(self, request: Request, progress: _Progress) -> Answer:
+        async with self._session.request(
+            request.method,
+            URL(self._base + request.target, encoded=True),
+            data=request.body,
+            headers={"Content-Type": "application/json"} if request.body is not None else None,
+            timeout=_NONE,
+            allow_redirects=False,
+            trace_request_ctx=progress,
+        ) as response:
+            return as_answer(response.status, response.content_type, await response.read())
 
     async def open_events(self, app: str, seconds: float) -> ClientWebSocketResponse:
         """Open the event socket of an application. Raises what aiohttp raises, or TimeoutError."""

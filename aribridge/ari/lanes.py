@@ -59,14 +59,14 @@ class Lanes:
             lane.retire()
         self._lanes.clear()
 
-    async def send(self, command: Command, request: Request, seconds: float) -> Answer:
+    async def send(self, command: Command, request: Request, seconds: float, client: str) -> Answer:
         """Send a command the best way there is; its answer, any status. Raises NoAnswer."""
         lane = self._free() if fits(request) and is_quick(command) else None
         if lane is None:
-            return await self._http.send(request, seconds)
+            return await self._http.send(request, seconds, client)
         if request.method != "GET":
             return await lane.send(request, seconds)
-        return await self._read(lane, request, seconds)
+        return await self._read(lane, request, seconds, client)
 
     async def keep_up(self) -> None:
         """Open lanes whenever they are wanted and not there, until cancelled."""
@@ -74,7 +74,7 @@ class Lanes:
             for number in range(1, LANES + 1):
                 group.create_task(self._keep(f"{self._settings.app}-lane-{self._run}-{number}"))
 
-    async def _read(self, lane: Lane, request: Request, seconds: float) -> Answer:
+    async def _read(self, lane: Lane, request: Request, seconds: float, client: str) -> Answer:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
@@ -84,7 +84,7 @@ class Lanes:
             if left <= 0:
                 raise
             log.debug("lane.read_again", target=self._settings.name, reason=str(error))
-            return await self._http.send(request, left)
+            return await self._http.send(request, left, client)
 
     def _free(self) -> Lane | None:
         return min((lane for lane in self._lanes if lane.takes()), key=lambda lane: lane.busy, default=None)

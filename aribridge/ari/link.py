@@ -11,7 +11,7 @@ import structlog
 from aribridge.ari import connect, doubled, outage, parameters, parting, rules, unanswered
 from aribridge.ari.advisories import can_lane
 from aribridge.ari.backoff import Backoff
-from aribridge.ari.http import Http, NoAnswer
+from aribridge.ari.http import GATEWAY, Http, NoAnswer
 from aribridge.ari.lanes import Lanes
 from aribridge.ari.outbound import DialIn
 from aribridge.ari.race import first_of
@@ -147,8 +147,13 @@ class Link:
         """Whether a command changes nothing, so that it may be sent again at will. Raises Problem, like `check`."""
         return self._known().get(command.op).method == "GET"
 
-    async def call(self, command: Command, timeout: float | None = None) -> Answer:  # noqa: ASYNC109 (bounds each step)
-        """Check and send a command; Asterisk's answer, whatever its status.
+    async def call(
+        self,
+        command: Command,
+        timeout: float | None = None,  # noqa: ASYNC109 (bounds each step)
+        client: str = GATEWAY,
+    ) -> Answer:
+        """Check and send a command for a client; Asterisk's answer, whatever its status.
 
         `timeout` is in seconds, by default the target's. Raises Problem: those of `check`, target_down, timeout.
         """
@@ -158,7 +163,7 @@ class Link:
         if self._lanes is None or not self.up:
             raise self._no_link()
         try:
-            return await self._lanes.send(command, request, timeout or self._settings.timeout)
+            return await self._lanes.send(command, request, timeout or self._settings.timeout, client)
         except NoAnswer as error:
             raise unanswered.no_answer(self.name, request, error) from error
 

@@ -105,7 +105,7 @@ class CommandPath:
             command = self._owners.prepare(client.id, command)
         command = self._access.claimed(principal, command, self._targets.pick(command.target))
         command = self._scripts.flows.outgoing(command, by="client", flow=request.flow)
-        return await self._send(command, principal, self._seconds(request))
+        return await self._send(command, client, principal, self._seconds(request))
 
     def _allow(self, principal: Principal, command: Command) -> None:
         self._access.allow(principal, command, self._targets.pick(command.target))
@@ -146,10 +146,10 @@ class CommandPath:
             self._allow(principal, checked)
         return checked
 
-    async def _send(self, command: Command, principal: Principal, seconds: float | None) -> Result:
+    async def _send(self, command: Command, client: Client, principal: Principal, seconds: float | None) -> Result:
         target, made = self._targets.pick(command.target), made_by(command)
         try:
-            answer = await tracing.call(target, command, principal.sub, seconds)
+            answer = await tracing.call(target, command, principal.sub, seconds, client.id)
         except Problem as problem:
             self._access.failed(command, problem, target)
             return failed(problem, made)

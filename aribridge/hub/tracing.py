@@ -23,13 +23,15 @@ class _Made(msgspec.Struct):
     id: str
 
 
-async def call(target: Target, command: Command, by: str, seconds: float | None = None) -> Answer:
-    """Call Asterisk for ``by``. Raises Problem when there is no answer."""
+async def call(
+    target: Target, command: Command, by: str, seconds: float | None = None, client: str | None = None
+) -> Answer:
+    """Call Asterisk for ``by``, whose connection ``client`` is, if any. Raises Problem when there is no answer."""
     began = time.time()
     if by != GATEWAY:
         target.sweep.use(command.params.values(), by_script=by == SCRIPT)
     try:
-        answer = await target.link.call(command, seconds)
+        answer = await target.link.call(command, seconds, client or by)
     except Problem as problem:
         target.feed.traces.command(command, by, f"{problem.status} {problem.code}, {_passed(began)}", began)
         raise
