@@ -62,6 +62,8 @@ class IceAgent(Connection):
         self._public = public
         self._consent_seconds = consent_seconds
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connecting: asyncio.Task[None] | None = None
         self._taker: Callable[[bytes], None] | None = None
         self._relaying: set[asyncio.Future[None]] = set()
 
@@ -70,21 +72,30 @@ class IceAgent(Connection):
         """Ours: "controlling" or "controlled"."""
         return "controlling" if self.ice_controlling else "controlled"
 
+    async def connect(self) -> None:
+        """Return as soon as a pair is nominated: aioice's own looks every 20 ms. Raises ConnectionError."""
+        self._connecting = connecting = asyncio.create_task(super().connect())
+        await asyncio.wait((connecting, self._found), return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done():
+            connecting.result()
+
     async def _recv(self) -> bytes:
         return await self.recv()
 
     async def _send(self, data: bytes) -> None:
         await self.send(data)
 
-    def send_now(self, data: bytes) -> None:
-        """Send a datagram to the other side, or lose it. Raises ConnectionError before there is a way."""
+    def send_now(self, datagrams: Sequence[bytes]) -> None:
+        """Send datagrams to the other side, or lose them. Raises ConnectionError before there is a way."""
         pair = self._nominated.get(1)
         if pair is None:
             raise ConnectionError("ICE is not connected.")
         if isinstance(pair.protocol, PeerStun):
-            pair.protocol.port.send(data, pair.remote_addr)
-        elif len(self._relaying) < MAX_RELAYING:
-            self._relay(pair, data)
+            pair.protocol.port.send_all(datagrams, pair.remote_addr)
+            return
+        for datagram in datagrams:
+            if len(self._relaying) < MAX_RELAYING:
+                self._relay(pair, datagram)
 
     @contextmanager
     def divert(self, taker: Callable[[bytes], None]) -> Iterator[None]:
@@ -129,6 +140,9 @@ class IceAgent(Connection):
             for task in stuck:
                 task.cancel()
         await super().close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
 
     def data_received(self, data: bytes, component: int) -> None:
         """Take a datagram for DTLS; an empty one, which a relay may pass on, would end its reader."""
@@ -150,6 +164,8 @@ class IceAgent(Connection):
         if pair.state == CandidatePair.State.SUCCEEDED and isinstance(pair.protocol, PeerStun):
             pair.protocol.port.learn(pair.remote_addr, pair.protocol)
         super().check_complete(pair)
+        if self._nominated and not self._found.done():
+            self._found.set_result(None)
 
     async def query_consent(self) -> None:
         """Ask for consent until none came for ``consent_seconds``; aioice's own loop takes half a minute to notice."""
