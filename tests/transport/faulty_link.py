@@ -23,7 +23,7 @@ from aribridge.transport.webrtc.fastpath.inline import run_inline
 from aribridge.transport.webrtc.sctp import Association, FastAssociation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 MOST_SIMULATED_SECONDS = 600.0
 PACKET_SECONDS = 1e-6
@@ -48,11 +48,12 @@ class FaultyEnd:
         self.receiver = None
 
     async def _send_data(self, data: bytes) -> None:
-        self.send_now(data)
+        self.send_now([data])
 
-    def send_now(self, data: bytes) -> None:
-        self.sent += 1
-        self._link.carry(self, data)
+    def send_now(self, packets: Sequence[bytes]) -> None:
+        for packet in packets:
+            self.sent += 1
+            self._link.carry(self, packet)
 
     def arrive(self, data: bytes) -> None:
         if self.receiver is not None:

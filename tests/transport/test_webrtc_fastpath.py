@@ -48,6 +48,24 @@ async def exchange(link: FaultyLink, kinds: tuple[str, str], messages: list[Any]
     return took
 
 
+def test_messages_a_little_longer_than_a_packet_share_packets():
+    """Forty events of 1.2 KB to one side: each would take two packets, if it began with one of its own."""
+
+    async def burst(kinds: tuple[str, str]) -> int:
+        link = FaultyLink(1)
+        sides = await connect(link, kinds)
+        sent = link.ends[0].sent
+        for number in range(40):
+            sides[0].channel.send(f"{number:04}" * 305)
+        await simulated_until(lambda: len(sides[1].inbox) == 40)
+        assert sides[1].inbox == [f"{number:04}" * 305 for number in range(40)]
+        await disconnect(*sides)
+        return link.ends[0].sent - sent
+
+    assert run_simulated(lambda: burst(("fast", "fast"))) < 60
+    assert run_simulated(lambda: burst(("aiortc", "fast"))) >= 80
+
+
 class TestContentAndOrder:
     @pytest.mark.parametrize("kinds", PAIRS, ids=" to ".join)
     @pytest.mark.parametrize("loss", [0.0, 0.02, 0.1])

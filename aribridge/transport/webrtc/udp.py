@@ -17,7 +17,11 @@ import structlog
 from aioice import Candidate, stun
 from aioice.ice import StunProtocol
 
+from aribridge.transport.webrtc.segments import can_segment, runs, send_run
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aribridge.transport.webrtc.ice import IceAgent
 
 log = structlog.get_logger("aribridge.transport")
@@ -73,6 +77,8 @@ class UdpPort(asyncio.DatagramProtocol):
         self.host = ""
         self.port = 0
         self._transport: asyncio.DatagramTransport
+        self._socket: socket.socket
+        self._segments = False
         self._gone = asyncio.Event()
         self._by_ufrag: dict[str, PeerStun] = {}
         self._by_transaction: dict[bytes, PeerStun] = {}
@@ -90,6 +96,7 @@ class UdpPort(asyncio.DatagramProtocol):
             sock.close()
             raise
         _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(cls, sock=sock)
+        protocol._socket, protocol._segments = sock, can_segment(sock)
         return protocol
 
     @property
@@ -128,12 +135,24 @@ class UdpPort(asyncio.DatagramProtocol):
         if not self._transport.is_closing() and unsent < MAX_UNSENT:
             self._transport.sendto(data, address)
 
+    def send_all(self, datagrams: Sequence[bytes], address: Address) -> None:
+        """Send datagrams in their order, as `send` does each."""
+        for run in runs(datagrams):
+            if len(run) == 1 or not self._send_run(run, address):
+                for datagram in run:
+                    self.send(datagram, address)
+
     async def close(self) -> None:
         """Close the socket."""
         self._transport.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._gone.wait()
+
+    def _send_run(self, run: list[bytes], address: Address) -> bool:
+        """Send a run past the transport, unless that has datagrams which go first."""
+        is_clear = self._segments and not self._transport.is_closing() and not self._transport.get_write_buffer_size()  # type: ignore[attr-defined] # as above
+        return is_clear and send_run(self._socket, run, address)
 
     # called by the event loop
 

@@ -7,12 +7,15 @@ each call and an exception of each empty read. Here a datagram comes by a call, 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 from OpenSSL import SSL
 
 from aribridge.transport.webrtc.fastpath.inline import run_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _lib, _ffi = cast(Any, SSL)._lib, cast(Any, SSL)._ffi
 _BUFFER_BYTES = 4096
@@ -49,22 +52,24 @@ class FastDtls(RTCDtlsTransport):
         raise ConnectionError("The other side has said goodbye.")
 
     async def _send_data(self, data: bytes) -> None:
-        self.send_now(data)
+        self.send_now([data])
 
-    def send_now(self, data: bytes) -> None:
-        """Encrypt and send a packet. Raises ConnectionError if that can't be."""
+    def send_now(self, packets: Sequence[bytes]) -> None:
+        """Encrypt packets and send them. Raises ConnectionError if that can't be."""
         if self._state != State.CONNECTED or self._ssl is None:
             raise ConnectionError("DTLS is not connected.")
-        if _lib.SSL_write(cast(Any, self._ssl)._ssl, data, len(data)) <= 0:
+        self._ice.send_now([self._encrypted(packet) for packet in packets])
+
+    def _encrypted(self, packet: bytes) -> bytes:
+        if _lib.SSL_write(cast(Any, self._ssl)._ssl, packet, len(packet)) <= 0:
             _lib.ERR_clear_error()
             raise ConnectionError("DTLS takes no data.")
-        self._send_records()
+        return self._written()
 
-    def _send_records(self) -> None:
-        """Send what OpenSSL has written, if it has."""
+    def _written(self) -> bytes:
+        """What OpenSSL has written; empty if nothing."""
         size = _lib.BIO_read(cast(Any, self._ssl)._from_ssl, self._buffer, _BUFFER_BYTES)
-        if size > 0:
-            self._ice.send_now(self._view[:size])
+        return self._view[: max(0, size)]  # type: ignore[no-any-return]
 
     def _take(self, datagram: bytes) -> None:
         """Decrypt a datagram and hand over what is in it."""
@@ -85,7 +90,8 @@ class FastDtls(RTCDtlsTransport):
         error = _lib.SSL_get_error(cast(Any, self._ssl)._ssl, result)
         _lib.ERR_clear_error()
         if error != _lib.SSL_ERROR_ZERO_RETURN:
-            self._send_records()
+            if records := self._written():
+                self._ice.send_now([records])
         elif not self._goodbye.done():
             self._goodbye.set_result(None)
 

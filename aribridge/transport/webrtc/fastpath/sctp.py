@@ -41,7 +41,7 @@ class FastSctp(Receiving, Recovery):
     async def _send_chunk(self, chunk: Chunk) -> None:
         """Send a control chunk (replaces aiortc's, which gives the peer's tag to an INIT that it repeats)."""
         tag = 0 if isinstance(chunk, InitChunk) else self._remote_verification_tag
-        self._dtls.send_now(serialize_packet(self._local_port, cast(int, self._remote_port), tag, chunk))
+        self._dtls.send_now([serialize_packet(self._local_port, cast(int, self._remote_port), tag, chunk)])
 
     async def _send_sack(self) -> None:
         self._ack_due = True
@@ -52,15 +52,17 @@ class FastSctp(Receiving, Recovery):
         self._scheduled = False
         if self._association_state == self.State.CLOSED:
             return
-        bundle = Bundle(self._put, self._packets_sent)
+        bundle = Bundle(self._packets_sent)
         if self._ack_due or (self._unacked and self._has_data()):
             bundle.add(self._acknowledgement())
         self._send_waiting(bundle)
         bundle.close()
         self._packets_sent = bundle.number
+        self._put(bundle.packets)
         if self._reconfig_queue:
             run_inline(self._transmit_reconfig())
 
-    def _put(self, chunks: bytes) -> None:
-        with suppress(ConnectionError):  # as if it were lost on its way
-            self._dtls.send_now(self._outbound_header.packet(chunks))
+    def _put(self, packets: list[bytes]) -> None:
+        if packets:
+            with suppress(ConnectionError):  # as if they were lost on their way
+                self._dtls.send_now([self._outbound_header.packet(chunks) for chunks in packets])

@@ -80,8 +80,8 @@ class Sending(Turns):
         self._data_channel_queue.append((channel, protocol, content))
         self._schedule()
 
-    def _next_message(self) -> bool:
-        """Cut the next message that waits into chunks; False if there is none."""
+    def _next_message(self, room: int) -> bool:
+        """Cut the next message that waits into chunks, for a packet with ``room``; False if there is none."""
         if not self._data_channel_queue or self._association_state != self.State.ESTABLISHED:
             return False
         channel, protocol, data = self._data_channel_queue.popleft()
@@ -89,12 +89,12 @@ class Sending(Turns):
             self._give_id(channel)
         stream_id = cast(int, channel.id)
         if protocol == WEBRTC_DCEP:
-            self._cut(stream_id, protocol, data)
+            self._cut(stream_id, protocol, data, room)
             return True
         lifetime, retransmits = channel.maxPacketLifeTime, channel.maxRetransmits
         expiry = time.time() + lifetime / 1000 if lifetime else None
         self._unreliable = self._unreliable or expiry is not None or retransmits is not None
-        self._cut(stream_id, protocol, data, expiry, retransmits, ordered=channel.ordered)
+        self._cut(stream_id, protocol, data, room, expiry, retransmits, ordered=channel.ordered)
         channel._addBufferedAmount(-len(data))
         return True
 
@@ -110,6 +110,7 @@ class Sending(Turns):
         stream_id: int,
         protocol: int,
         data: bytes,
+        room: int,
         expiry: float | None = None,
         max_retransmits: int | None = None,
         *,
@@ -117,7 +118,7 @@ class Sending(Turns):
     ) -> None:
         stream_seq = self._outbound_stream_seq.get(stream_id, 0) if ordered else 0
         tsn = self._local_tsn
-        for flags, part in fragments(data, ordered=ordered):
+        for flags, part in fragments(data, ordered=ordered, room=room):
             chunk = Outgoing(flags, tsn, stream_id, stream_seq, protocol, part, expiry, max_retransmits)
             self._outbound_queue.append(chunk)
             tsn = (tsn + 1) & 0xFFFFFFFF
@@ -158,7 +159,7 @@ class Sending(Turns):
         """Send what was not sent before; one chunk may go although the peer has no room, to hear when it has."""
         now = self._loop.time()
         while self._flight_size < window or not self._sent_queue:
-            if not self._outbound_queue and not self._next_message():
+            if not self._outbound_queue and not self._next_message(bundle.room):
                 break
             chunk = self._outbound_queue.popleft()
             self._sent_queue.append(chunk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from struct import Struct
 
 from aiortc.rtcsctptransport import (
@@ -18,6 +18,8 @@ from google_crc32c import extend, value
 
 ROOM = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH
 """Bytes of a packet that chunks may fill."""
+WORTHWHILE = 128
+"""Bytes of a message for which a chunk more is worth a packet that is full."""
 MAX_GAPS = 250
 """Gap blocks of a SACK, so that it fits into a packet beside its duplicates."""
 MAX_DUPLICATES = 30
@@ -56,16 +58,21 @@ class Header:
 
 
 class Bundle:
-    """Chunks for one packet; when the next does not fit, those that are there go out."""
+    """Chunks put into packets: when the next does not fit, a packet of those before it is done."""
 
-    __slots__ = ("_chunks", "_send", "_size", "number")
+    __slots__ = ("_chunks", "_size", "number", "packets")
 
-    def __init__(self, send: Callable[[bytes], None], number: int) -> None:
+    def __init__(self, number: int) -> None:
         self._chunks: list[bytes] = []
         self._size = 0
-        self._send = send
         self.number = number
         """Of the packet that the next chunk goes into."""
+        self.packets: list[bytes] = []
+
+    @property
+    def room(self) -> int:
+        """Bytes that still fit into the packet at hand."""
+        return ROOM - self._size
 
     def add(self, chunk: bytes) -> None:
         """Put a chunk after the others."""
@@ -75,11 +82,11 @@ class Bundle:
         self._size += len(chunk)
 
     def close(self) -> None:
-        """Send what is there, if anything."""
+        """Make a packet of what is there, if anything."""
         if self._chunks:
-            chunks, self._chunks, self._size = self._chunks, [], 0
+            self.packets.append(b"".join(self._chunks))
+            self._chunks, self._size = [], 0
             self.number += 1
-            self._send(b"".join(chunks))
 
 
 class Outgoing:
@@ -140,16 +147,27 @@ class Outgoing:
         return b"".join((header, self.user_data, _PADDING[length & 3]))
 
 
-def fragments(data: bytes, *, ordered: bool) -> Iterable[tuple[int, bytes]]:
-    """Flags and content of each chunk of a message."""
+def fragments(data: bytes, *, ordered: bool, room: int) -> Iterable[tuple[int, bytes]]:
+    """Flags and content of each chunk of a message.
+
+    One that needs several begins in the ``room`` of the packet at hand: many events are a little longer than a packet,
+    and would take two each.
+    """
     flags = SCTP_DATA_FIRST_FRAG if ordered else SCTP_DATA_FIRST_FRAG | SCTP_DATA_UNORDERED
     if len(data) <= USERDATA_MAX_LENGTH:
         yield flags | SCTP_DATA_LAST_FRAG, data
         return
-    for start in range(0, len(data), USERDATA_MAX_LENGTH):
-        last = SCTP_DATA_LAST_FRAG if start + USERDATA_MAX_LENGTH >= len(data) else 0
-        yield flags | last, data[start : start + USERDATA_MAX_LENGTH]
+    start, stop = 0, _first_length(room)
+    while start < len(data):
+        last = SCTP_DATA_LAST_FRAG if stop >= len(data) else 0
+        yield flags | last, data[start:stop]
         flags &= ~SCTP_DATA_FIRST_FRAG
+        start, stop = stop, stop + USERDATA_MAX_LENGTH
+
+
+def _first_length(room: int) -> int:
+    length = (room - SCTP_DATA_CHUNK_HEADER_LENGTH) & ~3  # chunks are padded to four bytes
+    return length if length >= WORTHWHILE else USERDATA_MAX_LENGTH
 
 
 def sack(cumulative: int, window: int, gaps: list[tuple[int, int]], duplicates: list[int]) -> bytes:
