@@ -124,15 +124,19 @@ class Traces:
 
     def _other_half(self, event: Mapping[str, Any]) -> str | None:
         """The other half of a Local channel, once both are known: Local/…;1 and Local/…;2 are one call."""
-        match event.get("channel"):
-            case {"id": str(ident), "name": str(name)} if name.startswith("Local/"):
-                other = self._halves.setdefault(name.rpartition(";")[0], ident)
-                if event.get("type") == "ChannelDestroyed":
-                    del self._halves[name.rpartition(";")[0]]
-                elif len(self._halves) > MOST_CALLS:
-                    del self._halves[next(iter(self._halves))]
-                return other if other != ident and other in self._of else None
-        return None
+        channel = event.get("channel")
+        if not isinstance(channel, dict):
+            return None
+        ident, name = channel.get("id"), channel.get("name")
+        if not isinstance(ident, str) or not isinstance(name, str) or not name.startswith("Local/"):
+            return None
+        both = name.rpartition(";")[0]
+        other = self._halves.setdefault(both, ident)
+        if event.get("type") == "ChannelDestroyed":
+            del self._halves[both]
+        elif len(self._halves) > MOST_CALLS:
+            del self._halves[next(iter(self._halves))]
+        return other if other != ident and other in self._of else None
 
     # --- keeping
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -44,6 +44,9 @@ class BoundedCounter(Counter):
 
     def labels(self, *labelvalues: Any, **labelkwargs: Any) -> Self:
         """As in the base class, by position alone."""
+        # Not by the base class: it takes a lock and makes texts for what is asked for with each event.
+        if (kept := self._metrics.get(labelvalues)) is not None:
+            return cast(Self, kept)
         *own, last = labelvalues
         child = (*own, str(last))
         if len(self._metrics) >= self.MOST and child not in self._metrics:
