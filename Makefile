@@ -5,10 +5,10 @@ BIN := .venv/bin
 WORKERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults
+.PHONY: help run test check bench bench-check faults
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 run: .venv/.run ## Start the gateway on 127.0.0.1, with a private Asterisk if aribridge.toml names none
 	@exec $(BIN)/aribridge run --dev
@@ -30,6 +30,10 @@ faults: .venv/.dev ## Break links, Asterisk and packets under load for 10 to 15 
 bench: .venv/.dev ## Measure the gateway against a real Asterisk on this machine
 	@scripts/test-setup
 	@PYTHONPATH=tests exec $(BIN)/python -m bench
+
+bench-check: .venv/.dev ## Measure, and fail where a ratio is worse than the kept ones allow
+	@scripts/test-setup
+	@PYTHONPATH=tests exec $(BIN)/python -m bench check
 
 .venv/.run: pyproject.toml
 	@scripts/venv .

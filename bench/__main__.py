@@ -1,7 +1,8 @@
 """`make bench`: the gateway beside Janus, Asterisk and bare aiohttp, in one run on this machine.
 
 `python -m bench [NAME ...]` measures only these. What was measured replaces the same rows of
-`bench/results/latest.json`, from which docs/performance.md is made.
+`bench/results/latest.json`, from which docs/performance.md is made. `python -m bench check [NAME ...]` leaves both as
+they are, and fails when a row got worse than its kept spread and a margin.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import association, calls, connections, duel, report, script_hooks, websockets
+from bench import association, calls, connections, disturbances, duel, guard, latency, report, script_hooks, websockets
 from bench.lab import open_lab
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 COMPARISONS: dict[str, Callable[[Lab], Awaitable[list[Row]]]] = {
     "commands": duel.commands,
     "channels": duel.fan_out,
-    "latency": websockets.latency,
+    "aribridge.js": duel.own_client,
+    "latency": latency.added,
+    "disturbances": disturbances.beside,
     "websockets": websockets.fan_out,
     "calls": calls.sustained,
 }
@@ -35,16 +38,14 @@ COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "start": connections.start_up,
     "hooks": script_hooks.costs,
 }
-WITH_JANUS = {"commands", "channels", "channel-cost"}
+WITH_JANUS = {"commands", "channels", "aribridge.js", "channel-cost"}
 
 
 async def main(wanted: set[str]) -> None:
     found = report.Results.read()
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
-            for name, compare in COMPARISONS.items():
-                if _is_on(name, wanted, lab):
-                    found.add_rows(await compare(lab))
+            found.add_rows(await _compare(lab, wanted))
             for name, cost in COSTS.items():
                 if _is_on(name, wanted, lab):
                     found.add_costs(await cost(lab))
@@ -52,6 +53,25 @@ async def main(wanted: set[str]) -> None:
     report.write_page(found)
     if not wanted or "association" in wanted:
         await association.measure_association()
+
+
+async def check(wanted: set[str]) -> None:
+    """Measure the comparisons, and exit with 1 when one does not hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_lab(Path(folder)) as lab:
+            rows = [row.to_json() for row in await _compare(lab, wanted)]
+    if worse := guard.held(report.Results.read(), rows):
+        sys.exit("\n".join(["worse than kept in bench/results/latest.json:", *worse]))
+
+
+async def _compare(lab: Lab, wanted: set[str]) -> list[Row]:
+    rows = []
+    for name, compare in COMPARISONS.items():
+        if _is_on(name, wanted, lab):
+            for row in await compare(lab):
+                print(report.line(row.to_json()), flush=True)
+                rows.append(row)
+    return rows
 
 
 def _is_on(name: str, wanted: set[str], lab: Lab) -> bool:
@@ -70,4 +90,8 @@ def chosen(arguments: list[str]) -> set[str]:
     return set(arguments)
 
 
-asyncio.run(main(chosen(sys.argv[1:])))
+match sys.argv[1:]:
+    case ["check", *names]:
+        asyncio.run(check(chosen(names)))
+    case names:
+        asyncio.run(main(chosen(names)))

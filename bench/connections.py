@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from real.gateway import Gateways, target
 
+from bench.asker import asker
 from bench.duel import SUBSCRIBED, sides
 from bench.figures import Cpu, resident_kb
-from bench.websockets import SUBS, asker, readers
+from bench.websockets import SUBS, readers
 
 if TYPE_CHECKING:
     from bench.lab import Lab

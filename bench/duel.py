@@ -43,9 +43,7 @@ class Side:
     @asynccontextmanager
     async def page(self, lab: Lab, channels: int) -> AsyncIterator[tuple[Page, list[float]]]:
         """A page with so many open channels, and the milliseconds that each took to open."""
-        page = await lab.browser.new_page()
-        await page.goto(lab.pages.url("bench/duel.html"))
-        await page.wait_for_function("window.pageReady")
+        page = await _page(lab)
         given = [self.server, self.token, self.plugin, self.body, channels, self.hello]
         opened = await page.evaluate("(given) => open_(...given)", given)
         yield page, opened
@@ -78,21 +76,45 @@ async def commands(lab: Lab) -> list[Row]:
     return rows
 
 
-async def _round_trips(here: Page, there: Page) -> list[Row]:
+async def own_client(lab: Lab) -> list[Row]:
+    """The same commands by aribridge.js, on both carriers."""
+    _, theirs = sides(lab)
+    rows = []
+    async with theirs.page(lab, 2) as (there, _):
+        for carrier, what in (("datachannel", "the data channel"), ("websocket", "a WebSocket")):
+            here = await _page(lab)
+            await here.evaluate("(given) => connect_(...given)", [lab.gateway.url, lab.gateway.token(), carrier])
+            by = f"by aribridge.js over {what}"
+            rows += await _round_trips(here, there, by, (None, None))
+            rows += [await _rates(here, there, "ping", inflight, by) for inflight in (1, 16, 64)]
+            await here.close()
+    return rows
+
+
+async def _page(lab: Lab) -> Page:
+    page = await lab.browser.new_page()
+    await page.goto(lab.pages.url("bench/duel.html"))
+    await page.wait_for_function("window.pageReady")
+    return page
+
+
+async def _round_trips(
+    here: Page, there: Page, by: str = "over the data channel", goals: tuple[float | None, float | None] = (0.9, 0.5)
+) -> list[Row]:
     times = [(await _latencies(here, 400), await _latencies(there, 400)) for _ in range(ROUNDS)]
     p50 = [(at(50, our), at(50, their)) for our, their in times]
     p99 = [(at(99, our), at(99, their)) for our, their in times]
-    name = "ARI ping over the data channel, one at a time"
-    return [_row(f"{name}, p50", "ms", p50, goal=0.9), _row(f"{name}, p99", "ms", p99, goal=0.5)]
+    name = f"ARI ping {by}, one at a time"
+    return [_row(f"{name}, p50", "ms", p50, goal=goals[0]), _row(f"{name}, p99", "ms", p99, goal=goals[1])]
 
 
-async def _rates(here: Page, there: Page, what: str, inflight: int) -> Row:
+async def _rates(here: Page, there: Page, what: str, inflight: int, by: str = "") -> Row:
     async def rate(page: Page) -> float:
         return float(await page.evaluate("(given) => rate(...given)", [what, 1600, inflight]))
 
     pairs = await in_turn(ROUNDS, lambda: rate(here), lambda: rate(there))
-    name = "ARI pings" if what == "ping" else "messages that the script answers at once"
-    goal = 2.0 if (what, inflight) == ("ping", 16) else None
+    name = " ".join(("ARI pings" if what == "ping" else "messages that the script answers at once", by)).strip()
+    goal = 2.0 if (what, inflight, by) == ("ping", 16, "") else None
     return compare(f"{name}, {inflight} in flight", "a second", JANUS, pairs, better="higher", goal=goal)
 
 
@@ -150,5 +172,5 @@ async def _both(measure: Any, ours: Side, theirs: Side) -> list[tuple[float, flo
     return await in_turn(ROUNDS, lambda: measure(ours), lambda: measure(theirs))
 
 
-def _row(name: str, unit: str, pairs: list[tuple[float, float]], *, goal: float) -> Row:
+def _row(name: str, unit: str, pairs: list[tuple[float, float]], *, goal: float | None) -> Row:
     return compare(name, unit, JANUS, pairs, goal=goal)

@@ -74,9 +74,8 @@ def show(what: str, figure: str) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has had so far."""
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
+    """CPU time that a process has had so far, by its own clock (clock_getcpuclockid(3)): /proc has hundredths."""
+    return time.clock_gettime(((~pid) << 3) | 2)
 
 
 def resident_kb(pid: int) -> float:

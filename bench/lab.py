@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from aribridge.asterisk.instance import PrivateAsterisk
 
 HERE = Path(__file__).parent
+ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+"""So that the page's clock is good to 5 µs instead of 100."""
 UNLIMITED = {"rate": 1e9, "burst": 10**9, "subject_connections": 10_000, "address_connections": 10_000}
 """One machine stands for many clients here."""
 
@@ -55,7 +57,8 @@ async def open_lab(folder: Path) -> AsyncIterator[Lab]:
     async with AsyncExitStack() as stack:
         asterisk = await stack.enter_async_context(fresh_asterisk("22"))
         pages = await stack.enter_async_context(serve_pages())
-        pages.mounts["bench"] = HERE / "pages"
+        pages.mounts |= {"bench": HERE / "pages", "web": HERE.parent / "aribridge/web"}
+        pages.headers |= ISOLATED
         slow = await stack.enter_async_context(faulty_proxy(_port(asterisk)))
         gateways = Gateways(folder)
         stack.push_async_callback(gateways.stop)

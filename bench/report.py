@@ -27,7 +27,7 @@ class Results:
     """Rows and costs by name, with where and when."""
 
     def __init__(self, content: dict[str, Any]) -> None:
-        self.rows: dict[str, dict[str, Any]] = {row["name"]: row for row in content.get("rows", [])}
+        self.rows: dict[tuple[str, str], dict[str, Any]] = {key(row): row for row in content.get("rows", [])}
         self.costs: dict[str, float] = content.get("costs", {})
         self.about: dict[str, Any] = content.get("about", {})
 
@@ -36,9 +36,7 @@ class Results:
         return cls(json.loads(LATEST.read_text()) if LATEST.exists() else {})
 
     def add_rows(self, rows: list[Row]) -> None:
-        for row in rows:
-            self.rows[row.name] = row.to_json()
-            print(_line(self.rows[row.name]), flush=True)
+        self.rows |= {key(content): content for content in (row.to_json() for row in rows)}
 
     def add_costs(self, costs: dict[str, float]) -> None:
         self.costs |= costs
@@ -93,7 +91,13 @@ def _table_row(row: dict[str, Any]) -> str:
     return f"| {row['name']} | {row['theirs']} | {ours} | {theirs} | {spread} | {goal} |"
 
 
-def _line(row: dict[str, Any]) -> str:
+def key(row: dict[str, Any]) -> tuple[str, str]:
+    """What makes a row the same in another run."""
+    return row["name"], row["theirs"]
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row in a line for a terminal."""
     verdict = {True: "goal reached", False: f"goal {row['goal']} missed", None: ""}[row["reached"]]
     return (
         f"{row['name']}: {row['our_median']:.3g} {row['unit']}, {row['theirs']} {row['their_median']:.3g}; "

@@ -164,6 +164,7 @@ def lose_some(loss: float) -> None:
             send(port, data, address)
 
     UdpPort.send = faulty_send  # type: ignore[method-assign]
+    UdpPort._send_run = lambda *_: False  # type: ignore[method-assign] # each datagram by itself
 
 
 async def main(kind: str, loss: float, udp: str) -> None:

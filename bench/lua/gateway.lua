@@ -21,6 +21,7 @@ local function paced(count, every)
 end
 
 function on_message(conn, data)
+  while data.loop do end
   if data.burst then in_a_burst(data.burst) end
   if data.paced then task.spawn(paced, data.paced, data.every) end
   return { ok = true }

@@ -46,11 +46,20 @@ local function connect(target)
   return connection
 end
 
-local function ask(target, method, path)
-  local connection = connections[target] or connect(target)
+local function begin(connection, method, path)
   connection:send(table.concat {
     method, " /ari", path, " HTTP/1.1\r\nHost: ", host, "\r\nAuthorization: Basic ", credentials, "\r\n\r\n" })
-  local status, length = tonumber(connection:receive("*l"):match("^HTTP/1%.1 (%d+)")), 0
+  return connection:receive("*l")
+end
+
+local function ask(target, method, path)
+  local connection = connections[target] or connect(target)
+  local first = begin(connection, method, path)
+  if first == nil then -- Asterisk closes what was idle for 15 seconds, and an error here would end Janus
+    connection = connect(target)
+    first = assert(begin(connection, method, path))
+  end
+  local status, length = tonumber(first:match("^HTTP/1%.1 (%d+)")), 0
   for line in function() return connection:receive("*l") end do
     if line == "" then break end
     length = tonumber(line:lower():match("^content%-length: (%d+)")) or length

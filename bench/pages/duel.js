@@ -1,5 +1,6 @@
 // npm's janus.js as published, against the gateway and against Janus: the same page, the same messages.
 import Janus from "/npm/janus-gateway/npm/dist/janus.es.js";
+import { connect } from "/web/aribridge.js";
 
 const initialised = new Promise((resolve) => Janus.init({ debug: ["error"], callback: resolve }));
 const clients = [];
@@ -92,6 +93,16 @@ window.open_ = async (server, token, plugin, body, howMany, hello) => {
   }
   if (hello) await Promise.all(clients.map((client) => client.ask(hello)));
   return times;
+};
+
+// The same client, on aribridge.js.
+window.connect_ = async (url, token, carrier) => {
+  const bridge = await connect({ url, token, carrier });
+  const ask = (message) =>
+    message.type === "request"
+      ? bridge.request(message.method, message.path, { target: message.target })
+      : bridge.message(message.data);
+  clients.push({ ask });
 };
 
 window.latencies = async (what, times, index = 0) => {

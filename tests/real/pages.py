@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 class Pages:
     """Serves folders under `http://localhost:<port>/<mount>/`; the gateway is at 127.0.0.1, hence another origin.
 
-    Mounted from the start: `npm` (the tests' npm packages) and `pages` (tests/e2e/pages). Tests may mount more.
+    Mounted from the start: `npm` (the tests' npm packages) and `pages` (tests/e2e/pages). Tests may mount more, and add
+    `headers`.
     """
 
     def __init__(self) -> None:
         self.origin = ""
+        self.headers = {"Cache-Control": "no-store"}
         self.mounts: dict[str, Path] = {"npm": npm_modules(), "pages": ROOT / "tests/e2e/pages"}
 
     def url(self, path: str, **query: str) -> str:
@@ -40,7 +42,7 @@ class Pages:
         file = (folder / request.match_info["path"]).resolve()
         if not file.is_relative_to(folder.resolve()) or not file.is_file():
             raise web.HTTPNotFound
-        return web.FileResponse(file, headers={"Cache-Control": "no-store"})
+        return web.FileResponse(file, headers=self.headers)
 
 
 @asynccontextmanager
