@@ -16,5 +16,6 @@ modification, are permitted provided that the conditions in the LICENSE of the p
 
 from aribridge.transport.webrtc.fastpath.dtls import FastDtls
 from aribridge.transport.webrtc.fastpath.sctp import FastSctp
+from aribridge.transport.webrtc.fastpath.sound import Sound
 
-__all__ = ["FastDtls", "FastSctp"]
+__all__ = ["FastDtls", "FastSctp", "Sound"]

@@ -20,6 +20,7 @@ from aiortc.rtcsctptransport import (
 )
 from aiortc.utils import uint16_add, uint16_gte
 
+from aribridge.transport.webrtc.fastpath.sound import check_parameters
 from aribridge.transport.webrtc.fastpath.turns import Turns
 from aribridge.transport.webrtc.fastpath.wire import CHUNK, DATA, MAX_GAPS, SACK_IMMEDIATELY, Header, later, sack
 
@@ -61,7 +62,9 @@ class Receiving(Turns):
                 immediately |= flags & SACK_IMMEDIATELY
                 await self._take_data(flags, data, start, stop)
             elif chunk := CHUNK_TYPES.get(kind):
-                await self._receive_chunk(chunk(flags=flags, body=data[start + 4 : stop]))
+                body = data[start + 4 : stop]
+                check_parameters(kind, body)
+                await self._receive_chunk(chunk(flags=flags, body=body))
             start = (stop + 3) & ~3
         if self._sack_needed:
             self._plan_ack(at_once=bool(immediately))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from aiortc.rtcsctptransport import RTCSctpTransport
+from aribridge.transport.webrtc.fastpath.sound import Sound
 
 
-class Turns(RTCSctpTransport):
+class Turns(Sound):
     """What both halves of an association share: when something is sent."""
 
     _loop: asyncio.AbstractEventLoop  # aiortc sets it always, its base class does not

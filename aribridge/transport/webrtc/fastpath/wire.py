@@ -27,6 +27,7 @@ SACK_IMMEDIATELY = 0x08
 """Flag of a DATA chunk whose sender wants to know at once that it arrived."""
 
 CHUNK = Struct("!BBH")
+PARAMETER = Struct("!HH")
 DATA = Struct("!LHHL")
 SACK = Struct("!LLHH")
 _HEADER = Struct("!HHL")
