@@ -75,12 +75,18 @@ def endpoint_glob(glob: str) -> str:
     """A glob on endpoints as an expression: ``*`` and ``?`` stop at ``/`` and ``@``.
 
     In a dial string these lead on to another endpoint or address (PJSIP/user@endpoint, PJSIP/endpoint/uri).
+
+    What follows a ``*`` is taken where it comes first, for good: a name of a client's could have the search for another
+    place go on for hours.
     """
-    parts = (_WILD.get(part) or re.escape(part) for part in re.split(r"([*?])", glob))
-    return f"(?:{''.join(parts)})\\Z"
+    first, *others = (_without_stars(part) for part in re.split(r"\*+", glob))
+    *middle, last = others or [""]
+    stars = "".join(f"(?>[^/@]*?{part})" for part in middle)
+    return f"(?:{first}{stars}{'[^/@]*' if others else ''}{last})\\Z"
 
 
-_WILD = {"*": "[^/@]*", "?": "[^/@]"}
+def _without_stars(glob: str) -> str:
+    return "[^/@]".join(map(re.escape, glob.split("?")))
 
 
 def matcher(globs: Iterable[str], to_expression: Callable[[str], str] = translate) -> Callable[[str], bool]:
