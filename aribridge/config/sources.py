@@ -14,6 +14,8 @@ from aribridge.config.schema import is_section, settings_of
 from aribridge.core.settings import Settings
 
 PREFIX = "ARIBRIDGE_"
+_INDEX = re.compile("[0-9]{1,4}")
+"""Of an element of a list, in the name of a variable or a flag."""
 
 
 class Document:
@@ -31,7 +33,7 @@ class Document:
 
     def assign(self, names: list[str], text: str, origin: str) -> ConfigProblem | None:
         """Write a value given as text over what is there; a list grows by one element at a time."""
-        path = tuple(int(name) if name.isdecimal() else name for name in names)
+        path = tuple(int(name) if _INDEX.fullmatch(name) else name for name in names)
         try:
             self.tree = _assigned(Settings, self.tree, names, text)
         except IndexError as error:
@@ -45,7 +47,7 @@ def read_toml(path: Path) -> Document:
     """Read a file. Raises ConfigError when it cannot be read or is not TOML."""
     try:
         text = path.read_text(encoding="utf-8")
-        tree = tomllib.loads(text)
+        tree, lines = tomllib.loads(text), key_lines(text)
     except OSError as error:
         raise ConfigError(
             [ConfigProblem(str(path), "", f"cannot be read: {error.strerror}. `aribridge init` writes a new one.")]
@@ -54,7 +56,10 @@ def read_toml(path: Path) -> Document:
         raise ConfigError([ConfigProblem(str(path), "", "is not UTF-8 text, which TOML has to be.")]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(path, str(error))]) from None
-    return Document(tree, {key: f"{path}:{line}" for key, line in key_lines(text).items()})
+    except (ValueError, RecursionError):  # of what TOML allows, and Python does not read
+        fault = "has a number of more than 4300 digits, or is nested too deeply."
+        raise ConfigError([ConfigProblem(str(path), "", fault)]) from None
+    return Document(tree, {key: f"{path}:{line}" for key, line in lines.items()})
 
 
 def assign_environment(document: Document, env: Mapping[str, str]) -> list[ConfigProblem]:
@@ -92,7 +97,7 @@ def _assigned(kind: Any, node: Any, names: list[str], text: str) -> Any:
     if not names:
         return _value(kind, text)
     name, rest = names[0], names[1:]
-    if get_origin(kind) is list and name.isdecimal():
+    if get_origin(kind) is list and _INDEX.fullmatch(name):
         items, index = list(node) if isinstance(node, list) else [], int(name)
         if index > len(items):
             raise IndexError(f"there is no element {len(items)} yet; elements count from 0 without holes.")
@@ -116,10 +121,10 @@ def _value(kind: Any, text: str) -> Any:
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _natural(variable: str) -> list[tuple[int, str]]:
     """Sort key that puts element 2 before element 10."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in variable.split("__")]
+    return [(int(part) if _INDEX.fullmatch(part) else -1, part) for part in variable.split("__")]

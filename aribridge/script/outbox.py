@@ -42,7 +42,9 @@ class Outbox:
         name, *arguments = request
         self._actions[name](*arguments)
 
-    def _write(self, level: str, text: str, fields: dict[str, Any]) -> None:
+    def _write(self, level: str, text: str, fields: Any) -> None:
+        if not isinstance(fields, dict):  # an array, or null
+            fields = {"value": fields}
         getattr(self._log, level)("script.log", text=text, fields=fields)
         about = "".join(f" {name}={value}" for name, value in fields.items())
         note("log", f"{self._script} {level}: {text}{about}")
