@@ -3,9 +3,11 @@
 BIN := .venv/bin
 # Tests wait for Asterisk, browsers and phones more than they compute.
 WORKERS := 3
+# For each harness of `make fuzz`.
+MINUTES := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-check faults
+.PHONY: help run test check bench bench-check faults fuzz
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -27,6 +29,9 @@ faults: .venv/.dev ## Break links, Asterisk and packets under load for 10 to 15 
 	@scripts/test-setup
 	@PYTHONPATH=tests exec $(BIN)/python -m faults
 
+fuzz: .venv/.fuzz ## Feed each parser and state machine hostile input, for MINUTES=2 each
+	@PYTHONPATH=tests exec $(BIN)/python -m fuzz --minutes $(MINUTES)
+
 bench: .venv/.dev ## Measure the gateway against a real Asterisk on this machine
 	@scripts/test-setup
 	@PYTHONPATH=tests exec $(BIN)/python -m bench
@@ -40,3 +45,6 @@ bench-check: .venv/.dev ## Measure, and fail where a ratio is worse than the kep
 
 .venv/.dev: pyproject.toml
 	@scripts/venv '.[dev]'
+
+.venv/.fuzz: pyproject.toml
+	@scripts/venv '.[dev,fuzz]'
