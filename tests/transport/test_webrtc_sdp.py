@@ -116,6 +116,11 @@ def test_what_is_wrong_is_said(text, hint):
     assert caught.value.code == "bad_sdp"
 
 
+def test_as_many_candidates_as_are_of_use_are_kept():
+    many = "".join(f"a=candidate:{number}\r\n" for number in range(2 * sdp.MAX_CANDIDATES))
+    assert len(sdp.parse(HEAD + DATA + TRANSPORT + many).candidates) == sdp.MAX_CANDIDATES
+
+
 lines = st.sampled_from((HEAD + bundle("0 1") + AUDIO + DATA + TRANSPORT).split("\r\n")) | st.text(max_size=40)
 
 
