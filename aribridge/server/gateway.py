@@ -46,7 +46,7 @@ from aribridge.server.reload import Reloader
 from aribridge.server.revoke import Revoker
 from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
-from aribridge.server.tls import Certificate, CertificateFault
+from aribridge.server.tls import Certificate, CertificateFault, strict_transport
 from aribridge.server.watch import watch
 from aribridge.transport.webrtc import RtcEngine
 
@@ -219,13 +219,16 @@ class Gateway:
             self._janus,
         ]
         routes = [route for door in doors for route in door.routes()]
-        return application(
+        app = application(
             routes,
             [self._newcomers.middleware(), Proxies(settings.server.trusted_proxies).middleware()],
             Origins(settings.server.origins, dev=dev),
             self.hub.seats.charge,
             self._janus.websocket,
         )
+        if self._certificate.context or settings.server.public_url.startswith("https:"):
+            app.on_response_prepare.append(strict_transport)
+        return app
 
 
 def _plain(routes: list[web.RouteDef]) -> web.Application:

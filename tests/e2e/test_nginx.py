@@ -154,3 +154,4 @@ async def test_pages_say_what_they_forbid(site: Site) -> None:
         assert "unsafe" not in response.headers["Content-Security-Policy"]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000"

@@ -6,13 +6,14 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from janus_rig import token
 
 from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.requests import REQUESTS, parse
-from aribridge.janus.wire import decode_all, encode
+from aribridge.janus.wire import MAX_DEPTH, decode_all, encode
 
 if TYPE_CHECKING:
     from janus_rig import RawClient, Rig
@@ -90,6 +91,16 @@ def test_messages_back_to_back_come_apart_as_they_were(messages: list[dict[str, 
     except ValueError:
         return
     assert decode_all(frame) == messages
+
+
+def test_json_is_nested_in_so_many_levels() -> None:
+    def nested(levels: int) -> str:
+        return "[" * levels + "]" * levels
+
+    assert decode_all(nested(MAX_DEPTH))
+    for levels in (MAX_DEPTH + 1, 60_000):
+        with pytest.raises(JanusError, match="nested deeper than 32 levels"):
+            decode_all(nested(levels))
 
 
 @given(st.text())

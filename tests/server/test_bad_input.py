@@ -254,6 +254,7 @@ async def test_addresses_that_do_not_exist(gateway):
         for method, path, status in (("GET", "/nowhere", 404), ("PUT", "/v1/rtc", 405), ("GET", "/v1/ws", 426)):
             async with http.request(method, gateway.url + path) as response:
                 assert response.status == status
+                assert "Strict-Transport-Security" not in response.headers
                 assert (await response.json(content_type=None))["detail"]
         async with http.get(f"{gateway.url}/problems/forbidden") as response:
             assert "How to mend it" in await response.text()

@@ -72,6 +72,8 @@ async def test_a_certificate_is_renewed_under_open_connections(gateways, asteris
         assert (await client.ask(type="hello", token=gateway.token()))["type"] == "welcome"
         assert (await client.ask(type="request", op="asterisk.ping"))["status"] == 200
         assert await presented(gateway) == fingerprint(pairs[0])
+        async with http.get(f"{url}/aribridge.js") as response:
+            assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
         link(pairs[1].certificate, certificate)  # half of a renewal: no pair
         os.kill(gateway.pid, signal.SIGHUP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aribridge.janus.errors import Code, JanusError
+from aribridge.janus.errors import Code, JanusError, error_reply
 from aribridge.janus.requests import MAX_ID, Address, check_fields, parse
 from aribridge.janus.wire import decode_all, decode_one, encode
 
@@ -27,14 +27,14 @@ def _each(text: str, path: Address | None, *, only_one: bool = False) -> None:
         values = [decode_one(text)] if only_one else decode_all(text)
     except JanusError as error:
         assert error.code is Code.INVALID_JSON, error
-        encode(error.to_json())
+        encode(error_reply(error, None))
         return
     for value in values:
         try:
             request = parse(value, path)
         except JanusError as error:
             assert error.code in {455, 456, 457, 453, 458, 467}, error
-            assert len(encode(error.to_json())) < 1000, error
+            assert len(encode(error_reply(error, value))) <= 1000 + len(encode({"": value})), error
             continue
         assert 0 <= request.session_id <= MAX_ID
         assert 0 <= request.handle_id <= MAX_ID
