@@ -36,8 +36,9 @@ log = structlog.get_logger("aribridge.transport")
 
 WINDOW = 1024 * 1024
 """Bytes that a peer may have under way to us (RFC 9260, advertised receiver window)."""
-CHUNK_COST = 256
-"""Bytes of memory for each chunk that waits, beside its data; they count, or small chunks would take a lot of it."""
+CHUNK_COST = 1024
+"""Bytes that each chunk that waits counts for beside its data. They take less memory, but whoever looks for whole
+messages among them walks over all: many small ones would cost more time than large ones."""
 STREAMS_PER_CHANNEL = 4
 """Streams that a peer may use for each channel that it may have: those of closed ones stay for a moment."""
 MAX_BEYOND_GAP = 2048
