@@ -274,6 +274,25 @@ async def test_a_broken_message_harms_its_sender_alone(protocol, data):
         assert await echoes(bystander, channel)
 
 
+class EndlessChunk(HeartbeatChunk):
+    """A heartbeat whose parameter says that it is 0 bytes long, which its reader would never get past."""
+
+    body = bytes(8)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
+async def test_a_parameter_of_no_length_harms_its_sender_alone(fast):
+    events, others = Events(), EchoEvents()
+    async with (
+        engine(fast_path=fast) as rtc,
+        connected(rtc, others) as (bystander, _, [channel]),
+        connected(rtc, events) as (client, _, _),
+    ):
+        await client.pc.sctp._send_chunk(EndlessChunk())
+        assert await events.reason() == "SCTP error"
+        assert await echoes(bystander, channel)
+
+
 async def test_a_lost_packet_costs_less_than_the_second_of_stock_sctp():
     """Pitfall 12."""
     events = Events()
