@@ -128,6 +128,7 @@ loop_lag_seconds = Histogram(
     registry=REGISTRY,
 )
 webrtc_peers = Gauge("aribridge_webrtc_peers", "Peer connections now.", registry=REGISTRY)
+janus_sessions = Gauge("aribridge_janus_sessions", "Sessions of the Janus API now.", registry=REGISTRY)
 build_info = Info("aribridge_build", "The version that runs.", registry=REGISTRY)
 build_info.info({"version": __version__})
 

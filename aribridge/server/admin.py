@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aribridge import __version__
 from aribridge.hub import Target, Targets
+from aribridge.janus import JanusDoor
 from aribridge.obs import metrics
 from aribridge.transport.webrtc import RtcEngine
 
@@ -17,9 +18,10 @@ from aribridge.transport.webrtc import RtcEngine
 class Admin:
     """GET /healthz /readyz /metrics /version; ``draining`` tells that the gateway is going away."""
 
-    def __init__(self, targets: Targets, rtc: RtcEngine, draining: Callable[[], bool]) -> None:
+    def __init__(self, targets: Targets, rtc: RtcEngine, janus: JanusDoor, draining: Callable[[], bool]) -> None:
         self._targets = targets
         self._rtc = rtc
+        self._janus = janus
         self._draining = draining
 
     def routes(self) -> list[web.RouteDef]:
@@ -43,6 +45,7 @@ class Admin:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics.webrtc_peers.set(self._rtc.peers)
+        metrics.janus_sessions.set(self._janus.sessions)
         for target in self._targets:
             metrics.link_up.labels(target.name).set(target.link.up)
             metrics.stream_head_seq.labels(target.name).set(target.stream.position["seq"])

@@ -19,10 +19,13 @@ def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
 
 def optional_bearer(request: web.Request, authenticator: Authenticator) -> Principal | None:
     """The principal of a request that has an Authorization header, None where it has none."""
-    header = request.headers.get("Authorization")
-    if header is None:
+    headers = request.headers.getall("Authorization", [])
+    if not headers:
         return None
-    scheme, _, token = header.partition(" ")
+    if len(headers) > 1:
+        # Whoever stands before the gateway may have judged the other one.
+        raise Problem("unauthorized", "Send one Authorization header, not several.")
+    scheme, _, token = headers[0].partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem("unauthorized", "The Authorization header must read: Bearer <token>.")
     return authenticator.bearer(token.strip())

@@ -93,23 +93,28 @@ class Gateway:
         self._newcomers = Newcomers(settings.limits)
         self._janus = self._janus_door()
         self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings)
-        self._app = self._application(dev=dev)
+        public = self._application(dev=dev)
         self.reloader = Reloader(
             self.scripts,
             self._lua_plugins,
             PolicyFile(settings.auth.policy, self._access, self.targets, self.hub),
             self._certificate,
         )
-        admin = Admin(self.targets, self.rtc, lambda: self._draining).routes()
+        admin = Admin(self.targets, self.rtc, self._janus, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
         revoke = Revoker(self._revocations, [self.hub.expel, self._janus.expel, self._rtc_door.expel]).routes()
         self._by_hand = ByHand(self.hub)
         control = Control(self.hub, settings.log, self.stop_wanted.set).routes()
-        self._admin = _plain(admin)
         private = [*status, *operator, *control, *self._by_hand.routes(), *explain, *revoke]
-        self._local = LocalListener(Path(settings.state), _plain([*admin, *private]))
+        self.applications = {
+            "server.listen": public,
+            "server.admin": _plain(admin),
+            "state": _plain([*admin, *private]),
+        }
+        """What answers on each listener, by the setting that places it."""
+        self._local = LocalListener(Path(settings.state), self.applications["state"])
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""
@@ -146,10 +151,11 @@ class Gateway:
         self._load_scripts()
         await self._lua_plugins.start()
         self._asterisks.add_all()
-        await self._listen(self._settings.server.listen, self._app, "server.listen", self._newcomers_site)
-        await self._listen(self._settings.server.admin, self._admin, "server.admin")
+        await self._listen("server.listen", self._settings.server.listen, self._newcomers_site)
+        await self._listen("server.admin", self._settings.server.admin)
         if (door := self._asterisks.door()) is not None:
-            await self._listen(self._settings.server.asterisk, _plain(door.routes()), "server.asterisk")
+            self.applications["server.asterisk"] = _plain(door.routes())
+            await self._listen("server.asterisk", self._settings.server.asterisk)
         await self._local.start()
         await self._start_rtc()
         await self._janus.start()
@@ -182,12 +188,12 @@ class Gateway:
 
     async def _listen(
         self,
-        address: str,
-        app: web.Application,
         key: str,
+        address: str,
         site: Callable[[web.AppRunner, str, int], web.BaseSite] = web.TCPSite,
     ) -> None:
         host, port = host_and_port(address)
+        app = self.applications[key]
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True)
         self._runners.append(runner)
         await runner.setup()

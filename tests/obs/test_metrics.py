@@ -27,6 +27,7 @@ def test_every_metric_is_there():
         'aribridge_script_seconds_bucket{hook="on_event",le="0.01",script="main.lua"} ',
         f'aribridge_build_info{{version="{__version__}"}} 1.0',
         "aribridge_webrtc_peers ",
+        "aribridge_janus_sessions ",
         "process_resident_memory_bytes ",
     ):
         assert line in text

@@ -66,7 +66,8 @@ class AsteriskDoor:
 
 
 def _is_allowed(request: web.Request, settings: AsteriskSettings) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    headers = request.headers.getall("Authorization", [])
+    scheme, _, given = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     try:
         decoded = base64.b64decode(given, validate=True)
     except binascii.Error:
