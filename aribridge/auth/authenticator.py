@@ -7,8 +7,10 @@ import hmac
 from collections.abc import Callable
 
 from aribridge.auth.janus import is_signed_token, read_signed_token
-from aribridge.auth.keys import read_key, read_secret
-from aribridge.auth.tokens import read_token
+from aribridge.auth.keyring import KeyRing
+from aribridge.auth.keys import read_secret
+from aribridge.auth.remote import PACE, Pace
+from aribridge.auth.tokens import TOKEN_BYTES, named_key, read_token
 from aribridge.core.principal import Principal
 from aribridge.core.settings import AuthSettings
 from aribridge.obs import metrics
@@ -18,12 +20,17 @@ from aribridge.protocol.problems import Problem
 class Authenticator:
     """Judges the credentials of every door. With nothing configured it lets nobody in."""
 
-    def __init__(self, settings: AuthSettings, is_revoked: Callable[[Principal], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        settings: AuthSettings,
+        is_revoked: Callable[[Principal], bool] = lambda _: False,
+        pace: Pace = PACE,
+    ) -> None:
         """Read the keys. Raises KeyFault, OSError."""
         self._claims = settings.claims
         self._is_revoked = is_revoked
         janus = settings.janus
-        self._keys = [read_key(key) for key in settings.jwt]
+        self.keys = KeyRing(settings.jwt, pace)
         self._leeway = settings.leeway
         self._api_secret = read_secret(janus.api_secret_file) if janus.api_secret_file else b""
         self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
@@ -49,6 +56,13 @@ class Authenticator:
                 return self._judged(self._janus)
             raise
 
+    async def learn(self, token: object) -> None:
+        """Wait, for some seconds at most, for a key that a token names, that is not known and may be any moment."""
+        if not (self.keys.is_fetched and isinstance(token, str) and len(token) <= TOKEN_BYTES and token.isascii()):
+            return
+        if (named := named_key(token)) is not None:
+            await self.keys.learn(*named)
+
     def _by_token(self, token: str | None, plugin: str | None) -> Principal:
         if not token:
             raise Problem("unauthorized", "The request has neither a token nor the right apisecret.")
@@ -63,7 +77,7 @@ class Authenticator:
         return self._judged(holder)
 
     def _by_jwt(self, token: str) -> Principal:
-        return self._judged(read_token(self._keys, self._claims, self._leeway, token))
+        return self._judged(read_token(self.keys, self._claims, self._leeway, token))
 
     def _judged(self, principal: Principal) -> Principal:
         if self._is_revoked(principal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +39,21 @@ class Key:
     issuer: str | None = None
 
 
-def read_key(settings: JwtSettings) -> Key:
-    """Read the key of a section. Raises KeyFault, OSError."""
-    content = read_secret(settings.key_file)
-    material = _secret(content) if settings.algorithm == "HS256" else _public_key(settings.algorithm, content)
+def key_of(settings: JwtSettings, material: KeyMaterial) -> Key:
+    """A key as the section trusts it."""
     return Key(settings.algorithm, material, settings.audience or None, settings.issuer or None)
+
+
+def pick(keys: Mapping[str | None, Key], kid: str | None) -> Sequence[Key]:
+    """The key of a set that a token names; a token that names none means the only one."""
+    if kid is None:
+        return list(keys.values()) if len(keys) == 1 else ()
+    return [keys[kid]] if kid in keys else ()
+
+
+def read_material(algorithm: str, content: bytes) -> KeyMaterial:
+    """The secret (HS256) or the public key in PEM that a file holds. Raises KeyFault."""
+    return _secret(content) if algorithm == "HS256" else _public_key(algorithm, content)
 
 
 def read_secret(path: str) -> bytes:
@@ -69,6 +80,11 @@ def _public_key(algorithm: str, content: bytes) -> PublicKey:
         key = load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
         raise KeyFault("is not a public key in PEM (it begins with -----BEGIN PUBLIC KEY-----)") from None
+    return fitting(algorithm, key)
+
+
+def fitting(algorithm: str, key: object) -> PublicKey:
+    """The key, if it is one for this algorithm and long enough. Raises KeyFault."""
     if algorithm == "EdDSA" and isinstance(key, Ed25519PublicKey | Ed448PublicKey):
         return key
     if algorithm == "ES256" and isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):

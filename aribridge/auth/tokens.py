@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import jwt
 import msgspec
 
+from aribridge.auth.keyring import KeyRing
 from aribridge.auth.keys import Key, SigningKey
 from aribridge.core.principal import Principal
 from aribridge.core.settings import ClaimSettings
@@ -33,22 +35,36 @@ class _Claims(msgspec.Struct, frozen=True):
     ops: _Words = ()
 
 
-def read_token(keys: Sequence[Key], claims: ClaimSettings, leeway: float, token: str) -> Principal:
-    """The principal of a token that one of the keys signed; ``claims`` are the names that it uses.
+def read_token(ring: KeyRing, claims: ClaimSettings, leeway: float, token: str) -> Principal:
+    """The principal of a token that a key of the ring signed; ``claims`` are the names that it uses.
 
-    Raises Problem ``unauthorized``, whose text never has the token in it.
+    Raises Problem ``unauthorized``, whose text never has the token in it; with ``retry`` ``after`` where it names a key
+    that its issuer may have published by then.
     """
     if len(token) > TOKEN_BYTES or not token.isascii():
         raise Problem("unauthorized", f"A token is ASCII text of at most {TOKEN_BYTES} bytes.")
-    algorithm = _algorithm(token)
+    if (named := named_key(token)) is None:
+        raise Problem("unauthorized", "The token is not a JSON Web Token.")
+    keys = ring.find(*named)
     refused: Exception = jwt.InvalidSignatureError()
-    for key in (key for key in keys if key.algorithm == algorithm):
+    for key in keys:
         try:
             return _principal(_verified(key, leeway, token), claims, leeway)
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
             # Of several keys, the one whose signature fits knows why the token is refused.
             refused = refused if isinstance(error, jwt.InvalidSignatureError) else error
-    raise Problem("unauthorized", _reason(refused, has_keys=any(key.algorithm == algorithm for key in keys)))
+    if isinstance(refused, jwt.InvalidSignatureError) and (seconds := ring.ask(*named)) is not None:
+        raise Problem("unauthorized", _UNKNOWN_KEY, retry="after", after_ms=math.ceil(seconds * 1000))
+    raise Problem("unauthorized", _reason(refused, has_keys=bool(keys)))
+
+
+def named_key(token: str) -> tuple[str, str | None] | None:
+    """Algorithm and ``kid`` that the header of a token names, unverified; None for what is no JSON Web Token."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    return str(header.get("alg")), header.get("kid")
 
 
 def mint(
@@ -71,13 +87,6 @@ def mint(
     optional = {"tenant": tenant, "aud": audience, "iss": issuer}
     claims |= {name: value for name, value in optional.items() if value is not None}
     return jwt.encode(claims, key, algorithm=algorithm)
-
-
-def _algorithm(token: str) -> str:
-    try:
-        return str(jwt.get_unverified_header(token).get("alg"))
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        raise Problem("unauthorized", "The token is not a JSON Web Token.") from None
 
 
 def _verified(key: Key, leeway: float, token: str) -> dict[str, Any]:
@@ -113,6 +122,8 @@ def _claim(claims: dict[str, Any], place: str) -> Any:
     return found
 
 
+_UNKNOWN_KEY = "The token names a key (kid) that is not known; its issuer is asked for new ones now and then."
+
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet (nbf or iat is in the future)."),
@@ -125,7 +136,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 def _reason(error: Exception, *, has_keys: bool) -> str:
     """Why a token is refused, in a sentence that repeats nothing of the token's but claim names."""
     if not has_keys:
-        return "The token is signed with an algorithm that this gateway has no key for."
+        return "The token is signed with an algorithm, or by a key (kid), that this gateway has no key for."
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"The token lacks the {error.claim} claim."
     if isinstance(error, msgspec.ValidationError):

@@ -56,7 +56,7 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
     import asyncio
 
     from aribridge.cli.operator import ask_or_none
-    from aribridge.cli.probes import ari_conf, asterisk, machine, ports
+    from aribridge.cli.probes import ari_conf, asterisk, keys, machine, ports
     from aribridge.server.local import SOCKET
 
     socket = Path(settings.state) / SOCKET
@@ -65,6 +65,7 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
     probes: dict[str, Awaitable[list[Finding]]] = {
         f"asterisk {one.name}": asterisk.look(one, told.get(one.name)) for one in settings.asterisk
     }
+    probes |= {f"keys {one.jwks_url}": keys.look(one) for one in settings.auth.jwt if one.jwks_url}
     probes["listeners"] = asyncio.to_thread(ports.look_at_listeners, settings, running)
     probes["webrtc.udp"] = ports.look_at_udp(settings, running)
     probes["machine"] = asyncio.to_thread(machine.look, settings, running)

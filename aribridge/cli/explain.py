@@ -87,15 +87,9 @@ def _decision_by_file(
 
 
 def _of_token(settings: Settings) -> Principal:
-    from aribridge.auth import Authenticator
-    from aribridge.cli.token import dev_sections
-    from aribridge.protocol.problems import Problem
+    from aribridge.cli.token import judged
 
-    settings.auth.jwt += dev_sections()
-    try:
-        return Authenticator(settings.auth).janus(None, sys.stdin.read(INPUT_BYTES).strip())
-    except Problem as problem:
-        raise Failure(f"not valid: {problem.detail}") from None
+    return judged(settings, sys.stdin.read(INPUT_BYTES).strip())
 
 
 def _told(principal: Principal) -> dict[str, Any]:

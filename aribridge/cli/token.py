@@ -15,6 +15,7 @@ from aribridge.cli.options import Failure, config_options, load_settings
 
 if TYPE_CHECKING:
     from aribridge.auth.keys import SigningKey
+    from aribridge.core.principal import Principal
     from aribridge.core.settings import JwtSettings, Settings
 
 INPUT_BYTES = 65536
@@ -62,17 +63,10 @@ def issue(
 @config_options
 def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     """Read a token from standard input; print what it says, and whether this gateway would let it in."""
-    from aribridge.auth import Authenticator
-    from aribridge.protocol.problems import Problem
-
     settings = load_settings(config, assignments, complete=False)
-    settings.auth.jwt += dev_sections()
     text = sys.stdin.read(INPUT_BYTES).strip()
     click.echo(_contents(text))
-    try:
-        principal = Authenticator(settings.auth).janus(None, text)
-    except Problem as problem:
-        raise Failure(f"not valid: {problem.detail}") from None
+    principal = judged(settings, text)
     click.echo(f"valid, allows {_allowed(principal.roles, principal.ops) or 'nothing'}")
 
 
@@ -135,6 +129,22 @@ def _minted(settings: Settings, algorithm: str, key: SigningKey, **grants: Any) 
     sections = [known for known in settings.auth.jwt if known.algorithm == algorithm]
     audience, issuer = (sections[0].audience, sections[0].issuer) if sections else ("", "")
     return mint(key, algorithm=algorithm, audience=audience or None, issuer=issuer or None, **grants)
+
+
+def judged(settings: Settings, text: str) -> Principal:
+    """Whose token it is, by the keys of the configuration, of its issuers, and of the development run here."""
+    import asyncio
+
+    from aribridge.auth import Authenticator
+    from aribridge.protocol.problems import Problem
+
+    settings.auth.jwt += dev_sections()
+    authenticator = Authenticator(settings.auth)
+    asyncio.run(authenticator.keys.fetch())
+    try:
+        return authenticator.janus(None, text)
+    except Problem as problem:
+        raise Failure(f"not valid: {problem.detail}") from None
 
 
 def dev_sections() -> list[JwtSettings]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from aribridge.config.addresses import host_and_port, port_range
+from aribridge.config.addresses import host_and_port, is_loopback, port_range
 from aribridge.config.bind import Report
 from aribridge.config.positions import KeyPath
 from aribridge.config.schema import Setting, is_section, settings_of
-from aribridge.core.settings import AsteriskSettings, Settings
+from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
 from aribridge.core.state import rules
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -35,6 +35,8 @@ def check(settings: Settings, report: Report) -> None:
             report(path, text)
     for index, asterisk in enumerate(settings.asterisk):
         _check_asterisk(asterisk, ("asterisk", index), report)
+    for index, key in enumerate(settings.auth.jwt):
+        _check_key(key, ("auth", "jwt", index), report)
     _check_unique(settings, report)
     _check_peers(settings, report)
     _check_listeners(settings, report)
@@ -142,6 +144,16 @@ def _base_url(text: str) -> str | None:
     return f'expected a URL such as "https://pbx.example.com/aribridge", got "{text}".'
 
 
+def _https(text: str) -> str | None:
+    parts = urlsplit(text)
+    plain = not (parts.fragment or "@" in parts.netloc or re.search(r"\s", text))
+    if parts.scheme == "https" and parts.hostname and plain:
+        return None
+    if parts.scheme == "http" and plain and is_loopback(parts.hostname or ""):
+        return None
+    return f'expected a URL such as "https://id.example.com/keys" (http on this machine alone), got "{text}".'
+
+
 BY_UNIT: dict[str, Callable[[str], str | None]] = {
     "host:port": _listen,
     "port or first-last": _ports,
@@ -150,6 +162,7 @@ BY_UNIT: dict[str, Callable[[str], str | None]] = {
     "IP address": _address,
     "IP address or network": _network,
     "base URL": _base_url,
+    "https URL": _https,
 }
 
 
@@ -178,6 +191,16 @@ def _check_outbound(asterisk: AsteriskSettings, path: KeyPath, report: Report) -
         )
     if PARTING in asterisk.events_disallowed:
         report((*path, "events_disallowed"), f'{PARTING} is needed by the gateway itself with link = "outbound".')
+
+
+def _check_key(key: JwtSettings, path: KeyPath, report: Report) -> None:
+    given = [name for name in ("key_file", "jwks_url", "jwks_file") if getattr(key, name)]
+    if not given:
+        report((*path, "key_file"), "is missing: the file with the key that signs tokens; else jwks_url or jwks_file.")
+    for name in given[1:]:
+        report((*path, name), f"is one key source too many beside {given[0]}; use a [[auth.jwt]] for each.")
+    if key.algorithm == "HS256" and given and given[0] != "key_file":
+        report((*path, "algorithm"), "HS256 has one secret and no public keys: set RS256, ES256 or EdDSA.")
 
 
 def _check_unique(settings: Settings, report: Report) -> None:

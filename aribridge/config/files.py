@@ -7,7 +7,8 @@ import ssl
 import stat
 from pathlib import Path
 
-from aribridge.auth.keys import KeyFault, read_key, read_secret
+from aribridge.auth.keyring import FileKeys
+from aribridge.auth.keys import KeyFault, read_secret
 from aribridge.config.bind import Report
 from aribridge.config.checks import values_of
 from aribridge.config.positions import KeyPath
@@ -96,16 +97,17 @@ def _read_passwords(settings: Settings) -> None:
 
 def _check_keys(settings: Settings, report: Report) -> None:
     for index, key in enumerate(settings.auth.jwt):
-        path = ("auth", "jwt", index, "key_file")
-        if not key.key_file:
-            report(path, "is missing: the file with the key that signs tokens.")
-        elif fault := file_fault(key.key_file, secret=key.algorithm == "HS256"):
+        name = "key_file" if key.key_file else "jwks_file"
+        if not (file := getattr(key, name)):
+            continue
+        path = ("auth", "jwt", index, name)
+        if fault := file_fault(file, secret=key.algorithm == "HS256"):
             report(path, fault)
         else:
             try:
-                read_key(key)
+                FileKeys(key)
             except KeyFault as error:
-                report(path, f"{key.key_file} {error}.")
+                report(path, f"{error}.")
 
 
 def _check_certificate(server: ServerSettings, report: Report) -> None:

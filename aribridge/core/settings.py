@@ -143,6 +143,15 @@ class JwtSettings:
         "HS256", "Signature algorithm; a token with another one is refused."
     )
     key_file: str = setting("", "The secret (HS256, 32 bytes or more) or the public key in PEM.", "path")
+    jwks_url: str = setting(
+        "",
+        "Instead: where an identity provider publishes its public keys (JWK Set), fetched and kept fresh.",
+        "https URL",
+    )
+    jwks_file: str = setting("", "Instead: a file with such a set.", "path")
+    jwks_keep_seconds: float = setting(
+        86400.0, "How long the keys of jwks_url are good when they cannot be fetched anew.", "seconds"
+    )
     audience: str = setting("", "Required aud claim; empty: none is required, and a token that has one is refused.")
     issuer: str = setting("", "Required iss claim; empty: not checked.")
 

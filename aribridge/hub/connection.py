@@ -41,7 +41,7 @@ from aribridge.transport.carrier import Carrier
 
 log = structlog.get_logger("aribridge.hub")
 
-_COSTS: dict[type, int] = {Refusal: READ, Subscribe: WRITE, Unsubscribe: READ, Auth: WRITE}
+_COSTS: dict[type, int] = {Refusal: READ, Hello: WRITE, Subscribe: WRITE, Unsubscribe: READ, Auth: WRITE}
 """Of what is charged here; what has work done is charged with it."""
 
 
@@ -214,13 +214,14 @@ class Connection:
         self._liveness.greeted()
 
     def _authenticate(self, ident: int | str, token: str) -> bool:
-        """Let the client in by its token, or say why not and end the connection."""
+        """Let the client in by its token, or say why not and end the connection, unless it may say hello again."""
         stranger = self._identity.principal is None
         try:
             self._identity.present(token)
         except Problem as problem:
             self._answers.error(ident, problem)
-            self.goodbye("unauthorized", problem.detail)
+            if problem.retry == "never":
+                self.goodbye("unauthorized", problem.detail)
             return False
         return self._admit(self.principal) if stranger else True
 

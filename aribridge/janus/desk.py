@@ -71,6 +71,11 @@ class Desk:
             reason = "The gateway failed on this request; its log says where."
             client.reply(request.error(JanusError(Code.UNKNOWN, reason)))
 
+    async def learn(self, message: object) -> None:
+        """Wait, for some seconds at most, for the key of a token that is about to be fetched; before ``submit``."""
+        if isinstance(message, dict):
+            await self.auth.learn(message.get("token"))
+
     def authenticate(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
         """Who is behind credentials. Raises Problem ``unauthorized``, ``forbidden``."""
         return self.auth.janus(apisecret, token, plugin)

@@ -45,7 +45,9 @@ class HttpDoor:
         client = _Poster(request)
         try:
             path = _address(request)
-            self._desk.submit(decode_one(await _body(request)), client, path)
+            message = decode_one(await _body(request))
+            await self._desk.learn(message)
+            self._desk.submit(message, client, path)
             async with asyncio.timeout(REPLY_SECONDS):
                 return _json(encode(await client.answer))
         except JanusError as error:
@@ -61,6 +63,7 @@ class HttpDoor:
         return _json(encode(await client.answer))
 
     async def _poll(self, request: web.Request) -> web.Response:
+        await self._desk.auth.learn(request.query.get("token"))
         try:
             principal = self._desk.authenticate(request.query.get("apisecret"), request.query.get("token"))
             session = self._desk.sessions.find(_address(request).session_id, principal)

@@ -27,6 +27,9 @@ class Auth(Protocol):
     def janus(self, apisecret: str | None, token: str | None, plugin: str | None) -> Principal:
         """Raise Problem ``unauthorized``, or ``forbidden`` where the token does not name the plugin."""
 
+    async def learn(self, token: object) -> None:
+        """Wait, for some seconds at most, for the key of a token that is about to be fetched."""
+
 
 class Charge(Protocol):
     """Who pays for a request, out of what it may ask for in a second."""

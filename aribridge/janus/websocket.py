@@ -115,6 +115,7 @@ class Connection:
             return
         for message in messages:
             await self._slots.acquire()
+            await self._desk.learn(message)
             self._desk.submit(message, self)
 
     async def _write(self) -> None:

@@ -9,15 +9,15 @@ from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
 
 
-def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
+async def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
     """The principal of a request. Raises Problem ``unauthorized``."""
-    principal = optional_bearer(request, authenticator)
+    principal = await optional_bearer(request, authenticator)
     if principal is None:
         raise Problem("unauthorized", "Send the token in the header Authorization: Bearer <token>.")
     return principal
 
 
-def optional_bearer(request: web.Request, authenticator: Authenticator) -> Principal | None:
+async def optional_bearer(request: web.Request, authenticator: Authenticator) -> Principal | None:
     """The principal of a request that has an Authorization header, None where it has none."""
     headers = request.headers.getall("Authorization", [])
     if not headers:
@@ -28,4 +28,6 @@ def optional_bearer(request: web.Request, authenticator: Authenticator) -> Princ
     scheme, _, token = headers[0].partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Problem("unauthorized", "The Authorization header must read: Bearer <token>.")
-    return authenticator.bearer(token.strip())
+    token = token.strip()
+    await authenticator.learn(token)
+    return authenticator.bearer(token)

@@ -98,6 +98,7 @@ class Gateway:
             self.scripts,
             self._lua_plugins,
             PolicyFile(settings.auth.policy, self._access, self.targets, self.hub),
+            self._authenticator.keys,
             self._certificate,
         )
         admin = Admin(self.targets, self.rtc, self._janus, lambda: self._draining).routes()
@@ -160,6 +161,8 @@ class Gateway:
         await self._start_rtc()
         await self._janus.start()
         self._asterisks.keep_up(self._supervisor)
+        if self._authenticator.keys.is_fetched:
+            self._supervisor.keep("jwks", self._authenticator.keys.run)
         self._supervisor.keep("owners", self.hub.owners.run)
         self._supervisor.keep("loop lag", measure)
         self._supervisor.keep("script reload", self.reloader.run)

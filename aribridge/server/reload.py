@@ -1,4 +1,4 @@
-"""Loads scripts, policy and certificate anew, those of Janus too: all take their places at once, or none does."""
+"""Loads scripts, policy, keys and certificate anew, those of Janus too: all take their places at once, or none does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from aribridge.auth import KeyFault, KeyRing
 from aribridge.config import ConfigError
 from aribridge.obs import metrics
 from aribridge.script import ScriptHost, ScriptLoadError
@@ -30,8 +31,16 @@ class Reloaded:
 class Reloader:
     """Reloads one at a time. ``run`` carries out what was asked for by ``request``."""
 
-    def __init__(self, scripts: ScriptHost, plugins: LuaPlugins, policy: PolicyFile, certificate: Certificate) -> None:
+    def __init__(
+        self,
+        scripts: ScriptHost,
+        plugins: LuaPlugins,
+        policy: PolicyFile,
+        keys: KeyRing,
+        certificate: Certificate,
+    ) -> None:
         self._certificate = certificate
+        self._keys = keys
         self._policy = policy
         self._scripts = scripts
         self._plugins = plugins
@@ -40,10 +49,9 @@ class Reloader:
 
     @property
     def files(self) -> list[Path]:
-        """What was read: the present scripts, modules included, the policy, the certificate of the listener."""
-        return list(
-            dict.fromkeys([*self._scripts.files, *self._plugins.files, *self._policy.files, *self._certificate.files])
-        )
+        """What was read: the present scripts, modules included, the policy, keys, the certificate of the listener."""
+        scripts = [*self._scripts.files, *self._plugins.files]
+        return list(dict.fromkeys([*scripts, *self._policy.files, *self._keys.files, *self._certificate.files]))
 
     def request(self) -> None:
         """Ask for a reload from where nothing can wait; several that come together are one."""
@@ -61,7 +69,7 @@ class Reloader:
         async with self._lock:
             try:
                 changed = await self._replace()
-            except (ScriptLoadError, ConfigError, CertificateFault) as error:
+            except (ScriptLoadError, ConfigError, KeyFault, CertificateFault) as error:
                 log.error("scripts.kept", error=str(error))  # noqa: TRY400 - the error is the file's
                 metrics.reloads_total.labels("kept").inc()
                 return Reloaded(str(error), self.files, [])
@@ -74,6 +82,7 @@ class Reloader:
         prepared = await self._plugins.prepare()
         try:
             policy = self._policy.read()
+            take_keys = self._keys.reread()
             self._certificate.check()
             changed = self._scripts.load()
         except BaseException:
@@ -82,5 +91,6 @@ class Reloader:
         if policy is not None:
             self._policy.replace(policy)
             changed.extend(self._policy.files)
+        changed.extend(take_keys())
         changed.extend(self._certificate.replace())
         return [*changed, *(file for plugin, edition in prepared.items() for file in plugin.replace(edition))]

@@ -17,6 +17,12 @@ def blocks(language: str) -> str:
     return "\n".join(re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL))
 
 
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+def test_configurations_of_the_page_are_right(folder, text):
+    (folder / "aribridge.toml").write_text(text)
+    load(folder / "aribridge.toml", {}, {}, complete=False)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Keys and configuration as the page has them made."""

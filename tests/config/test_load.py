@@ -246,6 +246,31 @@ def test_keys_that_cannot_be_used(folder, content, algorithm, fault):
     assert fault in faults(folder, GOOD + f'algorithm = "{algorithm}"\n')[0]
 
 
+KEY_SOURCES = {
+    "none": ("", "key_file: is missing"),
+    "two": ('jwks_url = "https://id.example.com/keys"\nkey_file = "jwt.key"', "too many beside key_file"),
+    "a secret from an issuer": ('jwks_url = "https://id.example.com/keys"', "HS256 has one secret"),
+    "in the clear": ('algorithm = "ES256"\njwks_url = "http://id.example.com/keys"', "http on this machine alone"),
+    "with credentials": ('algorithm = "ES256"\njwks_url = "https://a:b@id.example.com/keys"', "expected a URL"),
+    "a file": ('algorithm = "ES256"\njwks_url = "file:///etc/passwd"', "expected a URL"),
+    "no file": ('algorithm = "ES256"\njwks_file = "gone.json"', "gone.json: No such file"),
+    "no set": ('algorithm = "ES256"\njwks_file = "jwt.key"', "jwt.key is not a JWK Set"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), KEY_SOURCES.values(), ids=KEY_SOURCES)
+def test_where_keys_come_from(folder, text, fault):
+    told = faults(folder, GOOD.replace('key_file = "jwt.key"', text))
+    assert len(told) == 1
+    assert fault in told[0]
+
+
+@pytest.mark.parametrize("url", ["https://id.example.com/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys"])
+def test_keys_are_fetched_by_https_or_from_this_machine(folder, url):
+    text = GOOD.replace('key_file = "jwt.key"', f'algorithm = "ES256"\njwks_url = "{url}"')
+    assert load(write(folder, text), {}, {}).auth.jwt[0].jwks_url == url
+
+
 def test_faults_of_variables_and_flags_name_them(folder):
     env = {"ARIBRIDGE_SERVR__LISTEN": "a:1", "ARIBRIDGE_ASTERISK__5__URL": "x", "ARIBRIDGE_LIMITS__FRAME": "big"}
     assert faults(folder, GOOD, env, {"server.admin": "x"}) == [

@@ -23,7 +23,7 @@ class CatalogueDoor:
         return [web.get("/v1/catalogue/{target}", self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        bearer(request, self._authenticator)
+        await bearer(request, self._authenticator)
         target = self._targets.pick(request.match_info["target"])
         catalogue = target.link.catalogue
         if catalogue is None:

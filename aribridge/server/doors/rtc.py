@@ -115,7 +115,7 @@ class RtcDoor:
         task.add_done_callback(self._closing.discard)
 
     async def _offer(self, request: web.Request) -> web.Response:
-        principal = bearer(request, self._authenticator)
+        principal = await bearer(request, self._authenticator)
         session = _Session(self, principal, request.remote or "")
         peer = await self._engine.answer(await _offered(request), session)
         session.peer = peer
@@ -127,18 +127,19 @@ class RtcDoor:
         return response
 
     async def _trickle(self, request: web.Request) -> web.Response:
-        peer = self._peer(request)
+        peer = await self._peer(request)
         for candidate in await _candidates(request):
             await peer.add_candidate(candidate)
         return web.Response(status=204)
 
     async def _hang_up(self, request: web.Request) -> web.Response:
-        await self._peer(request).close("Close PC")
+        peer = await self._peer(request)
+        await peer.close("Close PC")
         return web.Response(status=200)
 
-    def _peer(self, request: web.Request) -> Peer:
+    async def _peer(self, request: web.Request) -> Peer:
         """The peer of the address, if it is the caller's own."""
-        principal = bearer(request, self._authenticator)
+        principal = await bearer(request, self._authenticator)
         session = self._sessions.get(request.match_info["id"])
         own = session is not None and (session.principal.sub, session.principal.tenant) == (
             principal.sub,

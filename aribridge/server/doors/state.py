@@ -28,7 +28,7 @@ class StateDoor:
         return [web.get("/v1/state", self._get), web.get("/v1/state/{target}", self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        sight = self._access.sight(bearer(request, self._authenticator))
+        sight = self._access.sight(await bearer(request, self._authenticator))
         target = self._targets.pick(request.match_info.get("target"))
         if not target.stream.is_open:
             raise Problem("target_down", target.reason, after_ms=1000)

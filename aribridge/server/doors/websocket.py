@@ -30,7 +30,7 @@ class WebSocketDoor:
             raise Problem("bad_message", "This is a WebSocket: connect with the subprotocol aribridge.v1.", status=426)
         if SUBPROTOCOL not in subprotocols(request):
             raise Problem("bad_message", "The WebSocket must be opened with the subprotocol aribridge.v1.")
-        principal = optional_bearer(request, self._authenticator)
+        principal = await optional_bearer(request, self._authenticator)
         carrier = await websocket.accept(request, protocol=SUBPROTOCOL, frame=self._frame)
         await carrier.run(self._hub.accept(carrier, principal, carrier.peer))
         return carrier.response

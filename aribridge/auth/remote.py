@@ -1,0 +1,174 @@
+"""Keys that an issuer publishes (``jwks_url``): fetched before they are stale, kept for a while when it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from aribridge.auth.jwks import JwkSet, read_jwks
+from aribridge.auth.keys import Key, KeyFault, key_of, pick
+from aribridge.core.settings import JwtSettings
+
+log = structlog.get_logger("aribridge.auth")
+
+MOST_BYTES = 262_144
+_ANSWER_SECONDS = 10.0
+_MAX_AGE = re.compile(r"\bmax-age=\"?(\d{1,9})")
+_HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often an issuer is asked, in seconds."""
+
+    least: float = 60.0
+    """Between two fetches, whatever its Cache-Control says."""
+    most: float = 3600.0
+    usual: float = 600.0
+    """Without a Cache-Control."""
+    unknown: float = 5.0
+    """Between two fetches for keys that tokens name and nobody knows: anybody can name any."""
+    retry: float = 5.0
+    """After a fetch that failed; twice as long after each further one, up to ``least``."""
+    patience: float = 5.0
+    """For whom a token is waited with that names an unknown key."""
+
+
+PACE = Pace()
+
+
+class RemoteKeys:
+    """The set of one issuer. ``run`` fetches, everything else reads what is there."""
+
+    def __init__(self, settings: JwtSettings, pace: Pace) -> None:
+        self.algorithm: str = settings.algorithm
+        self._settings = settings
+        self._pace = pace
+        self._keys: Mapping[str | None, Key] = {}
+        self._good_until = -math.inf
+        self._tried = -math.inf
+        self._failures = 0
+        self._wanted, self._tried_again = asyncio.Event(), asyncio.Event()
+
+    def find(self, kid: str | None) -> Sequence[Key]:
+        """The keys that a token may be signed with that names this one."""
+        return pick(self._keys, kid) if time.monotonic() < self._good_until else ()
+
+    def ask(self) -> float:
+        """Have the set fetched now, unless that was done just now; in how many seconds to look again."""
+        wait = self._tried + self._pace.unknown - time.monotonic()
+        if wait > 0 and not self._wanted.is_set():
+            return wait
+        self._want()
+        return 1.0
+
+    async def learn(self) -> None:
+        """Wait for the next fetch, if it is about to be made."""
+        if self._tried + self._pace.unknown > time.monotonic() and not self._wanted.is_set():
+            return
+        self._want()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.patience):
+                await self._tried_again.wait()
+
+    async def run(self) -> None:
+        """Fetch the set whenever it is time to, for ever."""
+        while True:
+            pause = await self.fetch()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+
+    async def fetch(self) -> float:
+        """Fetch the set once; in how many seconds that is to be done again."""
+        try:
+            fetched, max_age = await fetch_jwks(self._settings.jwks_url, self.algorithm)
+        except KeyFault as fault:
+            pause = self._failed(fault)
+        else:
+            pause = self._took(fetched, max_age)
+        self._tried = time.monotonic()
+        self._wanted.clear()
+        self._tried_again.set()
+        return pause
+
+    def _want(self) -> None:
+        if not self._wanted.is_set():
+            self._wanted.set()
+            self._tried_again.clear()
+
+    def _took(self, fetched: JwkSet, max_age: float | None) -> float:
+        keys = {kid: key_of(self._settings, key) for kid, key in fetched.keys.items()}
+        if keys != self._keys or self._failures:
+            names = sorted(str(kid)[:64] for kid in keys)
+            log.info("jwks.loaded", url=self._settings.jwks_url, keys=names, refused=list(fetched.refused))
+        self._keys, self._failures = keys, 0
+        self._good_until = time.monotonic() + self._settings.jwks_keep_seconds
+        seconds = self._pace.usual if max_age is None else max_age
+        # Before the set is stale: a key is published before the first token names it.
+        return 0.9 * min(max(seconds, self._pace.least), self._pace.most)
+
+    def _failed(self, fault: KeyFault) -> float:
+        left = self._good_until - time.monotonic()
+        said = {"url": self._settings.jwks_url, "reason": str(fault)}
+        if left > 0:
+            log.warning("jwks.not_fetched", **said, keys_good_for=round(left), remedy="`aribridge doctor` looks closer")
+        else:
+            self._keys = {}
+            log.error("jwks.no_keys", **said, refused="every token that its keys sign", remedy="see the reason")
+        self._failures += 1
+        return min(self._pace.retry * 2.0 ** min(self._failures - 1, 10), self._pace.least)
+
+
+async def fetch_jwks(url: str, algorithm: str) -> tuple[JwkSet, float | None]:
+    """The keys for an algorithm that a URL has now, and the ``max-age`` of its Cache-Control in seconds.
+
+    Raises KeyFault, with cause and remedy.
+    """
+    timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(headers=_HEADERS, timeout=timeout) as http,
+            http.get(url, allow_redirects=False) as response,
+        ):
+            _check(response)
+            content = await _body(response)
+    except TimeoutError:
+        text = f"no answer in {_ANSWER_SECONDS:.0f} s: is the address right, and may this machine reach it?"
+        raise KeyFault(text) from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise KeyFault(_outage(error)) from None
+    found = _MAX_AGE.search(response.headers.get("Cache-Control", "").lower())
+    return read_jwks(algorithm, content), float(found[1]) if found else None
+
+
+def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status in range(300, 400):
+        raise KeyFault("it redirects to another address: put that into jwks_url, if it is the issuer's")
+    if response.status != 200:
+        raise KeyFault(f"it answers {response.status}: the issuer's openid-configuration names its jwks_uri")
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        content += chunk
+        if len(content) > MOST_BYTES:
+            raise KeyFault(f"it answers more than {MOST_BYTES} bytes: this is no set of keys")
+    return bytes(content)
+
+
+def _outage(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "its certificate is not trusted: SSL_CERT_FILE in the environment names a file of CA certificates"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"it cannot be reached ({error.os_error.strerror or error.os_error}): is the address right?"
+    return f"no answer in HTTP ({type(error).__name__}): is the address right?"
