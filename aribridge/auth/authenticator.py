@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from aribridge.auth.janus import is_signed_token, read_signed_token
+from aribridge.auth.janus import StoredTokens, is_signed_token, read_signed_token
 from aribridge.auth.keyring import KeyRing
 from aribridge.auth.keys import read_secret
 from aribridge.auth.remote import PACE, Pace
@@ -34,6 +34,7 @@ class Authenticator:
         self._leeway = settings.leeway
         self._api_secret = read_secret(janus.api_secret_file) if janus.api_secret_file else b""
         self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
+        self._stored = StoredTokens(janus.tokens)
         self._janus = Principal("janus", roles=tuple(janus.roles), ops=tuple(janus.ops))
 
     @metrics.judging()
@@ -45,9 +46,9 @@ class Authenticator:
     def janus(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
         """The principal of a Janus request; ``plugin`` is the one that an attach asks for.
 
-        ``token`` is a signed token of Janus's or a JSON Web Token. As in Janus, a right secret is enough by itself,
-        whatever the token. Raises Problem ``unauthorized`` (Janus's 403), or ``forbidden`` for a plugin that the
-        token does not name (Janus's 405).
+        ``token`` is a stored or signed token of Janus's, or a JSON Web Token. As in Janus, a right secret is enough by
+        itself, whatever the token. Raises Problem ``unauthorized`` (Janus's 403), or ``forbidden`` for a plugin that
+        the token does not name (Janus's 405).
         """
         try:
             return self._by_token(token, plugin)
@@ -66,13 +67,16 @@ class Authenticator:
     def _by_token(self, token: str | None, plugin: str | None) -> Principal:
         if not token:
             raise Problem("unauthorized", "The request has neither a token nor the right apisecret.")
+        if (stored := self._stored.find(token)) is not None:
+            if stored.plugins:
+                _check_plugin(plugin, stored.plugins)
+            return self._judged(Principal(f"janus:{stored.name}", roles=tuple(stored.roles), ops=tuple(stored.ops)))
         if not is_signed_token(token):
             return self._by_jwt(token)
         if not self._token_secret:
             raise Problem("unauthorized", "This gateway takes no signed Janus tokens (auth.janus.token_secret_file).")
         signed = read_signed_token(self._token_secret, self._leeway, token)
-        if plugin is not None and plugin not in signed.plugins:
-            raise Problem("forbidden", f"The token does not name the plugin {plugin[:64]}.")
+        _check_plugin(plugin, signed.plugins)
         holder = dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
         return self._judged(holder)
 
@@ -83,6 +87,11 @@ class Authenticator:
         if self._is_revoked(principal):
             raise Problem("unauthorized", "The token was revoked.")
         return principal
+
+
+def _check_plugin(wanted: str | None, allowed: Sequence[str]) -> None:
+    if wanted is not None and wanted not in allowed:
+        raise Problem("forbidden", f"The token does not name the plugin {wanted[:64]}.")
 
 
 def _encoded(text: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""HMAC-signed tokens of the Janus API.
+"""Tokens of the Janus API: stored ones, which both sides know, and HMAC-signed ones.
 
 ``<expiry>,<realm>,<plugin>[,<plugin>…]:<signature>``: the expiry in Unix seconds, the realm ``janus``, the plugins that
 the holder may attach to, and the base64 of the HMAC-SHA1 of everything before the colon
@@ -11,8 +11,11 @@ import base64
 import hashlib
 import hmac
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aribridge.auth.keys import read_secret
+from aribridge.core.settings import JanusTokenSettings
 from aribridge.protocol.problems import Problem
 
 REALM = "janus"
@@ -30,6 +33,18 @@ class SignedToken:
     expires: float
     plugins: tuple[str, ...]
     fingerprint: str
+
+
+class StoredTokens:
+    """The tokens of the configuration, found by their hashes: how long that takes says nothing of what they are."""
+
+    def __init__(self, tokens: Sequence[JanusTokenSettings]) -> None:
+        """Read their files. Raises OSError."""
+        self._tokens = {hashlib.sha256(read_secret(one.token_file).strip()).digest(): one for one in tokens}
+
+    def find(self, token: str) -> JanusTokenSettings | None:
+        """What is stored of a token, None where it is none of these."""
+        return self._tokens.get(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
 
 
 def is_signed_token(token: str) -> bool:

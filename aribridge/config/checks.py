@@ -37,6 +37,7 @@ def check(settings: Settings, report: Report) -> None:
         _check_asterisk(asterisk, ("asterisk", index), report)
     for index, key in enumerate(settings.auth.jwt):
         _check_key(key, ("auth", "jwt", index), report)
+    _check_stored_tokens(settings, report)
     _check_unique(settings, report)
     _check_peers(settings, report)
     _check_listeners(settings, report)
@@ -47,7 +48,7 @@ def check_complete(settings: Settings, report: Report) -> None:
     if not settings.asterisk:
         report(("asterisk",), "no [[asterisk]] section: there is nothing to connect to. `aribridge init` writes one.")
     janus = settings.auth.janus
-    if not (settings.auth.jwt or janus.api_secret_file or janus.token_secret_file):
+    if not (settings.auth.jwt or janus.api_secret_file or janus.token_secret_file or janus.tokens):
         report(("auth",), "no key and no secret: nobody could get in. `aribridge init` makes a key.")
 
 
@@ -201,6 +202,17 @@ def _check_key(key: JwtSettings, path: KeyPath, report: Report) -> None:
         report((*path, name), f"is one key source too many beside {given[0]}; use a [[auth.jwt]] for each.")
     if key.algorithm == "HS256" and given and given[0] != "key_file":
         report((*path, "algorithm"), "HS256 has one secret and no public keys: set RS256, ES256 or EdDSA.")
+
+
+def _check_stored_tokens(settings: Settings, report: Report) -> None:
+    names: set[str] = set()
+    for index, token in enumerate(settings.auth.janus.tokens):
+        path = ("auth", "janus", "tokens", index)
+        if not NAME.fullmatch(token.name) or token.name in names:
+            report((*path, "name"), 'expected a name of its own: 1 to 64 letters, digits, "_", "-" or ".".')
+        if not token.token_file:
+            report((*path, "token_file"), "is missing: the file with the token.")
+        names.add(token.name)
 
 
 def _check_unique(settings: Settings, report: Report) -> None:

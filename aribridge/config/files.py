@@ -29,7 +29,7 @@ def resolve_paths(settings: Settings, base: Path) -> None:
 def check_files(settings: Settings, report: Report) -> None:
     """Check every file that the settings name, and read the passwords of Asterisk's users."""
     for path, setting, value in values_of(settings):
-        if setting.name in {"password_file", "api_secret_file", "token_secret_file"} and value:
+        if setting.name in {"password_file", "api_secret_file", "token_secret_file", "token_file"} and value:
             report_any(path, file_fault(value, secret=True), report)
         elif (setting.name == "ca_file" and value) or setting.name == "files":
             for file in value if setting.item else [value]:

@@ -168,14 +168,28 @@ class ClaimSettings:
 
 
 @dataclass
+class JanusTokenSettings:
+    """One stored token of the Janus API ([[auth.janus.tokens]], repeated for several)."""
+
+    name: str = setting("", "What logs, scripts and `token revoke` call it: the subject janus:NAME.")
+    token_file: str = setting("", "File with the token, mode 0600.", "path")
+    plugins: list[str] = setting([], "Plugins that it may attach to; empty: all.")
+    roles: list[str] = setting([], "Roles of the policy that it has; empty: none.")
+    ops: list[str] = setting([], "ARI operations that it allows without conditions, as globs; empty: none.", "glob")
+
+
+@dataclass
 class JanusAuthSettings:
     """Janus API credentials."""
 
     api_secret_file: str = setting("", "File with the static apisecret; empty: none.", "path")
     token_secret_file: str = setting("", "File with the secret of Janus's HMAC-signed tokens; empty: none.", "path")
-    roles: list[str] = setting([], "Roles of the policy that Janus credentials have; empty: none.")
+    roles: list[str] = setting([], "Roles of the policy that the apisecret and signed tokens have; empty: none.")
     ops: list[str] = setting(
-        [], "ARI operations that Janus credentials allow without conditions, as globs; empty: none.", "glob"
+        [], "ARI operations that these two allow without conditions, as globs; empty: none.", "glob"
+    )
+    tokens: list[JanusTokenSettings] = field(
+        default_factory=list, metadata={"doc": "A token that is known to both sides, as Janus's add_token stores them."}
     )
 
 

@@ -211,7 +211,7 @@ class Gateway:
             version=__version__,
             server_name="aribridge",
             api_secret=bool(auth.janus.api_secret_file),
-            auth_token=bool(auth.jwt or auth.janus.token_secret_file),
+            auth_token=bool(auth.jwt or auth.janus.token_secret_file or auth.janus.tokens),
         )
         return JanusDoor(
             self._settings.janus, self._authenticator, self.rtc, self._plugins, info, self.hub.seats.charge

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aribridge.auth import Authenticator, KeyFault, Revocations, mint
 from aribridge.auth.janus import sign
-from aribridge.core.settings import AuthSettings, ClaimSettings, JanusAuthSettings, JwtSettings
+from aribridge.core.settings import AuthSettings, ClaimSettings, JanusAuthSettings, JanusTokenSettings, JwtSettings
 from aribridge.protocol.problems import Problem
 
 SECRET = b"0123456789abcdef0123456789abcdef-hs256"
@@ -321,6 +321,51 @@ def test_janus_credentials_can_have_a_role(tmp_path):
     janus = JanusAuthSettings(api_secret_file=str(tmp_path / "api"), roles=["viewer"])
     principal = Authenticator(AuthSettings(janus=janus)).janus(API_SECRET, None)
     assert (principal.roles, principal.ops) == (("viewer",), ())
+
+
+STORED = "a-token-that-both-sides-know"
+
+
+@pytest.fixture
+def with_stored_tokens(tmp_path, auth_settings):
+    (tmp_path / "board").write_text(f"{STORED}\n")
+    (tmp_path / "any").write_text("9999999999,janus,x:not-signed")
+    stored = [
+        JanusTokenSettings("board", str(tmp_path / "board"), plugins=[ECHO], roles=["viewer"]),
+        JanusTokenSettings("any", str(tmp_path / "any"), ops=["channels.*"]),
+    ]
+    return dataclasses.replace(auth_settings, janus=dataclasses.replace(auth_settings.janus, tokens=stored))
+
+
+def test_stored_tokens_are_subjects_with_roles_of_their_own(with_stored_tokens):
+    authenticator = Authenticator(with_stored_tokens)
+    board = authenticator.janus(None, STORED, ECHO)
+    assert (board.sub, board.roles, board.ops, board.expires) == ("janus:board", ("viewer",), (), None)
+    anywhere = authenticator.janus("guess", "9999999999,janus,x:not-signed", "janus.plugin.lua")
+    assert (anywhere.sub, anywhere.roles, anywhere.ops) == ("janus:any", (), ("channels.*",))
+    assert authenticator.janus(API_SECRET, STORED, "janus.plugin.lua").sub == "janus"
+    assert authenticator.janus(None, token()).sub == "alice"
+    assert authenticator.janus(None, janus_token(), ECHO).sub.startswith("janus:")
+
+
+@pytest.mark.parametrize("text", [STORED[:-1], f"{STORED} ", STORED.upper(), f"{STORED}\n", f"{STORED}\ud800"])
+def test_what_is_nearly_a_stored_token_is_none(with_stored_tokens, text):
+    with pytest.raises(Problem) as refused:
+        Authenticator(with_stored_tokens).janus(None, text, ECHO)
+    assert refused.value.code == "unauthorized"
+
+
+def test_a_stored_token_is_for_its_plugins_and_the_janus_api_alone(with_stored_tokens, tmp_path):
+    authenticator = Authenticator(with_stored_tokens)
+    with pytest.raises(Problem) as refused:
+        authenticator.janus(None, STORED, "janus.plugin.lua")
+    assert refused.value.code == "forbidden"
+    with pytest.raises(Problem, match="not a JSON Web Token"):
+        authenticator.bearer(STORED)
+    revocations = Revocations(tmp_path)
+    revocations.revoke(subject="janus:board", seconds=60)
+    with pytest.raises(Problem, match="was revoked"):
+        Authenticator(with_stored_tokens, revocations.covers).janus(None, STORED, ECHO)
 
 
 def test_claims_may_have_other_names(auth_settings):

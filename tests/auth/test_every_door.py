@@ -18,6 +18,7 @@ from real.wait import until
 from real.wsclient import greeted
 from ways_in import (
     API_SECRET,
+    DISMISSED,
     EC_KEY,
     ECHO,
     ED_KEY,
@@ -26,6 +27,7 @@ from ways_in import (
     REVOKED_TOKEN,
     RSA_KEY,
     SECRET,
+    STORED,
     TOKEN_SECRET,
     Credentials,
     bearer,
@@ -68,6 +70,10 @@ def auth(folder):
             "api_secret_file": file("api", API_SECRET.encode()),
             "token_secret_file": file("signed", TOKEN_SECRET),
             "ops": ["*"],
+            "tokens": [
+                {"name": "board", "token_file": file("stored", STORED.encode())},
+                {"name": "gone", "token_file": file("gone", DISMISSED.encode())},
+            ],
         },
     }
 
@@ -77,7 +83,9 @@ def state():
     """The state folder, with a path short enough for a socket; who is revoked is so from before the start."""
     with tempfile.TemporaryDirectory(prefix="ab-") as folder:
         state = Path(folder) / "state"
-        Revocations(state).revoke(token=REVOKED_TOKEN, subject=REVOKED_SUBJECT, seconds=3600)
+        revocations = Revocations(state)
+        revocations.revoke(token=REVOKED_TOKEN, subject=REVOKED_SUBJECT, seconds=3600)
+        revocations.revoke(subject="janus:gone", seconds=3600)
         yield state
 
 
@@ -218,6 +226,7 @@ async def test_a_signed_token_for_another_plugin_attaches_to_none_but_that(doors
 GOOD = {
     "a token": lambda: bearer(good()),
     "the apisecret": lambda: Credentials(apisecret=API_SECRET),
+    "a stored token": lambda: Credentials(token=STORED),
     "a signed token": lambda: Credentials(token=signed(plugins=[AriPlugin.info.name])),
 }
 

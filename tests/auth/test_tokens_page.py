@@ -19,6 +19,9 @@ def blocks(language: str) -> str:
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
 def test_configurations_of_the_page_are_right(folder, text):
+    for name in re.findall(r'token_file = "(.*)"', text):
+        (folder / name).write_text("a token")
+        (folder / name).chmod(0o600)
     (folder / "aribridge.toml").write_text(text)
     load(folder / "aribridge.toml", {}, {}, complete=False)
 

@@ -18,6 +18,8 @@ SECRET = b"the secret of the table of ways in, for HS256"
 OTHER_SECRET = b"a secret that the gateway has never heard of"
 API_SECRET = "the apisecret of the table"
 TOKEN_SECRET = b"the secret of signed tokens"
+STORED = "a-stored-token"
+DISMISSED = "a-stored-token-that-was-revoked"
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
@@ -271,4 +273,10 @@ def _secrets():
         "token in the apisecret's place": Credentials(apisecret=good()),
         "secret of signed tokens as the apisecret": Credentials(apisecret=TOKEN_SECRET.decode()),
         "secret of HS256 as the token": bearer(SECRET.decode()),
+        "stored token, cut": bearer(STORED[:-1]),
+        "stored token with more behind": bearer(f"{STORED} "),
+        "stored token, revoked": bearer(DISMISSED),
+        "stored token as the apisecret": Credentials(apisecret=STORED),
+        "stored token in the query": Credentials(query=(("token", STORED),)),
+        "the name of a stored token": bearer("board"),
     }

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import re
 import string
 import tomllib
 from pathlib import Path
@@ -265,6 +266,23 @@ def test_where_keys_come_from(folder, text, fault):
     assert fault in told[0]
 
 
+STORED_TOKENS = {
+    "nameless": ('token_file = "jwt.key"', "expected a name of its own"),
+    "two of a name": ('name = "a"\ntoken_file = "jwt.key"\n' * 2, "expected a name of its own"),
+    "no file": ('name = "a"', "token_file: is missing"),
+    "an empty file": ('name = "a"\ntoken_file = "empty"', "empty is empty"),
+}
+
+
+@pytest.mark.parametrize(("text", "fault"), STORED_TOKENS.values(), ids=STORED_TOKENS)
+def test_stored_tokens_of_janus(folder, text, fault):
+    (folder / "empty").touch(mode=0o600)
+    sections = "".join(f"[[auth.janus.tokens]]\n{part}\n" for part in re.split(r"\n(?=name)", text))
+    told = faults(folder, GOOD + sections)
+    assert len(told) == 1
+    assert fault in told[0]
+
+
 @pytest.mark.parametrize("url", ["https://id.example.com/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys"])
 def test_keys_are_fetched_by_https_or_from_this_machine(folder, url):
     text = GOOD.replace('key_file = "jwt.key"', f'algorithm = "ES256"\njwks_url = "{url}"')
@@ -346,7 +364,8 @@ def test_the_example_has_every_default_behind_a_number_sign():
         load_text(uncommented)
     # The only faults: what has no default.
     assert sorted(problem.key for problem in error.value.problems) == [
-        "asterisk.password_file", "asterisk.url", "auth.jwt.key_file", "janus.lua.script",
+        "asterisk.password_file", "asterisk.url", "auth.janus.tokens.name", "auth.janus.tokens.token_file",
+        "auth.jwt.key_file", "janus.lua.script",
     ]  # fmt: skip
 
 
