@@ -25,7 +25,7 @@ NEEDED = rules.NEEDED | {"ApplicationReplaced", "ChannelDtmfReceived", "ChannelH
 """By the state of calls, by call flows, and to know that another client took the application."""
 PARTING = "ChannelUserevent"
 """What the gateway marks by where it left the events of an Asterisk."""
-MAY_BE_ZERO = {"leeway", "drain_seconds", "reclaim_seconds", "sweep_seconds"}
+MAY_BE_ZERO = {"leeway", "expiry_seconds", "drain_seconds", "reclaim_seconds", "sweep_seconds"}
 
 
 def check(settings: Settings, report: Report) -> None:

@@ -306,6 +306,11 @@ class LimitSettings:
         10.0, "Time for a connection to send its first request, the TLS handshake apart.", "seconds"
     )
     hello_seconds: float = setting(10.0, "Time for a connection without a Bearer token to say hello.", "seconds")
+    expiry_seconds: float = setting(
+        5.0,
+        "Time after a token's end in which a fresh one saves the connection or Janus session; all else is refused.",
+        "seconds",
+    )
     outbox_messages: int = setting(10_000, "Messages that may wait for a slow client, after which it is dropped.")
     outbox_bytes: int = setting(8_388_608, "Bytes that may wait for a slow client, after which it is dropped.", "bytes")
     request_seconds: float = setting(30.0, "Longest timeout_ms that a client may ask for.", "seconds")

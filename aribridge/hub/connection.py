@@ -41,7 +41,7 @@ from aribridge.transport.carrier import Carrier
 
 log = structlog.get_logger("aribridge.hub")
 
-_COSTS: dict[type, int] = {Refusal: READ, Hello: WRITE, Subscribe: WRITE, Unsubscribe: READ, Auth: WRITE}
+_COSTS: dict[type, int] = {Refusal: READ, Hello: READ, Subscribe: WRITE, Unsubscribe: READ, Auth: WRITE}
 """Of what is charged here; what has work done is charged with it."""
 
 
@@ -265,6 +265,7 @@ class Connection:
     # --- subscriptions
 
     def _subscribe(self, wish: Subscribe) -> None:
+        self._identity.check()
         self._send(encode.reply(wish.id, 200, self._subscriptions.open(self.principal, wish)))
 
     def _unsubscribe(self, wish: Unsubscribe) -> None:

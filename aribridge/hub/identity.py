@@ -47,6 +47,12 @@ class Identity:
         self._liveness.expire_at(principal.expires)
         self._introduction = self._parts.spawn(self._parts.scripts.on_connect(client))
 
+    def check(self) -> None:
+        """Raise Problem ``unauthorized`` where the token has expired: the time left is for a fresh one alone."""
+        expires = None if self.principal is None else self.principal.expires
+        if expires is not None and time.time() >= expires:
+            raise Problem("unauthorized", "The token has expired; send a fresh one in an auth message.")
+
     async def introduced(self) -> None:
         """Wait until the scripts' ``on_connect`` is through, so that they never meet a stranger."""
         if self._introduction is not None and not self._introduction.done():

@@ -36,12 +36,12 @@ class Liveness:
         self.greeted()
 
     def expire_at(self, moment: float | None) -> None:
-        """Set when the token ends, in Unix seconds; None for never."""
+        """Set when the token ends, in Unix seconds, None for never; for a while a fresh one saves the connection."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
         if moment is not None:
-            delay = max(0.0, moment - time.time())
+            delay = max(0.0, moment + self._limits.expiry_seconds - time.time())
             self._expiry = self._loop.call_later(delay, self._goodbye, "token_expired", "The token has expired.")
 
     def stop(self) -> None:

@@ -66,10 +66,11 @@ class Work:
             self._answers.answer(message.id, refusal)
 
     def _refusal(self, cost: int) -> Result | None:
-        """Why no work is taken: the gateway stops, or the client asks for too much; None where it is."""
+        """Why no work is taken: the gateway stops, the token has expired, too much is asked for; None where it is."""
         if self._parts.draining():
             return _too_late()
         try:
+            self._identity.check()
             self._seat.charge(cost)
         except Problem as problem:
             return Result(problem.status, error=problem)

@@ -21,7 +21,8 @@ from aribridge.janus.websocket import Connection
 class JanusDoor:
     """Speaks the Janus API (https://janus.conf.meetecho.com/docs/rest.html), so that an unmodified janus.js attaches.
 
-    ``plugins`` are known by their package names. Requests are authenticated one by one, by their own credentials.
+    ``plugins`` are known by their package names. Requests are authenticated one by one, by their own credentials; a
+    session outlives its token for ``grace`` seconds.
     """
 
     def __init__(
@@ -32,10 +33,11 @@ class JanusDoor:
         plugins: Mapping[str, PluginFactory],
         info: ServerInfo,
         charge: Charge,
+        grace: float,
     ) -> None:
         self._settings = settings
         self._tasks = Tasks()
-        self._sessions = Sessions(settings, self._tasks)
+        self._sessions = Sessions(settings, self._tasks, grace)
         self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks, charge)
         self._connections: set[Connection] = set()
         self._watchdog: asyncio.Task[None] | None = None

@@ -103,8 +103,10 @@ class Session:
 class Sessions:
     """All sessions of the door, and the watchdog that ends the silent ones."""
 
-    def __init__(self, settings: JanusSettings, tasks: Tasks) -> None:
+    def __init__(self, settings: JanusSettings, tasks: Tasks, grace: float) -> None:
+        """``grace`` is for how many seconds a session outlives its token."""
         self._settings = settings
+        self._grace = grace
         self._tasks = tasks
         self._sessions: dict[int, Session] = {}
         self._subjects = Places(settings.subject_sessions)
@@ -184,11 +186,17 @@ class Sessions:
             self.end(session, "the gateway stops")
 
     async def watch(self) -> None:
-        """End sessions that time out, until cancelled."""
+        """End sessions that time out, or whose token did, until cancelled."""
         while True:
             await asyncio.sleep(self._interval)
             for session in self:
+                self._end_if_expired(session)
                 self._end_if_silent(session)
+
+    def _end_if_expired(self, session: Session) -> None:
+        expires = session.principal.expires
+        if expires is not None and time.time() >= expires + self._grace:
+            self.end(session, "token expired", {"janus": "timeout", "session_id": session.id})
 
     def _end_if_silent(self, session: Session) -> None:
         silent = time.monotonic() - max(session.active, session.orphaned or 0)

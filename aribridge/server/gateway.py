@@ -214,7 +214,13 @@ class Gateway:
             auth_token=bool(auth.jwt or auth.janus.token_secret_file or auth.janus.tokens),
         )
         return JanusDoor(
-            self._settings.janus, self._authenticator, self.rtc, self._plugins, info, self.hub.seats.charge
+            self._settings.janus,
+            self._authenticator,
+            self.rtc,
+            self._plugins,
+            info,
+            self.hub.seats.charge,
+            self._settings.limits.expiry_seconds,
         )
 
     def _application(self, *, dev: bool) -> web.Application:

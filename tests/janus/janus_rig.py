@@ -229,7 +229,9 @@ async def serving(folder: Path, more: Iterable[PluginFactory] = (), **settings: 
     probe, hub = ProbePlugin(), NamingHub()
     plugins = {plugin.info.name: plugin for plugin in (probe, AriPlugin(hub), EchoTestPlugin(), *more)}
     info = ServerInfo(version="1.2.3", server_name="test")
-    door = JanusDoor(JanusSettings(**settings), authenticator(folder), rtc, plugins, info, lambda payers, cost: None)
+    door = JanusDoor(
+        JanusSettings(**settings), authenticator(folder), rtc, plugins, info, lambda payers, cost: None, grace=0.5
+    )
     application = web.Application()
     application.add_routes([*door.routes(), web.get("/any/path", door.websocket)])
     runner = web.AppRunner(application, access_log=None)

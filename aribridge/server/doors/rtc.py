@@ -49,7 +49,11 @@ class _Session:
         if channel.label != LABEL:
             log.info("rtc.channel_refused", label=channel.label[:64], remedy=f"label the channel {LABEL}")
             return None
-        return _Watched(self._door.hub.accept(channel, self.principal, self.address), self._unused)
+        return _Watched(self._door.hub.accept(channel, self.principal, self.address, self._renew), self._unused)
+
+    def _renew(self, principal: Principal) -> None:
+        """A fresh token came on a channel; it is the next channel's, too."""
+        self.principal = principal
 
     def _unused(self) -> None:
         """The last word on the protocol's channel was said: the peer has no further use."""
