@@ -27,7 +27,7 @@ COMMANDS = {
     "token": "Make, revoke or look into a token.",
     "script": "Check Lua scripts, those for Janus too, run their tests, record what they see.",
     "scripts": "List the scripts of the running gateway: runs, failures, memory, last errors.",
-    "reload": "Load scripts, policy and certificate of the running gateway anew, and say what changed.",
+    "reload": "Load scripts, policy, keys and certificate of the running gateway anew, and say what changed.",
     "kv": "Show, export or delete what scripts keep in bridge.kv.",
     "trace": "Show the events, commands, script log lines and errors of a call.",
     "takeover": "Take an Asterisk over from the other gateway of a pair.",

@@ -27,12 +27,14 @@ from ways_in import (
     REVOKED_TOKEN,
     RSA_KEY,
     SECRET,
+    SET,
     STORED,
     TOKEN_SECRET,
     Credentials,
     bearer,
     good,
     header,
+    jwk_set,
     public_pem,
     signed,
     ways,
@@ -65,6 +67,7 @@ def auth(folder):
             },
             {"algorithm": "ES256", "key_file": file("es", public_pem(EC_KEY))},
             {"algorithm": "EdDSA", "key_file": file("ed", public_pem(ED_KEY))},
+            {"algorithm": "EdDSA", "jwks_file": file("jwks", jwk_set().encode())},
         ],
         "janus": {
             "api_secret_file": file("api", API_SECRET.encode()),
@@ -225,6 +228,7 @@ async def test_a_signed_token_for_another_plugin_attaches_to_none_but_that(doors
 
 GOOD = {
     "a token": lambda: bearer(good()),
+    "a token by a key of a set": lambda: bearer(good(SET["autumn"], "EdDSA", {"kid": "autumn"})),
     "the apisecret": lambda: Credentials(apisecret=API_SECRET),
     "a stored token": lambda: Credentials(token=STORED),
     "a signed token": lambda: Credentials(token=signed(plugins=[AriPlugin.info.name])),

@@ -1,6 +1,7 @@
 """What docs/tokens.md shows is run, block by block."""
 
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -43,5 +44,17 @@ def test_keys_configuration_and_code_of_the_page_fit_together(folder, language, 
     *program, code = command
     run = [*program, code.replace("{}", blocks(language))]
     token = subprocess.run(run, cwd=folder, check=True, capture_output=True, text=True).stdout
+    assert_agent_alice(folder, token)
+
+
+def test_the_code_in_php_fits_to_a_secret(folder):
+    (folder / "signing.key").write_text(f"{secrets.token_urlsafe(48)}\n")
+    (folder / "signing.key").chmod(0o600)
+    (folder / "aribridge.toml").write_text('[[auth.jwt]]\nkey_file = "signing.key"\n')
+    run = ["php", "-d", "display_errors=stderr", "-r", f"{blocks('php')}\necho $token;"]
+    assert_agent_alice(folder, subprocess.run(run, cwd=folder, check=True, capture_output=True, text=True).stdout)
+
+
+def assert_agent_alice(folder, token):
     alice = Authenticator(load(folder / "aribridge.toml", {}, {}, complete=False).auth).bearer(token.strip())
     assert (alice.sub, alice.roles, alice.endpoints) == ("alice", ("agent",), ("PJSIP/200",))

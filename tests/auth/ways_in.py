@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 from aribridge.auth.janus import sign
 
@@ -23,6 +23,9 @@ DISMISSED = "a-stored-token-that-was-revoked"
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
+ED_KEY_FOR_ENCRYPTION = ed25519.Ed25519PrivateKey.generate()
+SET = {kid: ed25519.Ed25519PrivateKey.generate() for kid in ("spring", "autumn")}
+"""Keys of a JWK Set, for EdDSA."""
 OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ISSUER = "https://id.example"
 REVOKED_TOKEN, REVOKED_SUBJECT = "stolen", "dismissed"
@@ -88,7 +91,7 @@ def forged(head, key=None, claims=None):
 
 def ways(trap):
     """All of them by name; ``trap`` is a URL that the gateway must never fetch."""
-    tokens = {**_broken(), **_signatures(), **_brought_along(trap), **_claims(), **_janus_tokens()}
+    tokens = {**_broken(), **_signatures(), **_of_a_set(), **_brought_along(trap), **_claims(), **_janus_tokens()}
     return {**{name: bearer(token) for name, token in tokens.items()}, **_places(), **_secrets()}
 
 
@@ -153,6 +156,27 @@ def _signatures():
         "ES256 by another key": good(ec.generate_private_key(ec.SECP256R1()), "ES256"),
         "ES256 of zeros": forged({"alg": "ES256"})[:-1] + "." + _part(bytes(64)),
         "EdDSA by another key": good(ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
+    }
+
+
+def jwk_set():
+    """The public keys of the set, as an issuer publishes them; with one that is for encryption."""
+    jwks = {kid: json.loads(OKPAlgorithm.to_jwk(key.public_key())) | {"kid": kid} for kid, key in SET.items()}
+    encryption = json.loads(OKPAlgorithm.to_jwk(ED_KEY_FOR_ENCRYPTION.public_key())) | {"kid": "enc", "use": "enc"}
+    return json.dumps({"keys": [*jwks.values(), encryption]})
+
+
+def _of_a_set():
+    spring, autumn = SET.values()
+    return {
+        "a kid that the set does not have": good(spring, "EdDSA", {"kid": "winter"}),
+        "no kid where the set has several": good(spring, "EdDSA"),
+        "an empty kid": good(spring, "EdDSA", {"kid": ""}),
+        "the kid of another key of the set": good(spring, "EdDSA", {"kid": "autumn"}),
+        "a kid of the set, by another key": good(ed25519.Ed25519PrivateKey.generate(), "EdDSA", {"kid": "spring"}),
+        "a kid of the set, by another algorithm": good(RSA_KEY, "RS256", {"kid": "spring"}, aud="aribridge"),
+        "a key of the set as the secret of HS256": forged({"alg": "HS256", "kid": "autumn"}, public_pem(autumn)),
+        "the key of the set that is for encryption": good(ED_KEY_FOR_ENCRYPTION, "EdDSA", {"kid": "enc"}),
     }
 
 

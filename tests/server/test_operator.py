@@ -134,9 +134,9 @@ async def test_scripts_are_reloaded_and_reported(traced, state, script):
     script.write_text(
         "function on_message(conn, data)\n  return data.a.b\nend\nfunction on_command(c, cmd) return cmd end"
     )
-    files = [str(script)]
+    files = [str(script), str(traced.folder / "signing.key")]
     reloaded = await ask(socket, "POST", "/v1/scripts/reload")
-    assert reloaded == (200, {"reloaded": True, "files": files, "changed": files})
+    assert reloaded == (200, {"reloaded": True, "files": files, "changed": files[:1]})
     async with greeted(traced.url, traced.token()) as client:
         for _ in range(3):
             await client.ask(type="message", data={})
