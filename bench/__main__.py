@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMPARISONS: dict[str, Callable[[Lab], Awaitable[list[Row]]]] = {
     "commands": duel.commands,
     "channels": duel.fan_out,
+    "idle": duel.idle,
     "aribridge.js": duel.own_client,
     "latency": latency.added,
     "disturbances": disturbances.beside,
@@ -38,7 +39,7 @@ COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "start": connections.start_up,
     "hooks": script_hooks.costs,
 }
-WITH_JANUS = {"commands", "channels", "aribridge.js", "channel-cost"}
+WITH_JANUS = {"commands", "channels", "idle", "aribridge.js"}
 
 
 async def main(wanted: set[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from real.gateway import Gateways, target
 
 from bench.asker import asker
-from bench.duel import SUBSCRIBED, sides
+from bench.duel import SUBSCRIBED, our_side
 from bench.figures import Cpu, resident_kb
 from bench.websockets import SUBS, readers
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from bench.lab import Lab
 
 CHANNELS, SOCKETS, STORM = 100, 1000, 1000
-IDLE_SECONDS = 10
 
 
 async def data_channels(lab: Lab) -> dict[str, float]:
-    """Set-up, memory and idle cost of a data channel with its peer connection."""
-    ours, _ = sides(lab, SUBSCRIBED)
+    """Set-up and memory of a data channel with its peer connection."""
+    ours = our_side(lab, SUBSCRIBED)
     async with ours.page(lab, CHANNELS):
         pass  # the first hundred bring memory that the process keeps for the next
     await asyncio.sleep(1)
@@ -32,13 +31,10 @@ async def data_channels(lab: Lab) -> dict[str, float]:
         opening = ours.page(lab, CHANNELS)
         await opening.__aenter__()
     kept = resident_kb(lab.gateway.pid) - before
-    with Cpu(lab.gateway.pid) as idle:
-        await asyncio.sleep(IDLE_SECONDS)
     await opening.__aexit__(None, None, None)
     return {
         "CPU ms to set up a data channel": setup.each(CHANNELS) / 1000,
         "KB per idle data channel": kept / CHANNELS,
-        "CPU µs per idle data channel and second": idle.each(CHANNELS * IDLE_SECONDS),
     }
 
 

@@ -23,6 +23,8 @@ SLOW_SECONDS = 2
 PINGS = 80
 """Fewer than would outlast the slow call."""
 BURST, PACED, EVERY_MS = 100, 100, 100
+IDLE, IDLE_SECONDS = 100, 10
+CONNECT = {"request": "connect"}
 SUBSCRIBED: dict[str, Any] = {
     "type": "hello",
     "subs": [{"sub": 1, "target": "pbx", "filter": {"type": ["Bench"]}}],
@@ -50,14 +52,18 @@ class Side:
         await page.close()
 
 
+def our_side(lab: Lab, hello: dict[str, Any] | None = None) -> Side:
+    """The gateway."""
+    gateway = lab.gateway
+    return Side(
+        gateway.ws_url + "/janus", "aribridge.plugin.ari", CONNECT, gateway.pid, gateway.token(minutes=60), hello
+    )
+
+
 def sides(lab: Lab, hello: dict[str, Any] | None = None) -> tuple[Side, Side]:
     """Ours and theirs, for the same page."""
-    gateway, janus = lab.gateway, lab.janus
-    assert janus is not None
-    connect = {"request": "connect"}
-    token = gateway.token(minutes=60)
-    ours = Side(gateway.ws_url + "/janus", "aribridge.plugin.ari", connect, gateway.pid, token, hello)
-    return ours, Side(janus.url, "janus.plugin.bench", connect, janus.pid)
+    assert lab.janus is not None
+    return our_side(lab, hello), Side(lab.janus.url, "janus.plugin.bench", CONNECT, lab.janus.pid)
 
 
 async def commands(lab: Lab) -> list[Row]:
@@ -148,6 +154,20 @@ async def fan_out(lab: Lab) -> list[Row]:
     pairs = await _deliveries(lab, ours, theirs, 50, paced, PACED)
     rows.append(_row("server CPU per delivered event, 50 data channels, 10 events/s", "µs", pairs, goal=0.6))
     return rows
+
+
+async def idle(lab: Lab) -> list[Row]:
+    """CPU time of the server for each second of a data channel on which nothing happens."""
+    ours, theirs = sides(lab, SUBSCRIBED)
+    async with ours.page(lab, IDLE), theirs.page(lab, IDLE):
+
+        async def cost(side: Side) -> float:
+            with Cpu(side.pid) as cpu:
+                await asyncio.sleep(IDLE_SECONDS)
+            return cpu.each(IDLE * IDLE_SECONDS)
+
+        pairs = await in_turn(3, lambda: cost(ours), lambda: cost(theirs))
+    return [_row(f"server CPU per second of an idle data channel, {IDLE} of them", "µs", pairs, goal=None)]
 
 
 async def _deliveries(

@@ -20,6 +20,7 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, StunProtocol, server_reflexive_candidate
 
 from aribridge.protocol.problems import Problem
+from aribridge.transport.webrtc.consent import Consent
 from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
 from aribridge.transport.webrtc.udp import Address, PeerStun, UdpPort
 
@@ -64,6 +65,7 @@ class IceAgent(Connection):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._connecting: asyncio.Task[None] | None = None
+        self._consent: Consent | None = None
         self._taker: Callable[[bytes], None] | None = None
         self._relaying: set[asyncio.Future[None]] = set()
 
@@ -155,6 +157,9 @@ class IceAgent(Connection):
 
     def check_incoming(self, message: stun.Message, addr: Address, protocol: StunProtocol) -> None:
         """Handle an authenticated check; whoever knows the password may still not make us know ever more addresses."""
+        pair = self._nominated.get(1)
+        if self._consent is not None and pair is not None and pair.remote_addr == addr:
+            self._consent.heard(asyncio.get_running_loop().time())
         known = any((c._network_host, c.port) == addr for c in self._remote_candidates)
         if known or self._has_room():
             super().check_incoming(message, addr, protocol)
@@ -168,18 +173,18 @@ class IceAgent(Connection):
             self._found.set_result(None)
 
     async def query_consent(self) -> None:
-        """Ask for consent until none came for ``consent_seconds``; aioice's own loop takes half a minute to notice."""
-        loop = asyncio.get_running_loop()
-        expires = loop.time() + self._consent_seconds
-        while loop.time() < expires:
-            pause = self._consent_seconds / 4 * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, no secret
-            await asyncio.sleep(min(pause, expires - loop.time()))
-            with suppress(TimeoutError, stun.TransactionError):
-                async with asyncio.timeout_at(expires):
-                    await self._ask_consent()
-                expires = loop.time() + self._consent_seconds
-            if loop.time() > expires + STALL_SECONDS:  # it is we who were silent: the answers may be waiting to be read
-                expires = loop.time() + self._consent_seconds / 2
+        """Ask for consent until nothing came for ``consent_seconds``: aioice takes half a minute to notice."""
+        clock = asyncio.get_running_loop().time
+        self._consent = consent = Consent(self._consent_seconds, clock())
+        while clock() < (expires := consent.expires):
+            await asyncio.sleep(consent.pause(clock()) * random.uniform(0.8, 1.0))  # noqa: S311 - spreads load, no secret
+            if clock() > expires + STALL_SECONDS:
+                consent.excuse(clock())
+            if clock() >= consent.due:
+                with suppress(TimeoutError, stun.TransactionError):
+                    async with asyncio.timeout_at(consent.expires):
+                        await self._ask_consent()
+                    consent.given(clock())
         self.lost.set_result(None)
 
     async def _ask_consent(self) -> None:
