@@ -97,7 +97,7 @@ async def _engine() -> RtcEngine:
     engine = RtcEngine(WebRtcSettings(), frame=65_536, default_address=("127.0.0.1", 0))
     await engine.start()
     for port in engine._ports._bound:  # type: ignore[attr-defined]
-        port.send = lambda *_: None
+        port.send = port.send_all = lambda *_: None
     return engine
 
 
