@@ -11,7 +11,7 @@ import msgspec
 from aribridge.auth.keys import KeyFault, PublicKey, fitting
 
 MOST_KEYS = 64
-_NAMES = {"EdDSA": {"EdDSA", "Ed25519", "Ed448"}}
+_NAMES = {"EdDSA": ["EdDSA", "Ed25519", "Ed448"]}
 """What else an algorithm is called in a key (RFC 9864)."""
 
 
@@ -50,9 +50,10 @@ def read_jwks(algorithm: str, content: bytes) -> JwkSet:
 def _key(algorithm: str, jwk: Mapping[str, Any]) -> PublicKey:
     if jwk.get("kty") == "oct" or "d" in jwk:
         raise KeyFault("is a secret, which has no place in a set of public keys")
-    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ("verify",)):
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise KeyFault("is not for signatures (use, key_ops)")
-    if jwk.get("alg", algorithm) not in _NAMES.get(algorithm, {algorithm}):
+    if jwk.get("alg", algorithm) not in _NAMES.get(algorithm, [algorithm]):
         raise KeyFault("is for another algorithm (alg)")
     try:
         key = jwt.PyJWK(dict(jwk), algorithm).key
