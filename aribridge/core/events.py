@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from aribridge.core.policy.scope import Subjects
 
@@ -15,8 +16,7 @@ _SINGLE = {
 """Fields of an event that hold an object of that kind (Asterisk's rest-api/api-docs/events.json)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True):
     """What an event is about: its type, the ids of all objects that it names, and whose they are at that time."""
 
     type: str
@@ -29,8 +29,7 @@ class Labels:
     scopes: Subjects = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(msgspec.Struct, frozen=True):
     """One event on its way to subscribers; ``text`` is the ARI event in JSON."""
 
     text: str

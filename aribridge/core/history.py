@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from aribridge.core.events import Labels
 from aribridge.core.state.changes import Change
@@ -12,8 +13,7 @@ _OVERHEAD = 1700
 """About what an entry and its labels take beside their texts, in bytes; measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One place in a stream: the event, unless a script dropped it, and what changed in the call state.
 
     ``tail`` is the encoded end of the event message, the same for every subscriber; ``labels`` are as they were when

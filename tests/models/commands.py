@@ -101,7 +101,7 @@ class ModelLink:
     def only_reads(self, command):
         return command.op == "channels.get"
 
-    async def call(self, command, _seconds=None):
+    async def call(self, command, _seconds=None, _client=None):
         if not self.up:
             raise Problem("target_down", "no link", after_ms=1000)
         flight = Flight(command, self.asterisk.run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,8 +23,7 @@ _OVERHEAD = 700
 _json = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One object as it is: its kind and id, what filters look at, its JSON text."""
 
     kind: str
@@ -39,8 +37,7 @@ class Item:
         return self.kind, self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One object before and after; None where it is not there. ``merge`` leads from one to the other (RFC 7396)."""
 
     kind: str

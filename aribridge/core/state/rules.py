@@ -8,9 +8,10 @@ within one topic only), so an object that is known is never changed by them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from aribridge.core.state.kinds import KINDS
 
@@ -24,8 +25,7 @@ class Act(Enum):
     REMOVE = "it is gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(msgspec.Struct, frozen=True):
     """What one event says about one object."""
 
     kind: str
