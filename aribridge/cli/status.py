@@ -33,8 +33,15 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     for key, addresses in report["listeners"].items():
         if addresses:
             yield f"{key}: {', '.join(addresses)}"
+    yield _audit(report["audit"])
     for target in report["targets"]:
         yield from _target(target)
+
+
+def _audit(audit: dict[str, Any]) -> str:
+    if audit["fault"]:
+        return f"audit log: NOT WRITTEN: {audit['fault']}"
+    return f"audit log: {audit['file'] or 'none (audit.enabled)'}"
 
 
 def _target(target: dict[str, Any]) -> Iterator[str]:

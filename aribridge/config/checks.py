@@ -41,6 +41,8 @@ def check(settings: Settings, report: Report) -> None:
     _check_unique(settings, report)
     _check_peers(settings, report)
     _check_listeners(settings, report)
+    if settings.audit.total_mb < settings.audit.file_mb:
+        report(("audit", "total_mb"), "expected at least audit.file_mb: the present file counts.")
 
 
 def check_complete(settings: Settings, report: Report) -> None:

@@ -329,6 +329,18 @@ class LogSettings:
 
 
 @dataclass
+class AuditSettings:
+    """The audit log: JSON lines, docs/operations.md."""
+
+    enabled: bool = setting(True, "Write it.")
+    file: str = setting("", "Its file, mode 0600; empty: audit/audit.jsonl in the state folder.", "path")
+    reads: bool = setting(False, "Also commands that only read; what is refused is written in any case.")
+    days: int = setting(90, "How long a line is kept; it goes with its file, at most a day later.", "days")
+    file_mb: int = setting(64, "Size at which a new file is begun; each day has one of its own in any case.", "MiB")
+    total_mb: int = setting(4096, "Most disk space for all of them; the oldest file goes first.", "MiB")
+
+
+@dataclass
 class Settings:
     """The whole configuration."""
 
@@ -345,4 +357,5 @@ class Settings:
     )
     limits: LimitSettings = section(LimitSettings, "Bounds for connections and for who opens them.")
     log: LogSettings = section(LogSettings, "The log, on standard error.")
+    audit: AuditSettings = section(AuditSettings, "The audit log: who did what, by which rule; docs/operations.md.")
     state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")

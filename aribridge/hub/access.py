@@ -18,6 +18,14 @@ from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
 
 
+class Forbidden(Problem):
+    """Problem ``forbidden`` for a command, with the decision."""
+
+    def __init__(self, command: Command, decision: Decision) -> None:
+        super().__init__("forbidden", f"{command.op} is not allowed: {decision.reason} ({decision.rule})")
+        self.decision = decision
+
+
 class Access:
     """The policy, as commands and subscriptions ask it; ``policy`` may be exchanged at any time."""
 
@@ -29,12 +37,13 @@ class Access:
         """Whether a command may be carried out, by which rule, and why."""
         return self.policy.decide(principal, command, target.link.app, target.stream.scopes)
 
-    def allow(self, principal: Principal, command: Command, target: Target) -> None:
-        """Raise Problem ``forbidden`` for a command that the principal may not have carried out."""
+    def allow(self, principal: Principal, command: Command, target: Target) -> Decision:
+        """Why a command may be carried out. Raises Forbidden for one that the principal may not have carried out."""
         decision = self.decide(principal, command, target)
         metrics.policy_decisions_total.labels("allow" if decision.allowed else "deny").inc()
         if not decision.allowed:
-            raise Problem("forbidden", f"{command.op} is not allowed: {decision.reason} ({decision.rule})")
+            raise Forbidden(command, decision)
+        return decision
 
     def sight(self, principal: Principal) -> Sight | None:
         """What of the stream a principal may see; None for everything. Raises Problem ``forbidden``."""

@@ -17,8 +17,9 @@ from aribridge.core.making import can_be_owned, made_by
 from aribridge.core.principal import Principal
 from aribridge.core.trace import note
 from aribridge.core.trace_text import channels_in
-from aribridge.hub import tracing
-from aribridge.hub.access import Access
+from aribridge.hub import audited, tracing
+from aribridge.hub.access import Access, Forbidden
+from aribridge.hub.asked import Asked
 from aribridge.hub.keyed import KeyedCommands
 from aribridge.hub.owners import Owners, grace_of
 from aribridge.hub.result import Result, answered, failed
@@ -56,85 +57,89 @@ class CommandPath:
     async def run(self, client: Client, principal: Principal, request: Request) -> Result:
         """Carry out one request; whatever keeps it from an answer of Asterisk's or a script's is in the result."""
         started = time.perf_counter()
+        asked = Asked(client, principal, request)
         try:
-            result = await self._run(client, principal, request)
+            result = await self._run(asked)
         except Problem as problem:
             result = failed(problem)
+        except BaseException:
+            audited.asked(asked, failed(Problem("internal", "The gateway failed, or stopped.", outcome="unknown")))
+            raise
         source = result.error.source if result.error else "asterisk"
         metrics.requests_total.labels(str(result.status), source).inc()
         metrics.request_seconds.observe(time.perf_counter() - started)
+        audited.asked(asked, result)
         return result
 
-    async def _run(self, client: Client, principal: Principal, request: Request) -> Result:
+    async def _run(self, asked: Asked) -> Result:
+        request = asked.request
         target = self._targets.pick(request.target)
         command = target.link.check(_command(target, request))
         _check_own(request, command)
-        self._allow(principal, command)
-        if request.key is None or target.link.only_reads(command):
-            result = await self._carry_out(client, principal, command, request)
+        asked.command, asked.only_reads = command, target.link.only_reads(command)
+        self._allow(asked, command)
+        if request.key is None or asked.only_reads:
+            result = await self._carry_out(asked, command)
         else:
-            result = await self._run_keyed(client, principal, command, request)
-        self._note_owner(client, principal, command, request, result)
+            result = await self._run_keyed(asked, command, request.key)
+        self._note_owner(asked, command, result)
         return result
 
-    async def _run_keyed(self, client: Client, principal: Principal, command: Command, request: Request) -> Result:
-        assert request.key is not None
-        key = Key(principal.sub, principal.tenant, command.target, command.op, request.key)
-        seconds = self._seconds(request) or self._most_seconds
+    async def _run_keyed(self, asked: Asked, command: Command, word: str) -> Result:
+        key = Key(asked.principal.sub, asked.principal.tenant, command.target, command.op, word)
+        seconds = self._seconds(asked.request) or self._most_seconds
 
         def carry_out(prepare: Prepare) -> Awaitable[Result]:
-            return self._carry_out(client, principal, command, request, prepare)
+            return self._carry_out(asked, command, prepare)
 
-        return await self._keyed.run(key, _content(command, request), seconds, carry_out)
+        return await self._keyed.run(key, _content(command, asked.request), seconds, carry_out)
 
-    async def _carry_out(
-        self,
-        client: Client,
-        principal: Principal,
-        command: Command,
-        request: Request,
-        prepare: Prepare = lambda command: command,
-    ) -> Result:
+    async def _carry_out(self, asked: Asked, command: Command, prepare: Prepare = lambda command: command) -> Result:
         """Have scripts decide, then send what they leave."""
         with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
-            decided = await self._decide(client, principal, command)
+            decided = await self._decide(asked, command)
         if isinstance(decided, Reply):
+            asked.changed_by = "bridge.reply"
             return Result(decided.status, decided.body)
-        command = prepare(decided)
+        command, request = prepare(decided), asked.request
         if can_be_owned(command.op) and grace_of(request.own, command.op) is not None:
-            command = self._owners.prepare(client.id, command)
-        command = self._access.claimed(principal, command, self._targets.pick(command.target))
+            command = self._owners.prepare(asked.client.id, command)
+        command = self._access.claimed(asked.principal, command, self._targets.pick(command.target))
         command = self._scripts.flows.outgoing(command, by="client", flow=request.flow)
-        return await self._send(command, client, principal, self._seconds(request))
+        asked.command = command
+        return await self._send(asked, command)
 
-    def _allow(self, principal: Principal, command: Command) -> None:
-        self._access.allow(principal, command, self._targets.pick(command.target))
-
-    def _note_owner(
-        self, client: Client, principal: Principal, command: Command, request: Request, result: Result
-    ) -> None:
-        grace = grace_of(request.own, command.op)
-        if grace is not None and result.made is not None and result.made.can_be_owned:
-            self._owners.own(result.made, client.id, principal, grace)
-
-    async def _decide(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
-        """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
+    def _allow(self, asked: Asked, command: Command) -> None:
         try:
-            decided = await self._ask_scripts(client, principal, command)
+            asked.decision = self._access.allow(asked.principal, command, self._targets.pick(command.target))
+        except Forbidden as refusal:
+            asked.decision = refusal.decision
+            raise
+
+    def _note_owner(self, asked: Asked, command: Command, result: Result) -> None:
+        grace = grace_of(asked.request.own, command.op)
+        if grace is not None and result.made is not None and result.made.can_be_owned:
+            self._owners.own(result.made, asked.client.id, asked.principal, grace)
+
+    async def _decide(self, asked: Asked, command: Command) -> Command | Reply:
+        """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
+        by = f"{command.op} by {asked.principal.sub}"
+        try:
+            decided = await self._ask_scripts(asked, command)
         except Problem as problem:
-            note("command", f"{command.op} by {principal.sub}: {problem.status} {problem.code}")
+            note("command", f"{by}: {problem.status} {problem.code}")
             raise
         if isinstance(decided, Reply):
-            note("command", f"{command.op} by {principal.sub}: {decided.status} by a script")
+            note("command", f"{by}: {decided.status} by a script")
         elif decided is not command:
-            note("command", f"{command.op} by {principal.sub}: changed by a script")
+            note("command", f"{by}: changed by a script")
         return decided
 
-    async def _ask_scripts(self, client: Client, principal: Principal, command: Command) -> Command | Reply:
+    async def _ask_scripts(self, asked: Asked, command: Command) -> Command | Reply:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
         if not self._scripts.has("on_command"):
             return command
-        decided = await self._scripts.on_command(client, command)
+        decided = await self._scripts.on_command(asked.client, command)
         if isinstance(decided, Reply):
             return decided
         system = isinstance(decided, SystemCommand)
@@ -142,18 +147,20 @@ class CommandPath:
         if changed == command:
             return command
         checked = self._targets.pick(changed.target).link.check(changed)
+        asked.command, asked.changed_by = checked, "bridge.as_system" if system else "script"
+        asked.only_reads = self._targets.pick(checked.target).link.only_reads(checked)
         if not system:
-            self._allow(principal, checked)
+            self._allow(asked, checked)
         return checked
 
-    async def _send(self, command: Command, client: Client, principal: Principal, seconds: float | None) -> Result:
+    async def _send(self, asked: Asked, command: Command) -> Result:
         target, made = self._targets.pick(command.target), made_by(command)
         try:
-            answer = await tracing.call(target, command, principal.sub, seconds, client.id)
+            answer = await tracing.call(target, command, asked.principal.sub, self._seconds(asked.request), asked.client.id)
         except Problem as problem:
             self._access.failed(command, problem, target)
             return failed(problem, made)
-        answer = self._access.answered(principal, command, answer, target)
+        answer = self._access.answered(asked.principal, command, answer, target)
         if answer.status >= 400:
             self._scripts.flows.refused(command)
         return answered(command, answer, target, made)

@@ -11,6 +11,7 @@ import structlog
 
 from aribridge.core.principal import Principal
 from aribridge.core.rates import READ, WRITE
+from aribridge.hub import audited
 from aribridge.hub.answers import Answers
 from aribridge.hub.identity import Identity
 from aribridge.hub.liveness import Liveness
@@ -58,6 +59,7 @@ class Connection:
     ) -> None:
         self.id = f"c_{secrets.token_hex(6)}"
         self.kind = carrier.kind
+        self.address = address
         self._peer = carrier.peer
         self._since = time.time()
         self._parts = parts
@@ -196,6 +198,7 @@ class Connection:
                 self._seat.charge(cost)
             self._handlers[type(item)](item)
         except Problem as problem:
+            audited.denied(self, self._identity.principal, type(item).__name__.lower(), problem)
             self._answers.error(getattr(item, "id", None), problem)
         except Exception:
             log.exception("message.failed", connection=self.id, message=type(item).__name__)
@@ -219,6 +222,7 @@ class Connection:
         try:
             self._identity.present(token)
         except Problem as problem:
+            audited.denied(self, self._identity.principal, "hello", problem)
             self._answers.error(ident, problem)
             if problem.retry == "never":
                 self.goodbye("unauthorized", problem.detail)

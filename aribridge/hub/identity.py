@@ -10,6 +10,7 @@ import structlog
 from aribridge.core.principal import Principal
 from aribridge.hub.liveness import Liveness
 from aribridge.hub.parts import HubParts
+from aribridge.obs import audit
 from aribridge.protocol.problems import Problem
 from aribridge.script import Client
 
@@ -44,6 +45,7 @@ class Identity:
         """The client is let in: its time runs, and scripts are told that it came."""
         client = self._client
         log.info("connection.open", connection=client.id, carrier=client.kind, peer=self._peer, sub=principal.sub)
+        audit.logged_in(principal, client.kind, client.address, client.id)
         self._liveness.expire_at(principal.expires)
         self._introduction = self._parts.spawn(self._parts.scripts.on_connect(client))
 

@@ -20,9 +20,13 @@ from aribridge.janus.ports import Auth, Charge, Rtc, ServerInfo
 from aribridge.janus.requests import Address, Request, check_fields, parse
 from aribridge.janus.sessions import Session, Sessions, Source, random_id
 from aribridge.janus.tasks import Tasks
+from aribridge.obs import audit
 from aribridge.protocol.problems import Problem
 
 log = structlog.get_logger("aribridge.janus")
+
+CARRIER = "janus"
+"""What the audit log says that such a client comes by."""
 
 
 class Client(Protocol):
@@ -76,15 +80,21 @@ class Desk:
         if isinstance(message, dict):
             await self.auth.learn(message.get("token"))
 
-    def authenticate(self, apisecret: str | None, token: str | None, plugin: str | None = None) -> Principal:
+    def authenticate(
+        self, address: str, apisecret: str | None, token: str | None, plugin: str | None = None
+    ) -> Principal:
         """Who is behind credentials. Raises Problem ``unauthorized``, ``forbidden``."""
-        return self.auth.janus(apisecret, token, plugin)
+        try:
+            return self.auth.janus(apisecret, token, plugin)
+        except Problem as problem:
+            audit.turned_away(problem, CARRIER, address)
+            raise
 
     def _carry_out(self, request: Request, client: Client) -> None:
         if request.spec.level == "root":
             self._root(request, client)
             return
-        principal = self.authenticate(request.apisecret, request.token)
+        principal = self.authenticate(client.address, request.apisecret, request.token)
         self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
@@ -104,10 +114,11 @@ class Desk:
             self._create(request, client)
 
     def _create(self, request: Request, client: Client) -> None:
-        principal = self.authenticate(request.apisecret, request.token)
+        principal = self.authenticate(client.address, request.apisecret, request.token)
         self.charge(payers(principal, client.address), WRITE)
         check_fields(request.fields, request.spec.fields)
         session = self.sessions.create(principal, request.fields.get("id", 0), client.address)
+        audit.logged_in(principal, CARRIER, client.address, str(session.id))
         client.reply(request.reply("success", data={"id": session.id}))
         session.bind(client.source)
 
@@ -117,7 +128,7 @@ class Desk:
         if factory is None:
             known = ", ".join(sorted(self.plugins))
             raise JanusError(Code.NO_PLUGIN, f"No plugin {name[:64]!r}; there are {known}.")
-        self.authenticate(request.apisecret, request.token, name)
+        self.authenticate(client.address, request.apisecret, request.token, name)
         if len(session.handles) >= self.settings.handles:
             reason = f"The session has {self.settings.handles} handles (janus.handles); detach one first."
             raise JanusError(Code.ATTACH_FAILED, reason)

@@ -65,7 +65,9 @@ class HttpDoor:
     async def _poll(self, request: web.Request) -> web.Response:
         await self._desk.auth.learn(request.query.get("token"))
         try:
-            principal = self._desk.authenticate(request.query.get("apisecret"), request.query.get("token"))
+            principal = self._desk.authenticate(
+                request.remote or "", request.query.get("apisecret"), request.query.get("token")
+            )
             session = self._desk.sessions.find(_address(request).session_id, principal)
         except Problem:
             return web.Response(status=403)

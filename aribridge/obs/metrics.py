@@ -121,6 +121,12 @@ reloads_total = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+audit_failures_total = Counter(
+    "aribridge_audit_failures_total",
+    "Attempts to write the audit log that failed; one a second while it cannot be written.",
+    registry=REGISTRY,
+)
+audit_lost_total = Counter("aribridge_audit_lost_total", "Lines of the audit log that were lost.", registry=REGISTRY)
 loop_lag_seconds = Histogram(
     "aribridge_loop_lag_seconds",
     "How late the event loop runs what is due.",

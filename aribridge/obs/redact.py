@@ -28,6 +28,8 @@ _PATTERNS = tuple(
         (rf"((?:{_WORDS})[\w-]{{0,32}}(?:=|%3D))[^\s&#\"'<>,;]+", rf"\1{HIDDEN}"),
         # Passwords in URLs: scheme://user:password@host.
         (r"(://[^\s/?#@:]{0,128}:)[^\s/?#@]{1,512}@", rf"\1{HIDDEN}@"),
+        # Passwords in SIP URIs, RFC 3261 section 25.1.
+        (r"\b(sips?:[\w.!~*'()%&=+$,;?/-]{1,128}:)[\w.!~*'()%&=+$,-]{1,512}@", rf"\1{HIDDEN}@"),
         # JSON Web Tokens: the header is an object, whose base64 begins with eyJ.
         (r"(?<![\w-])eyJ[\w-]{4,}\.[\w-]*(?:\.[\w-]*)?", HIDDEN),
         # Signed tokens of the Janus API: the signature is the base64 of 20 bytes.

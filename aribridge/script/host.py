@@ -22,6 +22,10 @@ class Client(Protocol):
         """What carries it: ``websocket`` or ``datachannel``."""
 
     @property
+    def address(self) -> str:
+        """The IP address that it comes from; empty for the operator of the gateway."""
+
+    @property
     def principal(self) -> Principal:
         """Who it is, by the newest token."""
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from aribridge import __version__
 from aribridge.hub import Target, Targets
 from aribridge.janus import JanusDoor
-from aribridge.obs import metrics
+from aribridge.obs import audit, metrics
 from aribridge.transport.webrtc import RtcEngine
 
 
@@ -37,10 +37,13 @@ class Admin:
         return web.json_response({"alive": True})
 
     async def _ready(self, _: web.Request) -> web.Response:
-        """Ready when an Asterisk is reachable; the reasons of those that are not are told in any case."""
+        """Ready when an Asterisk is reachable; the reasons of those that are not are told in any case.
+
+        Calls go on without an audit log: that it cannot be written is told, and changes nothing else.
+        """
         targets = [_state(target) for target in self._targets]
         ready = any(target["up"] for target in targets) and not self._draining()
-        body = {"ready": ready, "draining": self._draining(), "targets": targets}
+        body = {"ready": ready, "draining": self._draining(), "targets": targets, "audit": audit.report()}
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from aiohttp import web
 from aribridge.auth import Authenticator
 from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
+from aribridge.server.problems import PRINCIPAL
 
 
 async def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
@@ -30,4 +31,6 @@ async def optional_bearer(request: web.Request, authenticator: Authenticator) ->
         raise Problem("unauthorized", "The Authorization header must read: Bearer <token>.")
     token = token.strip()
     await authenticator.learn(token)
-    return authenticator.bearer(token)
+    principal = authenticator.bearer(token)
+    request[PRINCIPAL] = principal
+    return principal

@@ -31,6 +31,7 @@ class Caller:
     """The operator as scripts see a client (``script.Client``); messages of theirs reach nobody."""
 
     kind = "operator"
+    address = ""
     principal = OPERATOR
 
     def __init__(self) -> None:

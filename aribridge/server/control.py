@@ -13,6 +13,7 @@ from aribridge.core.settings import LogSettings
 from aribridge.hub import Hub
 from aribridge.obs.logging import configure
 from aribridge.obs.redact import redact
+from aribridge.server.recorded import ABOUT
 
 log = structlog.get_logger("aribridge.server")
 
@@ -50,6 +51,7 @@ class Control:
         if found is None:
             return _refusal(404, "No connection has this id; `aribridge connections` lists them.")
         reason = request.query.get("reason", "")[:LONGEST_REASON]
+        request[ABOUT] = {"user": found.principal.sub if found.is_admitted else None}
         log.info("operator.kick", connection=ident, reason=reason)
         found.goodbye("kicked", reason or "The operator of the gateway ended the connection.")
         return web.json_response({"connection": ident})

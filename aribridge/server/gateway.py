@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from aribridge import __version__
 from aribridge.auth import Authenticator, KeyFault, Revocations
@@ -20,6 +22,7 @@ from aribridge.hub import Access, Hub, ScriptAsterisks, Targets
 from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
+from aribridge.obs import audit
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.admin import Admin
 from aribridge.server.asterisks import Asterisks
@@ -42,6 +45,7 @@ from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
 from aribridge.server.policy import PolicyFile
 from aribridge.server.proxies import Proxies
+from aribridge.server.recorded import recorded
 from aribridge.server.reload import Reloader
 from aribridge.server.revoke import Revoker
 from aribridge.server.status import Status
@@ -112,13 +116,15 @@ class Gateway:
         self.applications = {
             "server.listen": public,
             "server.admin": _plain(admin),
-            "state": _plain([*admin, *private]),
+            "state": _plain([*admin, *private], recorded),
         }
         """What answers on each listener, by the setting that places it."""
         self._local = LocalListener(Path(settings.state), self.applications["state"])
 
     async def start(self) -> None:
         """Start everything. Raises StartError; nothing is left running then."""
+        audit.start(self._settings.audit, Path(self._settings.state))
+        audit.note("gateway", "allow", operation="start", version=__version__, pid=os.getpid())
         try:
             await self._start()
         except BaseException:
@@ -147,6 +153,8 @@ class Gateway:
         await self._local.stop()
         for runner in reversed(self._runners):
             await runner.cleanup()
+        audit.note("gateway", "allow", operation="stop")
+        await asyncio.to_thread(audit.stop)
 
     async def _start(self) -> None:
         self._load_scripts()
@@ -246,8 +254,8 @@ class Gateway:
         return app
 
 
-def _plain(routes: list[web.RouteDef]) -> web.Application:
-    app = web.Application()
+def _plain(routes: list[web.RouteDef], *middlewares: Middleware) -> web.Application:
+    app = web.Application(middlewares=middlewares)
     app.add_routes(routes)
     return app
 

@@ -9,9 +9,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from aribridge.obs import audit
 from aribridge.protocol.problems import KINDS, Problem, ProblemKind
 
 log = structlog.get_logger("aribridge.server")
+
+PRINCIPAL = "principal"
+"""Under which a request keeps who sent it, once that is known."""
 
 _CLIENT_LEFT = 499
 """Told to nobody; as others log it."""
@@ -44,6 +48,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except Problem as problem:
+        _audit(request, problem)
         return problem_response(problem)
     except web.HTTPNotFound:
         return problem_response(Problem("not_found", f"There is nothing under {request.path[:200]}."))
@@ -60,6 +65,20 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             return web.Response(status=_CLIENT_LEFT)
         log.exception("http.failed", method=request.method, path=request.path)
         return problem_response(Problem("internal", "The gateway failed on this request."))
+
+
+def _audit(request: web.Request, problem: Problem) -> None:
+    """What was refused goes on record, with the template of its address: what is in the place of names may be long."""
+    resource = request.match_info.route.resource
+    door = f"{request.method[:20]} {resource.canonical if resource is not None else ''}"
+    if problem.code == "unauthorized":
+        audit.turned_away(problem, door, request.remote or "")
+    elif problem.code == "forbidden":
+        principal = request.get(PRINCIPAL)
+        known = principal and {"sub": principal.sub, "tenant": principal.tenant, "roles": principal.roles}
+        fold = ("access", principal and (principal.tenant, principal.sub), door)
+        fields = {**(known or {}), "carrier": door, "address": request.remote, "reason": problem.detail}
+        audit.note("access", "deny", fold=fold, **fields)
 
 
 async def page(request: web.Request) -> web.Response:

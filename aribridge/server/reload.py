@@ -10,7 +10,7 @@ import structlog
 
 from aribridge.auth import KeyFault, KeyRing
 from aribridge.config import ConfigError
-from aribridge.obs import metrics
+from aribridge.obs import audit, metrics
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.lua_plugins import LuaPlugins, drop
 from aribridge.server.policy import PolicyFile
@@ -62,7 +62,8 @@ class Reloader:
         while True:
             await self._requested.wait()
             self._requested.clear()
-            await self.reload()
+            result = await self.reload()
+            audit.note("operator", "allow", by="SIGHUP", operation="reload", error=result.error)
 
     async def reload(self) -> Reloaded:
         """Load all of it anew; if one file does not load, all stays as it is, and the log and the result say why."""

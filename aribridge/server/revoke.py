@@ -11,6 +11,7 @@ from aiohttp import web
 from aribridge.auth import Revocations
 from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
+from aribridge.server.recorded import ABOUT
 
 log = structlog.get_logger("aribridge.server")
 
@@ -46,6 +47,7 @@ class Revoker:
             return web.json_response({"error": problem.detail}, status=problem.status)
         except OSError as error:
             return web.json_response({"error": f"It cannot be kept, so nothing is revoked: {error}."}, status=500)
+        request[ABOUT] = {"sub": order.sub, "jti": order.jti, "seconds": order.seconds}
         closed = sum(expel(self._revocations.covers) for expel in self._doors)
         log.info("token.revoked", sub=order.sub, jti=order.jti, closed=closed)
         return web.json_response({"closed": closed})

@@ -15,6 +15,7 @@ from aiohttp import web
 from aribridge import __version__
 from aribridge.core.settings import Settings
 from aribridge.hub import Hub, Target, Targets
+from aribridge.obs import audit
 from aribridge.obs.redact import redact
 from aribridge.transport.webrtc import RtcEngine
 
@@ -56,6 +57,7 @@ class Status:
             "open_files": {"used": _open_files(), "limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0]},
             "connections": dict(Counter(connection.kind for connection in self._hub.connections)),
             "peers": self._rtc.peers,
+            "audit": audit.report(),
             "targets": [_target(target) for target in self._targets],
         }
 

@@ -124,7 +124,7 @@ level = 3
 """
     assert faults(folder, text) == [
         "aribridge.toml:1: colour: unknown key. "
-        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, state.",
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, audit, state.",
         "aribridge.toml:3: server.listne: unknown key. Did you mean listen?",
         'aribridge.toml:4: server.admin: expected host:port, such as "127.0.0.1:8188" or "[::1]:8188", '
         'got "8189": host and port are both needed.',
@@ -138,7 +138,7 @@ level = 3
         "aribridge.toml:12: asterisk.timeout: expected a number of seconds that is more than 0, got 0.0.",
         'aribridge.toml:14: log.level: expected one of "debug", "info", "warning", "error", got 3.',
         "aribridge.toml:15: hub: unknown key. "
-        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, state.",
+        "Known here: server, webrtc, asterisk, auth, janus, scripts, stream, limits, log, audit, state.",
         "aribridge.toml: auth: no key and no secret: nobody could get in. `aribridge init` makes a key.",
     ]
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -19,7 +20,6 @@ from real.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from real.pages import Pages
 
@@ -52,7 +52,9 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
         (folder / "signing.key").write_text(self._key)
         (folder / "signing.key").chmod(0o600)
-        self.config.write_text(to_toml(merged(self._defaults(), settings)))
+        whole = merged(self._defaults(), settings)
+        self.state = Path(whole["state"])
+        self.config.write_text(to_toml(whole))
 
     @property
     def pid(self) -> int:
@@ -62,6 +64,12 @@ class Gateway:
     @property
     def log(self) -> list[str]:
         return self._log.read_text(errors="replace").splitlines()
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """The lines of the present file of its audit log."""
+        file = self.state / "audit" / "audit.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     @property
     def output(self) -> str:

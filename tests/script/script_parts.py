@@ -71,6 +71,7 @@ class ScriptClient:
     def __init__(self, client_id: str = "c_1", *roles: str) -> None:
         self.id = client_id
         self.kind = "websocket"
+        self.address = "127.0.0.1"
         self.principal = Principal("alice", tenant="acme", roles=roles, endpoints=("PJSIP/200",))
         self.sent: list[Any] = []
 

@@ -1,10 +1,11 @@
-"""ARI as one script sees it, with whatever tapes of the script run listening."""
+"""ARI as one script sees it: what it does is done by it, with whatever tapes of the script run listening."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Mapping
 from typing import Any
 
+from aribridge.obs import audit
 from aribridge.protocol.problems import Problem
 from aribridge.script.host import Asterisks
 from aribridge.script.recording.recorder import Recorder
@@ -48,7 +49,8 @@ class Tap:
     async def _taped(self, target: str | None, op: str, params: Mapping[str, Any], work: Awaitable[Any]) -> Any:
         numbers = [(tape, tape.command(target, op, params)) for tape in self._recorder.of(self._script)]
         try:
-            body = await work
+            with audit.by_script(self._script):
+                body = await work
         except Problem as problem:
             for tape, number in numbers:
                 tape.refusal(number, problem)

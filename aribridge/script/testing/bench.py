@@ -29,6 +29,7 @@ class BenchClient:
         user = about["user"]
         self.id: str = about["id"]
         self.kind: str = about["carrier"]
+        self.address = ""
         self.principal = Principal(
             user["sub"],
             tenant=user.get("tenant"),

@@ -14,6 +14,8 @@ from aiohttp import web
 
 from aribridge.ari import Link
 from aribridge.core.settings import AsteriskSettings
+from aribridge.obs import audit
+from aribridge.protocol.problems import Problem
 
 log = structlog.get_logger("aribridge.server")
 
@@ -52,6 +54,10 @@ class AsteriskDoor:
 
     def _refuse(self, request: web.Request, status: HTTPStatus, name: str, reason: str, remedy: str) -> web.Response:
         self._say(target=name[:64], peer=request.remote, reason=reason, remedy=remedy)
+        if status is HTTPStatus.UNAUTHORIZED:
+            audit.turned_away(
+                Problem("unauthorized", f"{reason} for the target {name}"), "asterisk", request.remote or ""
+            )
         challenge = {"WWW-Authenticate": 'Basic realm="aribridge"'} if status is HTTPStatus.UNAUTHORIZED else {}
         return web.Response(status=status, text=f"{reason}: {remedy}\n", headers=challenge)
 
