@@ -60,7 +60,7 @@ class Http:
         self._base = settings.url.rstrip("/")
         self._session = _session(settings, settings.connections)
         self._turns = Turns(settings.connections)
-        # WebSockets take none of the connections for commands.
+        # WebSockets and files take none of the connections for commands.
         self._sockets = _session(settings, 0)
 
     async def send(self, request: Request, seconds: float, client: str = GATEWAY) -> Answer:
@@ -86,6 +86,20 @@ class Http:
             trace_request_ctx=progress,
         ) as response:
             return as_answer(response.status, response.content_type, await response.read())
+
+    async def open(self, request: Request, seconds: float) -> ClientResponse:
+        """Send a request whose answer may be long; each wait is bounded, not all of it. Raises what aiohttp raises.
+
+        It takes none of the connections for commands. The caller closes it.
+        """
+        return await self._sockets.request(
+            request.method,
+            URL(self._base + request.target, encoded=True),
+            timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds, sock_read=seconds),
+            allow_redirects=False,
+            # Asterisk closes it after a while, and files are fetched now and then.
+            headers={"Connection": "close"},
+        )
 
     async def open_events(self, app: str, seconds: float) -> ClientWebSocketResponse:
         """Open the event socket of an application. Raises what aiohttp raises, or TimeoutError."""

@@ -11,6 +11,7 @@ import structlog
 from aribridge.ari import connect, doubled, outage, parameters, parting, rules, unanswered
 from aribridge.ari.advisories import can_lane
 from aribridge.ari.backoff import Backoff
+from aribridge.ari.download import Download, download
 from aribridge.ari.http import GATEWAY, Http, NoAnswer
 from aribridge.ari.lanes import Lanes
 from aribridge.ari.outbound import DialIn
@@ -132,13 +133,16 @@ class Link:
         params = {**(query or {}), **parameters.of_body(operation, body), **ids}
         return self.check(Command(self.name, operation.id, params))
 
-    def check(self, command: Command) -> Command:
+    def check(self, command: Command, *, is_file: bool = False) -> Command:
         """The command with its parameters in their proper types, and the gateway's application filled in.
 
-        Raises Problem: unknown_operation, missing_parameter, bad_parameter, gateway_owns_app, use_subscribe,
-        binary_body; target_down before the first connection.
+        ``is_file``: its answer may be one, since it goes to `download`. Raises Problem: unknown_operation,
+        missing_parameter, bad_parameter, gateway_owns_app, use_subscribe, binary_body; target_down before the first
+        connection.
         """
         operation = self._known().get(command.op)
+        if not is_file:
+            rules.refuse_file(operation)
         rules.refuse(operation, command.params, self.app)
         params = parameters.check(operation, rules.fill(operation, command.params, self.app))
         return Command(command.target, command.op, params)
@@ -166,6 +170,14 @@ class Link:
             return await self._lanes.send(command, request, timeout or self._settings.timeout, client)
         except NoAnswer as error:
             raise unanswered.no_answer(self.name, request, error) from error
+
+    def download(self, command: Command) -> AbstractAsyncContextManager[Download]:
+        """Send a checked command whose answer is a file. Raises Problem: target_down, timeout, also on entering."""
+        catalogue = self._known()
+        request = render(catalogue, catalogue.get(command.op), command.params)
+        if self._http is None or not self.up:
+            raise self._no_link()
+        return download(self.name, self._http, request, self._settings.timeout)
 
     async def _keep_up(self, http: Http) -> NoReturn:
         backoff = Backoff()

@@ -25,18 +25,18 @@ def refuse(operation: Operation, params: Mapping[str, Any], app: str) -> None:
     """Raise Problem for what a client may not or cannot do through the gateway."""
     if operation.id == "events.eventWebsocket":
         raise Problem("use_subscribe", "The gateway holds the event socket for everyone: send a subscribe message.")
-    if operation.returns == "binary":
-        raise Problem(
-            "binary_body",
-            f"{operation.id} answers with a file, which this version does not hand on "
-            "(GET /v1/recordings/<target>/<name> of a later one will).",
-        )
     if operation.id in _CHANGES_APP and params.get("applicationName") == app:
         raise Problem(
             "gateway_owns_app",
             f"{operation.id} would change what every client of the application {app} receives: "
             "subscribe with a filter instead.",
         )
+
+
+def refuse_file(operation: Operation) -> None:
+    """Raise Problem for an operation whose answer no message can carry."""
+    if operation.returns == "binary":
+        raise Problem("binary_body", f"{operation.id} answers with a file: GET /v1/recordings/<target>/<name> has it.")
 
 
 def fill(operation: Operation, params: Mapping[str, Any], app: str) -> dict[str, Any]:

@@ -26,3 +26,5 @@ class Asked:
     decision: Decision | None = None
     changed_by: ChangedBy | None = None
     only_reads: bool = False
+    is_file: bool = False
+    """What answers it is a file, which goes another way than replies."""

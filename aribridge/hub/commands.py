@@ -71,6 +71,12 @@ class CommandPath:
         audited.asked(asked, result)
         return result
 
+    async def judge(self, asked: Asked, command: Command) -> Command | Reply:
+        """What policy and scripts make of a command that is carried out elsewhere. Raises Problem."""
+        asked.command, asked.only_reads = command, self._targets.pick(command.target).link.only_reads(command)
+        self._allow(asked, command)
+        return await self._decide(asked, command)
+
     async def _run(self, asked: Asked) -> Result:
         request = asked.request
         target = self._targets.pick(request.target)
@@ -96,8 +102,7 @@ class CommandPath:
 
     async def _carry_out(self, asked: Asked, command: Command, prepare: Prepare = lambda command: command) -> Result:
         """Have scripts decide, then send what they leave."""
-        with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
-            decided = await self._decide(asked, command)
+        decided = await self._decide(asked, command)
         if isinstance(decided, Reply):
             asked.changed_by = "bridge.reply"
             return Result(decided.status, decided.body)
@@ -124,6 +129,10 @@ class CommandPath:
     async def _decide(self, asked: Asked, command: Command) -> Command | Reply:
         """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
         by = f"{command.op} by {asked.principal.sub}"
+        with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
+            return await self._noted(asked, command, by)
+
+    async def _noted(self, asked: Asked, command: Command, by: str) -> Command | Reply:
         try:
             decided = await self._ask_scripts(asked, command)
         except Problem as problem:
@@ -146,7 +155,7 @@ class CommandPath:
         changed = decided.command if isinstance(decided, SystemCommand) else decided
         if changed == command:
             return command
-        checked = self._targets.pick(changed.target).link.check(changed)
+        checked = self._targets.pick(changed.target).link.check(changed, is_file=asked.is_file)
         asked.command, asked.changed_by = checked, "bridge.as_system" if system else "script"
         asked.only_reads = self._targets.pick(checked.target).link.only_reads(checked)
         if not system:

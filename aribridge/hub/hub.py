@@ -18,6 +18,7 @@ from aribridge.hub.connection import Connection
 from aribridge.hub.keyed import KeyedCommands
 from aribridge.hub.owners import Owners
 from aribridge.hub.parts import HubParts
+from aribridge.hub.recordings import Recordings
 from aribridge.hub.result import Result
 from aribridge.hub.seats import Seats
 from aribridge.hub.subscriptions import Subscriptions
@@ -55,13 +56,15 @@ class Hub:
         self.owners = Owners(targets, instance)
         self.keyed = KeyedCommands(targets, instance)
         self.seats = Seats(limits)
+        commands = CommandPath(targets, access, scripts, self.keyed, self.owners, limits.request_seconds)
+        self.recordings = Recordings(targets, commands)
         self._parts = HubParts(
             server,
             limits,
             targets,
             access,
             scripts,
-            CommandPath(targets, access, scripts, self.keyed, self.owners, limits.request_seconds),
+            commands,
             self.owners,
             self.seats,
             authenticate,

@@ -59,10 +59,10 @@ def answered(command: Command, answer: Answer, target: Target, made: Thing | Non
     body = encode.raw(answer.body) if answer.body else None
     if answer.status < 400:
         return Result(answer.status, body, pos=target.stream.position, made=made)
-    return Result(answer.status, body, _asterisk_error(command, answer), target.stream.position)
+    return Result(answer.status, body, asterisk_error(command, answer), target.stream.position)
 
 
-def _asterisk_error(command: Command, answer: Answer) -> Problem:
+def asterisk_error(command: Command, answer: Answer) -> Problem:
     """Asterisk's refusal keeps its status and body; cause and remedy are added where they are known."""
     detail = explain(command, answer) or f"Asterisk answered {answer.status}; its own words are in the body."
     return Problem(

@@ -211,7 +211,14 @@ _TABLE = (
         406,
         "The answer is not JSON",
         "The operation answers with a file, which does not fit in a JSON reply.",
-        "Read the file on the Asterisk host; GET /v1/recordings/<target>/<name> comes with a later version.",
+        "Read it by HTTP: GET /v1/recordings/<target>/<name>, with the same token.",
+    ),
+    ProblemKind(
+        "range_not_satisfiable",
+        416,
+        "The file is shorter",
+        "The Range begins behind the end of the recording; Content-Range tells its length.",
+        "Ask for bytes that are there, or without Range for all.",
     ),
     ProblemKind(
         "too_many_requests",

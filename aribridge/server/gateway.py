@@ -29,6 +29,7 @@ from aribridge.server.asterisks import Asterisks
 from aribridge.server.by_hand import ByHand
 from aribridge.server.control import Control
 from aribridge.server.doors.catalogue import CatalogueDoor
+from aribridge.server.doors.recordings import RecordingsDoor
 from aribridge.server.doors.rtc import RtcDoor
 from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
@@ -97,6 +98,7 @@ class Gateway:
         self._newcomers = Newcomers(settings.limits)
         self._janus = self._janus_door()
         self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings)
+        self._recordings = RecordingsDoor(self.hub.recordings, self._authenticator)
         public = self._application(dev=dev)
         self.reloader = Reloader(
             self.scripts,
@@ -109,7 +111,8 @@ class Gateway:
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
-        revoke = Revoker(self._revocations, [self.hub.expel, self._janus.expel, self._rtc_door.expel]).routes()
+        doors = [self.hub.expel, self._janus.expel, self._rtc_door.expel, self._recordings.expel]
+        revoke = Revoker(self._revocations, doors).routes()
         self._by_hand = ByHand(self.hub)
         control = Control(self.hub, settings.log, self.stop_wanted.set).routes()
         private = [*status, *operator, *control, *self._by_hand.routes(), *explain, *revoke]
@@ -237,6 +240,7 @@ class Gateway:
             WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
             self._rtc_door,
             CatalogueDoor(self.targets, self._authenticator),
+            self._recordings,
             StateDoor(self.targets, self._authenticator, self._access),
             Pages(console=dev or settings.server.console),
             self._janus,

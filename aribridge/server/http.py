@@ -31,8 +31,9 @@ def application(
 
     ``janus`` takes WebSockets of the Janus API, which may come on any path.
     """
-    middlewares = [*first, security_headers, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
+    middlewares = [*first, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
+    app.on_response_prepare.extend([security_headers, origins.headers])
     app.add_routes(routes)
     return app
 

@@ -16,7 +16,7 @@ log = structlog.get_logger("aribridge.server")
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, Range",
     "Access-Control-Max-Age": "600",
 }
 
@@ -40,7 +40,7 @@ class Origins:
         )
 
     def middleware(self) -> Middleware:
-        """Answer preflights, refuse foreign pages, and let allowed ones read what they get."""
+        """Answer preflights, and refuse foreign pages."""
 
         @web.middleware
         async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -50,19 +50,22 @@ class Origins:
             if not self.allows(origin, request.host):
                 return problem_response(_refusal(origin))
             if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-                return web.Response(status=204, headers=_headers(origin) | _PREFLIGHT)
-            response = await handler(request)
-            if not response.prepared:
-                response.headers.update(_headers(origin))
-            return response
+                return web.Response(status=204, headers=_PREFLIGHT)
+            return await handler(request)
 
         return cors
+
+    async def headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let an allowed page read what it gets; to be called before the head of an answer is sent."""
+        origin = request.headers.get("Origin")
+        if origin is not None and self.allows(origin, request.host):
+            response.headers.update(_headers(origin))
 
 
 def _headers(origin: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": "Location, Link",
+        "Access-Control-Expose-Headers": "Location, Link, Content-Range",
         "Vary": "Origin",
     }
 

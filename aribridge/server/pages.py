@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from aribridge.protocol.problems import Problem
 from aribridge.server.problems import page
@@ -19,14 +18,10 @@ _HEADERS = {
 }
 
 
-@web.middleware
-async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What every answer tells the browser to forbid."""
-    response = await handler(request)
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-    return response
+async def security_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """What every answer tells the browser to forbid; to be called before its head is sent."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 class Pages:

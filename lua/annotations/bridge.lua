@@ -11,7 +11,7 @@
 ---@class aribridge.conn
 ---@field id string
 ---@field user aribridge.user
----@field carrier "websocket"|"datachannel"
+---@field carrier "websocket"|"datachannel"|"http"|"operator"
 ---@field [string] any
 local conn = {}
 

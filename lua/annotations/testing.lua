@@ -9,7 +9,7 @@ T = {}
 ---@field tenant? string
 ---@field roles? string[]
 ---@field endpoints? string[]
----@field carrier? "websocket"|"datachannel"
+---@field carrier? "websocket"|"datachannel"|"http"|"operator"
 
 ---@class T.Command
 ---@field op string

@@ -24,7 +24,7 @@ function on_command(conn, cmd)
     cmd.op, cmd.params.direction = "channels.unmute", "both"
     return bridge.as_system(cmd)
   end
-  if cmd.op == "asterisk.ping" then return bridge.reply(299, {}) end
+  if cmd.op == "asterisk.ping" then return bridge.reply { status = 299 } end
   return cmd
 end
 
@@ -126,7 +126,8 @@ async def test_what_scripts_did_to_commands_and_what_they_did_themselves(audited
         for op, status in (("ring", 403), ("hold", 204), ("unhold", 204)):
             reply = await client.ask(type="request", op=f"channels.{op}", params={"channelId": made})
             assert reply["status"] == status, reply
-        assert (await client.request("GET", "/asterisk/ping"))["status"] == 299
+        replied = await client.request("GET", "/asterisk/ping")
+        assert replied["status"] == 299, replied
         await client.request("DELETE", f"/channels/{made}")
         denied = await line(audited, op="channels.ring")
         rewritten = await line(audited, op="channels.mute")
