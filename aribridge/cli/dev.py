@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(".aribridge")
 KEY = FOLDER / "dev.key"
+STATE = FOLDER / "state"
 TOKEN_SECONDS = 12 * 3600
 
 
@@ -34,7 +35,19 @@ def prepare(settings: Settings) -> None:
         write_secret(KEY)
     settings.auth.jwt.append(JwtSettings(key_file=str(KEY.absolute())))
     settings.server.console = True
-    settings.state = str((FOLDER / "state").absolute())
+    settings.state = str(STATE.absolute())
+
+
+def is_at_work() -> bool:
+    """Whether there is a development run of this folder, by its operator's socket."""
+    from aribridge.server.local import SOCKET
+
+    return (STATE / SOCKET).exists()
+
+
+def was_here() -> bool:
+    """Whether there ever was one."""
+    return KEY.exists()
 
 
 def console_link(settings: Settings) -> str:

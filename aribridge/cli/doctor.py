@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aribridge.cli.operator import settings_at_work
 from aribridge.cli.options import Failure, config_options, load_settings
 
 if TYPE_CHECKING:
@@ -41,14 +42,33 @@ def doctor(*, as_json: bool, asterisk_config: Path, config: Path | None, assignm
     from aribridge.cli.probes.finding import Finding
 
     try:
-        settings = load_settings(config, assignments)
+        settings, about = _settings(config, assignments)
     except Failure as failure:
-        findings = [Finding("fail", "configuration", failure.message, "Mend these keys; `aribridge check` tells them.")]
+        findings = [Finding("fail", "configuration", failure.message, _remedy(config))]
     else:
-        findings = [Finding("ok", "configuration", "can be read"), *asyncio.run(_look(settings, asterisk_config))]
+        findings = [Finding("ok", "configuration", about), *asyncio.run(_look(settings, asterisk_config))]
     _tell(findings, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise SystemExit(1)
+
+
+def _settings(config: Path | None, assignments: tuple[str, ...]) -> tuple[Settings, str]:
+    """What is to be looked at, and a word about it: a development run brings itself what its configuration lacks."""
+    from aribridge.cli import dev
+
+    settings = settings_at_work(config, assignments)
+    if settings.state == str(dev.STATE.absolute()):
+        return settings, f"a development run in {dev.FOLDER.absolute()}; for others a configuration has to be complete"
+    return load_settings(config, assignments), "can be read"
+
+
+def _remedy(config: Path | None) -> str:
+    from aribridge.cli import dev
+
+    remedy = "Mend these keys; `aribridge check` tells them."
+    if config is None and dev.was_here():
+        return f"{remedy} A development run needs none of it: `aribridge run --dev`, or `make run`, then look again."
+    return remedy
 
 
 async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
@@ -56,7 +76,7 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
     import asyncio
 
     from aribridge.cli.operator import ask_or_none
-    from aribridge.cli.probes import ari_conf, asterisk, keys, machine, ports
+    from aribridge.cli.probes import ari_conf, asterisk, certificate, keys, machine, ports
     from aribridge.server.local import SOCKET
 
     socket = Path(settings.state) / SOCKET
@@ -68,6 +88,10 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
     probes |= {f"keys {one.jwks_url}": keys.look(one) for one in settings.auth.jwt if one.jwks_url}
     probes["listeners"] = asyncio.to_thread(ports.look_at_listeners, settings, running)
     probes["webrtc.udp"] = ports.look_at_udp(settings, running)
+    for name, target in told.items():
+        if f"asterisk {name}" not in probes:
+            probes[f"asterisk {name}"] = asyncio.to_thread(asterisk.of_development, target)
+    probes["certificate"] = asyncio.to_thread(certificate.look, settings.server, running)
     probes["machine"] = asyncio.to_thread(machine.look, settings, running)
     found = await asyncio.gather(*(_in_time(name, probe) for name, probe in probes.items()))
     conf = [ari_conf.look(one, asterisk_config) for one in settings.asterisk]

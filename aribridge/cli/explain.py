@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aribridge.cli.options import Failure, config_options, load_settings
+from aribridge.cli.operator import settings_at_work
+from aribridge.cli.options import Failure, config_options
 
 if TYPE_CHECKING:
     from aribridge.core.principal import Principal
@@ -45,7 +46,7 @@ def explain(
     """
     from aribridge.core.principal import Principal
 
-    settings = load_settings(config, assignments, complete=False)
+    settings = settings_at_work(config, assignments)
     principal = _of_token(settings) if by_token else Principal(**person)
     decision = _decision(settings, principal, operation, _pairs(params), target)
     place = f" ({decision['where']})" if decision["where"] else ""

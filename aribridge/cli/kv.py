@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aribridge.cli.options import Failure, config_options, load_settings
+from aribridge.cli.operator import settings_at_work
+from aribridge.cli.options import Failure, config_options
 
 if TYPE_CHECKING:
     from aribridge.script.store import Entry, Store
@@ -69,7 +70,7 @@ def _store(config: Path | None, assignments: tuple[str, ...]) -> Iterator[Store]
     """The store of the configured gateway; ends the command if there is none."""
     from aribridge.script.store import FILE, Store
 
-    folder = Path(load_settings(config, assignments, complete=False).state)
+    folder = Path(settings_at_work(config, assignments).state)
     if not (folder / FILE).exists():
         raise Failure(f"No script has stored anything yet: there is no {folder / FILE} (state in aribridge.toml).")
     try:

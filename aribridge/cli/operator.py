@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aribridge.cli.options import Failure, load_settings
+
+if TYPE_CHECKING:
+    from aribridge.core.settings import Settings
 
 SECONDS = 10.0
 """For an answer."""
@@ -23,10 +26,21 @@ class Answer(NamedTuple):
 
 
 def socket_of(config: Path | None, assignments: tuple[str, ...]) -> Path:
-    """The socket of the gateway with this configuration."""
+    """The socket of the gateway with this configuration, or of the development run of this folder."""
     from aribridge.server.local import SOCKET
 
-    return Path(load_settings(config, assignments, complete=False).state) / SOCKET
+    return Path(settings_at_work(config, assignments).state) / SOCKET
+
+
+def settings_at_work(config: Path | None, assignments: tuple[str, ...]) -> Settings:
+    """The configuration, with the state folder of the development run of this folder where it is that which runs."""
+    from aribridge.cli import dev
+    from aribridge.server.local import SOCKET
+
+    settings = load_settings(config, assignments, complete=False)
+    if config is None and dev.is_at_work() and not (Path(settings.state) / SOCKET).exists():
+        settings.state = str(dev.STATE.absolute())
+    return settings
 
 
 def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: Any = None) -> Answer:

@@ -6,17 +6,22 @@ import secrets
 import socket
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from real.asterisk import fresh_asterisk
 from real.gateway import Gateway, target
 from real.machine import free_port
 from real.wait import until
 
-from aribridge.cli.probes import ari_conf, machine
+from aribridge.cli.probes import ari_conf, certificate, machine
 from aribridge.cli.probes.asterisk import MOST_APART, _ahead, _clock
-from aribridge.core.settings import AsteriskSettings, Settings
+from aribridge.core.settings import AsteriskSettings, ServerSettings, Settings
 
 PIPE = asyncio.subprocess.PIPE
 
@@ -26,6 +31,12 @@ async def aribridge(*arguments):
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aribridge", *arguments, stdout=PIPE)
     output, _ = await asyncio.wait_for(process.communicate(), 90)
     return process.returncode, output.decode()
+
+
+def found_in(output):
+    """What was found, as (level, what, text and remedy)."""
+    findings = json.loads(output)["findings"]
+    return [(one["level"], one["what"], f"{one['text']} | {one['remedy']}") for one in findings]
 
 
 class Doctor:
@@ -40,9 +51,8 @@ class Doctor:
     async def findings(self, gateway, *flags):
         """The exit code, and what was found, as (level, what, text and remedy)."""
         code, output = await aribridge("doctor", "--json", "-c", str(gateway.config), *flags)
-        told = json.loads(output)
-        assert told["ok"] == (code == 0)
-        return code, [(one["level"], one["what"], f"{one['text']} | {one['remedy']}") for one in told["findings"]]
+        assert json.loads(output)["ok"] == (code == 0)
+        return code, found_in(output)
 
     async def failure(self, gateway):
         """The only thing that fails."""
@@ -226,3 +236,106 @@ def test_a_state_folder_that_is_a_file(tmp_path):
     (tmp_path / "state").write_text("")
     found = machine.look(Settings(state=str(tmp_path / "state" / "aribridge")), None)[-1]
     assert found.level == "fail"
+
+
+async def test_a_development_run(doctor, asterisk22):
+    gateway = Gateway(doctor.folder, {"asterisk": [target(asterisk22)]}, dev=True)
+    try:
+        await gateway.start()
+        # As `make run` in a fresh checkout, whose Asterisk no file names.
+        gateway.config.rename(doctor.folder / "elsewhere.toml")
+        code, found = await here(doctor.folder)
+        assert code == 0, found
+        told = "\n".join(" ".join(one) for one in found)
+        for text in (f"a development run in {doctor.folder}", "runs as process", "asterisk pbx the gateway's own"):
+            assert text in told, told
+        status = await run_in(doctor.folder, "status")
+        assert status[0] == 0
+        assert "pbx: up" in status[1]
+    finally:
+        await gateway.stop()
+    code, found = await here(doctor.folder)
+    assert code == 1
+    assert "`aribridge run --dev`, or `make run`" in found[0][2]
+
+
+async def here(folder):
+    code, output = await run_in(folder, "doctor", "--json")
+    return code, found_in(output)
+
+
+async def run_in(folder, *arguments):
+    """Run the command line in a folder: exit code and standard output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aribridge", *arguments), stdout=PIPE, cwd=folder
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 90)
+    return process.returncode, output.decode()
+
+
+def certified(folder, *, names=("pbx.example.com",), first=-1.0, last=60.0, mode=0o600):
+    """Settings with a certificate for these names, good from and until some days from now."""
+    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=first))
+        .not_valid_after(now + timedelta(days=last))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "tls.crt").write_bytes(certificate.public_bytes(pem))
+    (folder / "tls.key").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    (folder / "tls.key").chmod(mode)
+    return {"tls_certificate": str(folder / "tls.crt"), "tls_key": str(folder / "tls.key")}
+
+
+@pytest.mark.parametrize(
+    ("public_url", "made", "level", "text"),
+    [
+        ("https://pbx.example.com", {}, "ok", "is for pbx.example.com"),
+        ("https://PBX.example.com:8443/gw", {"names": ["*.example.com"]}, "ok", "the name of server.public_url"),
+        ("https://a.pbx.example.com", {"names": ["*.example.com"]}, "fail", "not for a.pbx.example.com"),
+        ("https://other.example", {}, "fail", "is for pbx.example.com, not for other.example"),
+        ("", {}, "unknown", "is for pbx.example.com; whether clients use such a name"),
+        ("https://pbx.example.com", {"first": -90, "last": -1}, "fail", "ended on "),
+        ("https://pbx.example.com", {"first": -80, "last": 10}, "warn", "in 9 days"),
+        ("https://pbx.example.com", {"first": -1, "last": 5}, "ok", "is good until"),
+        ("https://pbx.example.com", {"first": -5, "last": 1}, "warn", "in 0 days"),
+        ("https://pbx.example.com", {"first": 1, "last": 5}, "fail", "is still to come"),
+    ],
+)
+def test_certificates(tmp_path, public_url, made, level, text):
+    settings = ServerSettings(**certified(tmp_path, **made), public_url=public_url)
+    found = {one.text: one for one in certificate.look(settings, None)}
+    (one,) = [found[told] for told in found if text in told]
+    assert one.level == level
+    assert bool(one.remedy) == (level != "ok")
+
+
+async def test_a_certificate_that_was_renewed_but_not_loaded(doctor, asterisk22):
+    server = {**certified(doctor.folder), "public_url": "https://pbx.example.com"}
+    gateway = doctor.gateway(target(asterisk22), server=server)
+    try:
+        await gateway.start()
+        code, found = await doctor.findings(gateway)
+        assert (code, "is the one that the gateway uses" in str(found)) == (0, True), found
+        certified(doctor.folder)
+        code, found = await doctor.findings(gateway)
+    finally:
+        await gateway.stop()
+    (told,) = [one for one in found if "is newer than what the gateway uses" in one[2]]
+    assert (code, told[0]) == (0, "warn")
+    assert "| aribridge reload" in told[2]
+
+
+async def test_a_key_that_everybody_may_read(doctor, asterisk22):
+    server = certified(doctor.folder, mode=0o644)
+    _, what, text = await doctor.failure(doctor.gateway(target(asterisk22), server=server))
+    assert what == "configuration"
+    assert "can be read by everybody on this machine: run `chmod 600" in text

@@ -77,6 +77,15 @@ async def look(settings: AsteriskSettings, running: dict[str, Any] | None) -> li
     ]
 
 
+def of_development(running: dict[str, Any]) -> list[Finding]:
+    """The private Asterisk of a development run, which no configuration names, as the gateway says of it."""
+    what = f"asterisk {running['name']}"
+    if not running["up"]:
+        return [of_sentence(what, str(running["reason"]))]
+    text = f"the gateway's own, Asterisk {running['asterisk']}; it has the application {running['app']}, events come"
+    return [Finding("ok", what, text)]
+
+
 async def _get(http: aiohttp.ClientSession, settings: AsteriskSettings, path: str) -> _Answer:
     """GET a path. Raises Outage."""
     began = time.time()
