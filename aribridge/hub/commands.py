@@ -148,7 +148,8 @@ class CommandPath:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
         if not self._scripts.has("on_command"):
             return command
-        decided = await self._scripts.on_command(asked.client, command)
+        with metrics.stage_seconds.labels("scripts").time():
+            decided = await self._scripts.on_command(asked.client, command)
         if isinstance(decided, Reply):
             return decided
         system = isinstance(decided, SystemCommand)
@@ -165,7 +166,9 @@ class CommandPath:
     async def _send(self, asked: Asked, command: Command) -> Result:
         target, made = self._targets.pick(command.target), made_by(command)
         try:
-            answer = await tracing.call(target, command, asked.principal.sub, self._seconds(asked.request), asked.client.id)
+            seconds, who = self._seconds(asked.request), asked.principal.sub
+            with metrics.stage_seconds.labels("asterisk").time():
+                answer = await tracing.call(target, command, who, seconds, asked.client.id)
         except Problem as problem:
             self._access.failed(command, problem, target)
             return failed(problem, made)

@@ -168,6 +168,11 @@ class Connection:
             "waiting": self._writer.waiting,
         }
 
+    @property
+    def waiting_bytes(self) -> int:
+        """About how many bytes wait for the client."""
+        return self._writer.waiting_bytes
+
     def rejudge(self) -> None:
         """What the client may see has or may have changed."""
         if self._identity.principal is not None:

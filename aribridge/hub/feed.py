@@ -6,6 +6,7 @@ Asterisk cuts a reader that is slow (ari.conf, websocket_write_timeout), so the 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -127,6 +128,11 @@ class Feed:
         """The link is gone, as its log says; nothing comes until ``up``."""
         self._break_off()
 
+    @property
+    def waiting(self) -> int:
+        """How many events are not in the stream yet."""
+        return len(self._waiting)
+
     async def settled(self) -> None:
         """Wait until everything that came so far is in the stream."""
         await self._idle.wait()
@@ -185,6 +191,7 @@ class Feed:
         state, self._known = self._stream.state, 0
         resync = Resync([(kind, ident) for kind in _UNLISTED for ident in state.ids(kind)], app=self._app)
         reading = read_state(self._stream.target, resync, self._ask, self._news)
+        began = time.monotonic()
         self._opening = opening = asyncio.create_task(reading)
         try:
             await asyncio.wait([opening])
@@ -194,6 +201,7 @@ class Feed:
             await asyncio.gather(opening, return_exceptions=True)
         if not opening.cancelled():
             opening.result()
+            metrics.resync_seconds.labels(self._stream.target).observe(time.monotonic() - began)
             resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
             self.opened.set()

@@ -45,6 +45,11 @@ class Writer:
         return len(self._outbox)
 
     @property
+    def waiting_bytes(self) -> int:
+        """About how many bytes they are."""
+        return self._outbox.bytes
+
+    @property
     def is_closing(self) -> bool:
         """Whether the last word is said or about to be."""
         return self._closing is not None

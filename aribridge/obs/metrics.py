@@ -82,6 +82,25 @@ request_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
     registry=REGISTRY,
 )
+stage_seconds = Histogram(
+    "aribridge_stage_seconds",
+    "Time that a command spent in a stage of its way: scripts (on_command), asterisk (until its answer).",
+    ["stage"],
+    buckets=(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+    registry=REGISTRY,
+)
+events_waiting = Gauge(
+    "aribridge_events_waiting", "Events that came and are not in the stream yet.", ["target"], registry=REGISTRY
+)
+outbox_bytes = Gauge("aribridge_outbox_bytes", "Bytes that wait for all clients together.", registry=REGISTRY)
+outbox_most_bytes = Gauge("aribridge_outbox_most_bytes", "Bytes that wait for the slowest client.", registry=REGISTRY)
+resync_seconds = Histogram(
+    "aribridge_resync_seconds",
+    "Time that reading the state of all calls took, after each connection to an Asterisk.",
+    ["target"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    registry=REGISTRY,
+)
 events_total = BoundedCounter(
     "aribridge_events_total", "Events that Asterisk sent.", ["target", "type"], registry=REGISTRY
 )
@@ -127,6 +146,11 @@ audit_failures_total = Counter(
     registry=REGISTRY,
 )
 audit_lost_total = Counter("aribridge_audit_lost_total", "Lines of the audit log that were lost.", registry=REGISTRY)
+reload_success_timestamp_seconds = Gauge(
+    "aribridge_reload_success_timestamp_seconds",
+    "When scripts and policy were loaded last, in Unix seconds; a reload that is kept leaves it as it was.",
+    registry=REGISTRY,
+)
 loop_lag_seconds = Histogram(
     "aribridge_loop_lag_seconds",
     "How late the event loop runs what is due.",
@@ -135,6 +159,19 @@ loop_lag_seconds = Histogram(
 )
 webrtc_peers = Gauge("aribridge_webrtc_peers", "Peer connections now.", registry=REGISTRY)
 janus_sessions = Gauge("aribridge_janus_sessions", "Sessions of the Janus API now.", registry=REGISTRY)
+webrtc_setups_total = Counter(
+    "aribridge_webrtc_setups_total",
+    "Peers by how far they came: connected, or the stage at which they ended (no_answer, ice_failed, dtls_timeout,"
+    " dtls_error, no_data_channel).",
+    ["result"],
+    registry=REGISTRY,
+)
+webrtc_setup_seconds = Histogram(
+    "aribridge_webrtc_setup_seconds",
+    "Time from a peer's making to its first data channel, of those that came so far.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
+    registry=REGISTRY,
+)
 build_info = Info("aribridge_build", "The version that runs.", registry=REGISTRY)
 build_info.info({"version": __version__})
 

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from aribridge import __version__
-from aribridge.hub import Target, Targets
+from aribridge.hub import Hub, Target, Targets
 from aribridge.janus import JanusDoor
 from aribridge.obs import audit, metrics
 from aribridge.transport.webrtc import RtcEngine
@@ -18,8 +18,11 @@ from aribridge.transport.webrtc import RtcEngine
 class Admin:
     """GET /healthz /readyz /metrics /version; ``draining`` tells that the gateway is going away."""
 
-    def __init__(self, targets: Targets, rtc: RtcEngine, janus: JanusDoor, draining: Callable[[], bool]) -> None:
+    def __init__(
+        self, targets: Targets, hub: Hub, rtc: RtcEngine, janus: JanusDoor, draining: Callable[[], bool]
+    ) -> None:
         self._targets = targets
+        self._hub = hub
         self._rtc = rtc
         self._janus = janus
         self._draining = draining
@@ -49,7 +52,11 @@ class Admin:
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics.webrtc_peers.set(self._rtc.peers)
         metrics.janus_sessions.set(self._janus.sessions)
+        waiting = [connection.waiting_bytes for connection in self._hub.connections]
+        metrics.outbox_bytes.set(sum(waiting))
+        metrics.outbox_most_bytes.set(max(waiting, default=0))
         for target in self._targets:
+            metrics.events_waiting.labels(target.name).set(target.feed.waiting)
             metrics.link_up.labels(target.name).set(target.link.up)
             metrics.stream_head_seq.labels(target.name).set(target.stream.position["seq"])
             for kind, count in target.stream.state.counts().items():

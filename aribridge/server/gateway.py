@@ -22,7 +22,7 @@ from aribridge.hub import Access, Hub, ScriptAsterisks, Targets
 from aribridge.janus import JanusDoor, PluginFactory, ServerInfo
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
-from aribridge.obs import audit
+from aribridge.obs import audit, metrics
 from aribridge.script import ScriptHost, ScriptLoadError
 from aribridge.server.admin import Admin
 from aribridge.server.asterisks import Asterisks
@@ -107,7 +107,7 @@ class Gateway:
             self._authenticator.keys,
             self._certificate,
         )
-        admin = Admin(self.targets, self.rtc, self._janus, lambda: self._draining).routes()
+        admin = Admin(self.targets, self.hub, self.rtc, self._janus, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
         explain = Explainer(self.targets, self._access).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
@@ -161,6 +161,7 @@ class Gateway:
 
     async def _start(self) -> None:
         self._load_scripts()
+        metrics.reload_success_timestamp_seconds.set_to_current_time()
         await self._lua_plugins.start()
         self._asterisks.add_all()
         await self._listen("server.listen", self._settings.server.listen, self._newcomers_site)

@@ -75,6 +75,7 @@ class Reloader:
                 metrics.reloads_total.labels("kept").inc()
                 return Reloaded(str(error), self.files, [])
         metrics.reloads_total.labels("loaded").inc()
+        metrics.reload_success_timestamp_seconds.set_to_current_time()
         log.info("scripts.reloaded", files=[str(file) for file in self.files], changed=[str(file) for file in changed])
         return Reloaded(None, self.files, changed)
 

@@ -87,3 +87,11 @@ def test_every_alert_has_a_runbook_that_is_there():
     headings = re.findall(r"^## (.+)$", OPERATIONS.read_text(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
     assert set(runbooks) <= anchors
+
+
+def test_every_metric_is_in_the_page():
+    told = OPERATIONS.read_text()
+    names = {name for name, _ in declared() if name.startswith("aribridge_")}
+    families = {re.sub(r"_(created|info|bucket|count|sum)$", "", name) for name in names}
+    page = {re.sub(r"_info$", "", name) for name in re.findall(r"`(aribridge_\w+)`", told)}
+    assert {name for name in families if f"{name}_total" not in families} <= page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from secrets import token_hex
@@ -14,6 +15,7 @@ from aiortc import RTCDataChannel
 from aiortc.rtcdatachannel import RTCDataChannelParameters
 
 from aribridge.core.settings import WebRtcSettings
+from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed, Receiver
 from aribridge.transport.webrtc import sdp
@@ -180,12 +182,17 @@ class Peer:
 
     async def _live(self) -> None:
         """Connect within the deadline, stay until ``_end``, leave. The one task of a peer."""
+        began = time.monotonic()
         connecting = asyncio.create_task(self._connect())
         first: set[asyncio.Future[Any]] = {connecting, self._ended}
         try:
             await asyncio.wait(first, timeout=self._settings.connect_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not self._usable.is_set():
+            if self._usable.is_set():
+                metrics.webrtc_setup_seconds.observe(time.monotonic() - began)
+            else:
                 self._end(self._stage)
+            result = "connected" if self._usable.is_set() else self._stage
+            metrics.webrtc_setups_total.labels(result.lower().replace(" ", "_")).inc()
             reason = await self._ended
         finally:
             connecting.cancel()
