@@ -12,6 +12,7 @@ from aribridge.core import trace
 from aribridge.core.command import Command
 from aribridge.core.instance import Instance
 from aribridge.core.settings import ScriptSettings
+from aribridge.obs.redact import redact_text
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
 from aribridge.script.clocks import REAL, Clocks
@@ -197,6 +198,6 @@ class ScriptHost:
 
 
 def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome) -> Problem:
-    """The failure as the client sees it."""
+    """The failure as the client sees it: its text may have what the script was about to send elsewhere."""
     script.report(hook, failure)
-    return Problem("script_error", str(failure), source="script", outcome=outcome)
+    return Problem("script_error", redact_text(str(failure)), source="script", outcome=outcome)

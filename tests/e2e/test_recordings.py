@@ -141,8 +141,9 @@ async def test_a_script_may_refuse_it(gateways, asterisk22, tmp_path):
     script = tmp_path / "no.lua"
     script.write_text(
         'local bridge = require "bridge"\nfunction on_command(conn, cmd)\n'
-        '  if conn.carrier == "http" and cmd.params.recordingName == "closed" then return bridge.deny("not today") end\n'
-        '  if cmd.params.recordingName == "moved" then cmd.params.recordingName = "open" end\n'
+        "  local name = cmd.params.recordingName\n"
+        '  if conn.carrier == "http" and name == "closed" then return bridge.deny("not today") end\n'
+        '  if name == "moved" then cmd.params.recordingName = "open" end\n'
         "  return cmd\nend\n"
     )
     gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]})

@@ -8,13 +8,14 @@ import secrets
 import signal
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import jwt
 import pytest
+from real import planted
 from real.machine import family, free_port, kill, living
 from real.wait import until
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "aribridge", "run")
 START_DEADLINE = 30.0
 STOP_DEADLINE = 15.0
+FIGURES_DEADLINE = 2.0
+"""A gateway that stands still when it is stopped has told its figures to nobody."""
 
 
 class Gateway:
@@ -50,11 +53,13 @@ class Gateway:
         self._key = secrets.token_hex(32)
         self._log, self._output = folder / "gateway.log", folder / "gateway.out"
         self._process: asyncio.subprocess.Process | None = None
-        (folder / "signing.key").write_text(self._key)
-        (folder / "signing.key").chmod(0o600)
+        for name, secret in (("signing.key", self._key), ("api.secret", secrets.token_hex(16))):
+            (folder / name).write_text(secret)
+            (folder / name).chmod(0o600)
         whole = merged(self._defaults(), settings)
         self.state = Path(whole["state"])
         self.config.write_text(to_toml(whole))
+        planted.plant(whole, folder)
 
     @property
     def pid(self) -> int:
@@ -103,6 +108,7 @@ class Gateway:
         started = family(process.pid)
         try:
             if process.returncode is None:
+                await self._search_figures()
                 process.send_signal(signal.SIGTERM)
             code = await asyncio.wait_for(process.wait(), STOP_DEADLINE)
             left = living(started)
@@ -111,6 +117,7 @@ class Gateway:
         assert code == 0, f"the gateway exited {code}:\n{self._tail()}"
         assert not left, f"the gateway left running: {left}"
         assert "Traceback" not in self._log.read_text(errors="replace"), self._tail()
+        self._search()
 
     async def kill(self) -> None:
         """End it as a crash would."""
@@ -118,6 +125,7 @@ class Gateway:
         if process is not None:
             kill(family(process.pid))
             await process.wait()
+            self._search()
 
     async def admin(self, path: str) -> tuple[int, str]:
         """GET a path of the operators' door: status and body."""
@@ -129,6 +137,16 @@ class Gateway:
         _, text = await self.admin("/metrics")
         samples = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, value in samples}
+
+    def _search(self) -> None:
+        """No secret may be in what it leaves; a development run prints a token, for its user alone."""
+        printed = [] if self._mode else [self._output]
+        planted.search([self._log, *printed, *self.state.glob("audit/*")])
+
+    async def _search_figures(self) -> None:
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with asyncio.timeout(FIGURES_DEADLINE):
+                planted.search_text((await self.admin("/metrics"))[1], "/metrics")
 
     async def _answers(self, path: str) -> bool:
         assert self._process is not None
@@ -146,7 +164,10 @@ class Gateway:
         return {
             "state": str(self.folder / "state"),
             "server": {"listen": f"127.0.0.1:{self.port}", "admin": f"127.0.0.1:{self.admin_port}"},
-            "auth": {"jwt": [{"algorithm": "HS256", "key_file": "signing.key"}]},
+            "auth": {
+                "jwt": [{"algorithm": "HS256", "key_file": "signing.key"}],
+                "janus": {"api_secret_file": "api.secret"},
+            },
             "log": {"format": "json"},
         }
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from real.planted import search_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,6 +38,8 @@ class Client:
                 f"{frame.type!r} {frame.data!r} {frame.extra!r}; seen {self.seen[-20:]}"
             )
             decoded = json.loads(frame.data)
+            if '"error"' in frame.data or '"goodbye"' in frame.data:
+                search_text(frame.data, "an error")
             self._arrived.extend(decoded if isinstance(decoded, list) else [decoded])
         message = self._arrived.popleft()
         self.seen.append(message)
