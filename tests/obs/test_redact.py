@@ -57,6 +57,13 @@ def test_a_password_in_a_url(user, secret):
     assert secret not in redact_text(f"cannot reach http://{user}:{secret}@pbx:8088/ari/events")
 
 
+@given(st.text(string.ascii_letters, min_size=1, max_size=8), SECRETS.filter(lambda text: not set("/:@") & set(text)))
+@example("Bob", "pa$$word,with&all=+the.(rest)!*'~%41")
+def test_a_password_in_a_sip_uri(user, secret):
+    for scheme in ("sip", "sips", "SIP"):
+        assert secret not in redact_text(f"PJSIP/200/{scheme}:{user}:{secret}@pbx.example;transport=tls")
+
+
 @pytest.mark.parametrize("token", [JWT, JANUS, JWT.rpartition(".")[0]])
 @pytest.mark.parametrize("around", ["{}", "refused {} here", "[{}]", "'{}'", "x={}", "{},"])
 def test_tokens_are_known_by_their_shape(token, around):
@@ -87,7 +94,10 @@ def test_anything_can_be_logged():
     }
 
 
-HOSTILE = ["token", "eyJ", "eyJ-", '"token":"', "token-", "://", "1", "1,janus", "\\", "Basic ", "token: ", "://a:"]
+HOSTILE = [
+    *("token", "eyJ", "eyJ-", '"token":"', "token-", "://", "1", "1,janus", "\\", "Basic ", "token: ", "://a:"),
+    *("sip:", "sip:a:"),
+]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
