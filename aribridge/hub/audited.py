@@ -89,7 +89,7 @@ def unasked(command: Command, by: str, result: Answer | Problem) -> None:
     audit.note(
         "command",
         "allow",
-        by=by,
+        by=str(by),
         script=audit.script_at_work(),
         **what(command),
         made=None if isinstance(result, Problem) else _made(command, result.body),

@@ -26,6 +26,8 @@ _PATTERNS = tuple(
         (r"\b(Bearer|Basic|Digest)(\s{1,4})[\w.~+/=:-]+", rf"\1\2{HIDDEN}"),
         # Queries, forms, fragments, also when they are percent-encoded.
         (rf"((?:{_WORDS})[\w-]{{0,32}}(?:=|%3D))[^\s&#\"'<>,;]+", rf"\1{HIDDEN}"),
+        # Signed URLs: whoever has the signature has what it signs.
+        (r"([?&][\w.-]{0,64}sig(?:nature)?(?:=|%3D))[^\s&#\"'<>,;]+", rf"\1{HIDDEN}"),
         # Passwords in URLs: scheme://user:password@host.
         (r"(://[^\s/?#@:]{0,128}:)[^\s/?#@]{1,512}@", rf"\1{HIDDEN}@"),
         # Passwords in SIP URIs, RFC 3261 section 25.1.
@@ -38,7 +40,7 @@ _PATTERNS = tuple(
 )
 _SIGNS = (
     *("api", "token", "passw", "secret", "authorization", "credential", "cookie"),
-    *("bearer", "basic", "digest", "://", "sip:", "sips:", "eyj", ",janus"),
+    *("bearer", "basic", "digest", "://", "sip:", "sips:", "eyj", ",janus", "sig"),
 )
 """One of these, in small letters, is in whatever a pattern finds: most texts have none, and need no search."""
 

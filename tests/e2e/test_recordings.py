@@ -4,13 +4,14 @@ import asyncio
 import json
 import secrets
 import socket
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import psutil
 import pytest
 from policy_parts import person, two_tenants
 from real.gateway import target
+from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
 
@@ -192,6 +193,35 @@ async def stall(gateway):
 
 def cut(gateway):
     return [one for one in lines(gateway, "alice") if (one["status"], one["outcome"]) == (499, "unknown")]
+
+
+async def test_a_file_that_breaks_off_does_not_look_whole(gateways, asterisk22):
+    file = stored(asterisk22) / "broken.wav"
+    with file.open("wb") as made:
+        made.truncate(LARGE)
+    try:
+        async with faulty_proxy(urlsplit(asterisk22.ari_url).port) as proxy, aiohttp.ClientSession() as http:
+            url = f"http://127.0.0.1:{proxy.port}/ari"
+            gateway = await gateways.start(target(asterisk22) | {"url": url})
+            headers = {"Authorization": f"Bearer {gateway.token()}"}
+            async with http.get(f"{gateway.url}/v1/recordings/pbx/broken", headers=headers) as response:
+                await response.content.read(1000)
+                proxy.cut()
+                with pytest.raises((aiohttp.ClientError, ConnectionError)):
+                    await response.read()
+            proxy.refuse()
+            await until(lambda: gone(gateway), what="the link is down")
+            status, _, body = await ask(gateway, "broken", gateway.token())
+            assert (status, json.loads(body)["code"]) == (503, "target_down")
+            proxy.accept()
+            await gateway.stop()
+        assert [one["error"] for one in lines(gateway, "alice")] == ["target_down", "target_down"]
+    finally:
+        file.unlink()
+
+
+async def gone(gateway):
+    return (await gateway.admin("/readyz"))[0] == 503
 
 
 async def test_a_revoked_reader_is_cut(gateways, asterisk22):

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from real.machine import ROOT
@@ -76,6 +77,19 @@ def test_secrets_are_taken_out(state):
     audit.start(AuditSettings(), state)
     audit.note("command", "allow", reason="Bearer Zq9hunter2", endpoint="PJSIP/200/sip:bob:Zq9hunter2@pbx", token="Zq9")
     assert "Zq9" not in json.dumps(written(state))
+
+
+class Odd(str):
+    """Not quite a text."""
+
+
+def test_whatever_is_noted_no_line_is_the_end_of_the_others(state):
+    audit.start(AuditSettings(), state)
+    for value in (object(), {"a"}, Path("/a"), {"k": Odd("x")}, "\ud800", float("inf"), "last"):
+        audit.note("gateway", "allow", value=value)
+        wait_for(lambda: audit.report()["fault"] is None)
+    told = [line["value"] for line in written(state)]
+    assert told[1:] == [["a"], "/a", {"k": "x"}, "\ud800", None, "last"]
 
 
 def test_nothing_is_written_where_it_is_off(state):

@@ -57,6 +57,12 @@ def test_a_password_in_a_url(user, secret):
     assert secret not in redact_text(f"cannot reach http://{user}:{secret}@pbx:8088/ari/events")
 
 
+@pytest.mark.parametrize("name", ["sig", "X-Amz-Signature", "signature"])
+def test_the_signature_of_a_signed_url(name):
+    text = redact_text(f"media=sound:https://store.example/a.wav?Expires=3600&{name}=Zq9abc%2F&x=design=1")
+    assert text == f"media=sound:https://store.example/a.wav?Expires=3600&{name}=[redacted]&x=design=1"
+
+
 @given(st.text(string.ascii_letters, min_size=1, max_size=8), SECRETS.filter(lambda text: not set("/:@") & set(text)))
 @example("Bob", "pa$$word,with&all=+the.(rest)!*'~%41")
 def test_a_password_in_a_sip_uri(user, secret):

@@ -227,6 +227,7 @@ async def test_an_outage_of_the_log_is_seen_and_calls_go_on(audited):
         await until(lambda: is_told(audited), what="/readyz tells of it")
         assert (await audited.admin("/readyz"))[0] == 200
         assert "NOT WRITTEN: " in await aribridge(audited, "status")
+        assert "fail     audit log: is not written: " in await aribridge(audited, "doctor")
         assert (await audited.metrics())["aribridge_audit_failures_total"] > 0
         (audited.state / "elsewhere").rename(folder)
         await line(audited, op="deviceStates.update")

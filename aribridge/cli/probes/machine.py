@@ -18,7 +18,7 @@ BESIDES = 100
 
 def look(settings: Settings, running: dict[str, Any] | None) -> list[Finding]:
     """Everything about this machine."""
-    return [_open_files(settings, running), _uvloop(), _state(Path(settings.state))]
+    return [_open_files(settings, running), _uvloop(), _state(Path(settings.state)), *_audit(running)]
 
 
 def _open_files(settings: Settings, running: dict[str, Any] | None) -> Finding:
@@ -37,6 +37,16 @@ def _uvloop() -> Finding:
         return Finding("ok", "uvloop", "is installed")
     text = "is not installed: data channels carry about half of what they could"
     return Finding("warn", "uvloop", text, "pip install uvloop, into the gateway's virtual environment")
+
+
+def _audit(running: dict[str, Any] | None) -> list[Finding]:
+    """Whether the gateway that runs can write its audit log; nothing where there is none."""
+    if running is None or running["audit"]["file"] is None:
+        return []
+    fault = running["audit"]["fault"]
+    if fault is None:
+        return [Finding("ok", "audit log", f"is written to {running['audit']['file']}")]
+    return [Finding("fail", "audit log", f"is not written: {fault}", "Make room, or mend folder and rights.")]
 
 
 def _state(folder: Path) -> Finding:

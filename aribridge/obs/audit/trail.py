@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ STOP_SECONDS = 5.0
 _TIDY_SECONDS = 3600.0
 _AT_ONCE = 500
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,11 @@ class Trail:
 
     def _run(self) -> None:
         while (entries := self._take()) is not None:
-            self._write(self._lines(entries))
+            try:
+                self._write(self._lines(entries))
+            except Exception:  # what is wrong with one line must not be the end of all others
+                metrics.audit_lost_total.inc(len(entries))
+                log.exception("audit.line_failed", lost=len(entries))
         self._write([_line(time.time(), fields) for fields in self._folds.due(float("inf"))])
         self.file.close()
 
@@ -145,4 +150,8 @@ class Trail:
 def _line(at: float, fields: dict[str, Any]) -> bytes:
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     present = {name: value for name, value in fields.items() if value not in (None, "", (), [], {})}
-    return _encode({"time": stamp, **redact(present)}) + b"\n"
+    line = {"time": stamp, **redact(present)}
+    try:
+        return _encode(line) + b"\n"
+    except UnicodeEncodeError:  # halves of surrogate pairs, which clients' JSON can carry
+        return f"{json.dumps(line, default=str)}\n".encode()
