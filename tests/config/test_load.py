@@ -357,7 +357,7 @@ def test_the_example_has_every_default_behind_a_number_sign():
     written = write_example(Settings())
     assert tomllib.loads(written) == {
         "server": {}, "webrtc": {}, "auth": {"claims": {}, "janus": {}}, "janus": {}, "scripts": {}, "stream": {},
-        "limits": {}, "log": {},
+        "limits": {}, "log": {}, "audit": {},
     }  # fmt: skip
     uncommented = "".join(f"{line.removeprefix('#')}\n" for line in written.splitlines() if not line.startswith("# "))
     with pytest.raises(ConfigError) as error:
