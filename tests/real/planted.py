@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORTEST = 8
+AROUND = 200
 TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]{4,}")
 """JSON Web Tokens, whoever made them."""
 
@@ -43,8 +44,9 @@ def search_text(text: str, where: str) -> None:
 
 
 def _shown(text: str, secret: str) -> str:
-    number = text[: text.index(secret)].count("\n")
-    return f"line {number + 1}: {text.splitlines()[number].replace(secret, '<SECRET>')[:500]}"
+    at = text.index(secret)
+    around = text[max(0, at - AROUND) : at + len(secret) + AROUND].replace(secret, "<SECRET>")
+    return f"line {text[:at].count(chr(10)) + 1}: …{around}…"
 
 
 def _secrets(settings: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
