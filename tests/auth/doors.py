@@ -53,6 +53,7 @@ NATIVE = {
     ("GET", "/v1/state"): {},
     ("GET", "/v1/state/{target}"): {},
     ("GET", "/v1/catalogue/{target}"): {},
+    ("GET", "/v1/recordings/{target}/{name}"): {},
     ("POST", "/v1/rtc"): {"Content-Type": "application/sdp"},
     ("PATCH", "/v1/rtc/{id}"): {"Content-Type": "application/trickle-ice-sdpfrag"},
     HANG_UP: {},
