@@ -21,6 +21,8 @@ log = structlog.get_logger("aribridge.auth")
 
 MOST_BYTES = 262_144
 _ANSWER_SECONDS = 10.0
+_FETCH_SECONDS = 1.0
+"""In which a fetch is usually done."""
 _MAX_AGE = re.compile(r"\bmax-age=\"?(\d{1,9})")
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
@@ -63,18 +65,17 @@ class RemoteKeys:
         return pick(self._keys, kid) if time.monotonic() < self._good_until else ()
 
     def ask(self) -> float:
-        """Have the set fetched now, unless that was done just now; in how many seconds to look again."""
-        wait = self._tried + self._pace.unknown - time.monotonic()
-        if wait > 0 and not self._wanted.is_set():
-            return wait
-        self._want()
-        return 1.0
+        """Have the set fetched, as soon as that may be; in how many seconds that will be done."""
+        if not self._wanted.is_set():
+            self._wanted.set()
+            self._tried_again.clear()
+        return self._pause + _FETCH_SECONDS
 
     async def learn(self) -> None:
-        """Wait for the next fetch, if it is about to be made."""
-        if self._tried + self._pace.unknown > time.monotonic() and not self._wanted.is_set():
+        """Wait for a fetch that is made now; whom it has to wait for itself is not held up."""
+        if self._pause > 0:
             return
-        self._want()
+        self.ask()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._pace.patience):
                 await self._tried_again.wait()
@@ -86,6 +87,7 @@ class RemoteKeys:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wanted.wait()
+                    await asyncio.sleep(self._pause)
 
     async def fetch(self) -> float:
         """Fetch the set once; in how many seconds that is to be done again."""
@@ -100,10 +102,10 @@ class RemoteKeys:
         self._tried_again.set()
         return pause
 
-    def _want(self) -> None:
-        if not self._wanted.is_set():
-            self._wanted.set()
-            self._tried_again.clear()
+    @property
+    def _pause(self) -> float:
+        """Seconds until the set may be fetched for an unknown key."""
+        return max(0.0, self._tried + self._pace.unknown - time.monotonic())
 
     def _took(self, fetched: JwkSet, max_age: float | None) -> float:
         keys = {kid: key_of(self._settings, key) for kid, key in fetched.keys.items()}
@@ -122,7 +124,6 @@ class RemoteKeys:
         if left > 0:
             log.warning("jwks.not_fetched", **said, keys_good_for=round(left), remedy="`aribridge doctor` looks closer")
         else:
-            self._keys = {}
             log.error("jwks.no_keys", **said, refused="every token that its keys sign", remedy="see the reason")
         self._failures += 1
         return min(self._pace.retry * 2.0 ** min(self._failures - 1, 10), self._pace.least)

@@ -213,7 +213,7 @@ class Bridge {
     this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
     try {
       const resume = this.welcome?.connection;
-      return await this.#requests.ask({ type: "hello", token, features: ["batch", "parts"], resume });
+      return await this.#present({ type: "hello", token, features: ["batch", "parts"], resume });
     } catch (error) {
       this.#drop(error.message);
       throw error;
@@ -335,10 +335,21 @@ class Bridge {
 
   async #renew() {
     try {
-      const { body } = await this.#requests.ask({ type: "auth", token: await this.#token() });
+      const { body } = await this.#present({ type: "auth", token: await this.#token() });
       this.#renewIn(body?.expires_in);
     } catch (error) {
       this.#report(error);
+    }
+  }
+
+  /** Show a token; once more where the gateway has yet to fetch the key that it is signed with. */
+  async #present(message) {
+    try {
+      return await this.#requests.ask(message);
+    } catch (error) {
+      if (error.retry !== "after" || !error.afterMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, error.afterMs));
+      return this.#requests.ask(message);
     }
   }
 

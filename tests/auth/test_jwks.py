@@ -3,15 +3,16 @@
 import asyncio
 import json
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from issuer import NAME, hangs, issuing, redirects, says
 from jwt.algorithms import ECAlgorithm, HMACAlgorithm, RSAAlgorithm
 from real.gateway import target
+from real.issuer import NAME, hangs, issuing, redirects, says
 from real.machine import free_port
 from real.wait import until
 from real.wsclient import connect, greeted
@@ -85,8 +86,9 @@ async def test_a_key_that_is_published_before_its_first_token_is_known_by_then(i
 async def test_who_comes_with_a_key_that_is_not_known_waits_for_it(issuer):
     async with reading(section(issuer), pace=SLOW) as authenticator:
         assert await let_in(authenticator, issuer.token()) == "alice"
+        since = time.monotonic()
         issuer.rotate()
-        await until(lambda: refusal(authenticator, issuer.token()).after_ms == 1000)  # the pace of unknown keys
+        await until(lambda: time.monotonic() > since + SLOW.unknown)  # after which a fetch is made at once
         assert await let_in(authenticator, issuer.token()) == "alice"
         assert issuer.asked == 2
 
@@ -112,9 +114,9 @@ async def test_made_up_kids_do_not_have_the_issuer_asked_again_and_again(issuer)
             await authenticator.learn(token)
             problem = refusal(authenticator, token)
             assert problem.retry == "after"
-            assert 0 < problem.after_ms <= 1000
+            assert 0 < problem.after_ms <= 1500
         spent = asyncio.get_running_loop().time() - began
-        assert issuer.asked - asked <= 1 + spent / SLOW.unknown
+        assert issuer.asked - asked <= 2 + spent / SLOW.unknown
         assert authenticator.bearer(issuer.token("key-1")).sub == "alice"
 
 
@@ -283,15 +285,11 @@ async def test_doors_that_can_wait_let_in_at_once_and_the_others_say_when(asteri
             hello = {"type": "hello", "token": issuer.token()}
             error = (await other.ask(**hello))["error"]
             assert (error["code"], error["retry"]) == ("unauthorized", "after")
-            assert 0 < error["after_ms"] <= 5000
+            assert 0 < error["after_ms"] <= 6000
             issuer.publish()
             await asyncio.sleep(error["after_ms"] / 1000)  # what is tested: that this is how long it takes
-            await until(lambda: is_welcome(other, hello))
+            assert (await other.ask(**hello))["type"] == "welcome"
         assert (await client.request("GET", "/asterisk/ping"))["status"] == 200
-
-
-async def is_welcome(client, hello):
-    return (await client.ask(**hello))["type"] == "welcome"
 
 
 async def aribridge(gateway, *arguments, text=""):

@@ -11,6 +11,7 @@ import pytest
 from models.gateway_clients import ari
 from playwright.async_api import Error
 from real.gateway import target
+from real.issuer import NAME, issuing
 from real.machine import program
 from real.proxy import faulty_proxy
 from real.wait import until
@@ -53,6 +54,19 @@ async def test_a_call(client: ClientPage, gateway: Gateway, carrier: str) -> Non
     assert call["name"].startswith("Local/600@default")
     assert call["story"] == STORY
     assert not [url for url in client.urls if token in url]
+
+
+async def test_a_token_by_a_key_that_the_gateway_has_yet_to_fetch(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    async with issuing() as issuer:
+        jwt = [{"algorithm": "ES256", "jwks_url": issuer.url, "issuer": NAME}]
+        gateway = await gateways.start(target(asterisk22), auth={"jwt": jwt}, server={"origins": [pages.origin]})
+        await until(lambda: issuer.asked)
+        issuer.rotate()
+        await client.connect(gateway, issuer.token(), carrier="websocket")
+        assert await client.do("return bridge.carrier") == "websocket"
+        assert issuer.asked == 2
 
 
 async def test_auto_takes_the_data_channel(client: ClientPage, gateway: Gateway) -> None:
