@@ -8,6 +8,7 @@ _SECONDS = 15.0
 """After a link began: by then what was told twice has come, even from an Asterisk under load."""
 _MOST = 2000
 """Events remembered; the second telling comes right after the first."""
+_OBJECTS = ('"channel":{', '"bridge":{', '"endpoint":{')
 
 
 class Doubles:
@@ -25,12 +26,13 @@ class Doubles:
     def has_seen(self, text: str, now: float) -> bool:
         """Whether this very event came before, at its very millisecond.
 
-        Without a timestamp (device states of Asterisk 16) it may as well have happened twice.
+        Without a timestamp (device states of Asterisk 16), or about no object, which alone has subscriptions of its own,
+        it may as well have happened twice.
         """
         if now > self._until:
             self._texts.clear()
             return False
-        if '"timestamp"' not in text:
+        if '"timestamp"' not in text or _is_about_nothing(text):
             return False
         if text in self._texts:
             return True
@@ -38,3 +40,8 @@ class Doubles:
         if len(self._texts) > _MOST:
             self._texts.popitem(last=False)
         return False
+
+
+def _is_about_nothing(text: str) -> bool:
+    """Whether somebody sent an event of their own to the application, and to nothing in it."""
+    return '"type":"ChannelUserevent"' in text and not any(field in text for field in _OBJECTS)

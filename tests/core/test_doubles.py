@@ -21,6 +21,15 @@ def test_what_has_no_time_may_happen_twice():
     assert [doubles.has_seen('{"type":"DeviceStateChanged"}', 1) for _ in range(2)] == [False, False]
 
 
+def test_what_is_sent_to_the_application_itself_may_happen_twice():
+    doubles = Doubles()
+    doubles.expect(0)
+    event = '{"type":"ChannelUserevent","timestamp":"2026-01-01T00:00:00.000+0000","eventname":"a","userevent":{}}'
+    assert [doubles.has_seen(event, 1) for _ in range(2)] == [False, False]
+    about = event.replace("{}}", '{},"channel":{"id":"1"}}')
+    assert [doubles.has_seen(about, 1) for _ in range(2)] == [False, True]
+
+
 def test_few_are_remembered():
     doubles = Doubles()
     doubles.expect(0)
