@@ -26,7 +26,7 @@ class Doubles:
     def has_seen(self, text: str, now: float) -> bool:
         """Whether this very event came before, at its very millisecond.
 
-        Without a timestamp (device states of Asterisk 16), or about no object, which alone has subscriptions of its own,
+        Without a timestamp (device states of Asterisk 16), or about no object (only objects have subscriptions of their own),
         it may as well have happened twice.
         """
         if now > self._until:
