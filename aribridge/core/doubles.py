@@ -26,8 +26,8 @@ class Doubles:
     def has_seen(self, text: str, now: float) -> bool:
         """Whether this very event came before, at its very millisecond.
 
-        Without a timestamp (device states of Asterisk 16), or about no object (only objects have subscriptions of their own),
-        it may as well have happened twice.
+        Without a timestamp (device states of Asterisk 16), or about no object, it may as well have happened twice: only
+        objects have subscriptions of their own.
         """
         if now > self._until:
             self._texts.clear()
