@@ -9,13 +9,13 @@ from aribridge.config import ConfigError, load, write_example
 
 LONGEST = 8192
 SECONDS = 1.0  # the line of each key is looked for by parsing
-_FOLDER = Path(tempfile.mkdtemp(prefix="aribridge-fuzz-"))
+_FOLDER = tempfile.TemporaryDirectory(prefix="aribridge-fuzz-")
 
 
 def try_one(data: bytes) -> None:
     """The file, then after a line ``#!`` one variable or flag for each line."""
     text, _, more = data.partition(b"\n#!\n")
-    path = _FOLDER / "aribridge.toml"
+    path = Path(_FOLDER.name, "aribridge.toml")
     path.write_bytes(text)
     path.chmod(0o600)
     lines = [line.partition("=") for line in more.decode("utf-8", "replace").splitlines()]

@@ -12,7 +12,8 @@ from aribridge.core.principal import Principal
 
 LONGEST = 8192
 SECONDS = 1.0  # the line of each key is looked for by parsing
-_PATH = Path(tempfile.mkdtemp(prefix="aribridge-fuzz-")) / "policy.toml"
+_FOLDER = tempfile.TemporaryDirectory(prefix="aribridge-fuzz-")
+_PATH = Path(_FOLDER.name, "policy.toml")
 
 
 def try_one(data: bytes) -> None:

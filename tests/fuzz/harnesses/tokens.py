@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import tempfile
-from pathlib import Path
 
 import msgspec
 
@@ -22,10 +21,11 @@ _SECRET = b"s" * 32
 
 
 def _authenticator() -> Authenticator:
-    file = Path(tempfile.mkdtemp(prefix="aribridge-fuzz-")) / "secret"
-    file.write_bytes(_SECRET)
-    janus = JanusAuthSettings(api_secret_file=str(file), token_secret_file=str(file), roles=["agent"])
-    return Authenticator(AuthSettings(jwt=[JwtSettings(key_file=str(file), audience="pbx")], janus=janus))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(_SECRET)
+        file.flush()
+        janus = JanusAuthSettings(api_secret_file=file.name, token_secret_file=file.name, roles=["agent"])
+        return Authenticator(AuthSettings(jwt=[JwtSettings(key_file=file.name, audience="pbx")], janus=janus))
 
 
 _AUTHENTICATOR = _authenticator()
