@@ -1,7 +1,9 @@
 """A token that expires while its connection is open: nothing is done by it, and for a while a fresh one saves all."""
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import pytest
@@ -44,8 +46,11 @@ async def data_channel(gateway, token):
         yield channel
 
 
-CARRIERS = {"WebSocket": websocket, "data channel": data_channel}
-everyone = pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+async def side_by_side(gateway, *stories):
+    """Each takes as long as the token and the time after it: none waits for another."""
+    async with asyncio.TaskGroup() as group:
+        for story in stories:
+            group.create_task(story(gateway))
 
 
 async def ping(client):
@@ -59,8 +64,24 @@ async def until_refused(client):
     await until(is_refused, what="commands are refused")
 
 
-@everyone
-async def test_a_fresh_token_saves_the_connection_and_its_subscriptions(gateway, carrier):
+async def test_a_fresh_token_saves_what_is_open(gateway):
+    await side_by_side(gateway, partial(a_connection_is_saved, websocket), partial(a_connection_is_saved, data_channel))
+
+
+async def test_without_one_what_is_open_ends_after_a_while(gateway):
+    await side_by_side(gateway, partial(a_connection_ends, websocket), partial(a_connection_ends, data_channel))
+
+    async def is_left():
+        return (await gateway.metrics())["aribridge_webrtc_peers"] == 0
+
+    await until(is_left, what="no peer connection is left")
+
+
+async def test_janus_sessions_end_and_are_saved_alike(gateway):
+    await side_by_side(gateway, a_janus_session_is_saved, a_janus_session_ends)
+
+
+async def a_connection_is_saved(carrier, gateway):
     ends = soon()
     async with carrier(gateway, gateway.token(exp=ends)) as client:
         assert (await client.ask(type="subscribe", sub=1))["status"] == 200
@@ -77,8 +98,7 @@ async def test_a_fresh_token_saves_the_connection_and_its_subscriptions(gateway,
         assert not [seen for seen in client.seen if seen["type"] in {"gap", "goodbye"}]
 
 
-@everyone
-async def test_without_one_it_ends_after_a_while(gateway, carrier):
+async def a_connection_ends(carrier, gateway):
     ends = soon()
     async with carrier(gateway, gateway.token(exp=ends)) as client:
         await until_refused(client)
@@ -87,11 +107,6 @@ async def test_without_one_it_ends_after_a_while(gateway, carrier):
         goodbye = await client.until(lambda seen: seen["type"] == "goodbye")
         assert (goodbye["slug"], goodbye["reconnect"]) == ("token_expired", "reauth")
         assert time.time() >= ends + GRACE - 0.1
-
-    async def is_left():
-        return not sum(value for name, value in (await gateway.metrics()).items() if "aribridge_webrtc_peers" in name)
-
-    await until(is_left, what="no peer connection is left")
 
 
 class Janus:
@@ -117,7 +132,7 @@ async def janus_session(gateway, token):
         yield janus
 
 
-async def test_a_janus_session_is_saved_by_a_request_with_a_fresh_token(gateway):
+async def a_janus_session_is_saved(gateway):
     ends = soon()
     token = gateway.token(exp=ends)
     async with janus_session(gateway, token) as janus:
@@ -132,7 +147,7 @@ async def test_a_janus_session_is_saved_by_a_request_with_a_fresh_token(gateway)
         assert (await janus.ask("keepalive", token=gateway.token()))["janus"] == "ack"
 
 
-async def test_a_janus_session_without_one_ends_after_a_while(gateway):
+async def a_janus_session_ends(gateway):
     ends = soon()
     async with janus_session(gateway, gateway.token(exp=ends)) as janus:
         ended = await janus.socket.receive_json(timeout=60)
