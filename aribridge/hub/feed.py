@@ -89,6 +89,8 @@ class Feed:
         self._witness = witness
         self._waiting: deque[str | object] = deque()
         self._known = 0
+        self._sample: tuple[str, float] | None = None
+        """One of the events that wait, and when it came: to time each would cost what the figure is for."""
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -100,6 +102,7 @@ class Feed:
         if len(self._waiting) >= _MOST_WAITING:
             log.warning("events.overrun", target=self._stream.target, given_up=len(self._waiting))
             self._waiting = deque(item for item in self._waiting if isinstance(item, _Ownership))
+            self._sample = None
             self._break_off()
             self.up(continued=False)
         if not self._doubles.has_seen(text, asyncio.get_running_loop().time()):
@@ -150,6 +153,8 @@ class Feed:
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
+        if self._sample is None and isinstance(item, str):
+            self._sample = (item, time.monotonic())
         self._idle.clear()
         self._wake.set()
 
@@ -169,6 +174,9 @@ class Feed:
         else:
             self._feed(first)
         self._waiting.popleft()
+        if self._sample is not None and self._sample[0] is first:
+            metrics.event_seconds.labels(self._stream.target).observe(time.monotonic() - self._sample[1])
+            self._sample = None
 
     def _lose(self) -> None:
         self._known = 0

@@ -92,6 +92,14 @@ stage_seconds = Histogram(
 events_waiting = Gauge(
     "aribridge_events_waiting", "Events that came and are not in the stream yet.", ["target"], registry=REGISTRY
 )
+event_seconds = Histogram(
+    "aribridge_event_seconds",
+    "Time from an event's arrival until it is in the stream and handed to who subscribed, scripts included; of one"
+    " event at a time.",
+    ["target"],
+    buckets=(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0),
+    registry=REGISTRY,
+)
 outbox_bytes = Gauge("aribridge_outbox_bytes", "Bytes that wait for all clients together.", registry=REGISTRY)
 outbox_most_bytes = Gauge("aribridge_outbox_most_bytes", "Bytes that wait for the slowest client.", registry=REGISTRY)
 resync_seconds = Histogram(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from real.gateway import target
@@ -45,6 +46,9 @@ async def test_a_gateway_tells_every_metric_that_is_asked_for(gateways, asterisk
         _, text = await gateway.admin("/metrics")
         figures = await gateway.metrics()
         await until(lambda: counts_channels(gateway, client), what="the channels that Asterisk has are counted")
+        made = (await client.request("POST", "/channels", query={"endpoint": "Local/600@default"}))["body"]["id"]
+        await client.request("DELETE", f"/channels/{made}")
+        await until(lambda: times_events(gateway), what="events are timed")
     told = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     asked = {metric for expression in expressions() for metric in named(expression)[0]}
     assert {SAMPLE.sub("", metric) for metric in asked} <= told
@@ -53,6 +57,10 @@ async def test_a_gateway_tells_every_metric_that_is_asked_for(gateways, asterisk
     assert figures['aribridge_policy_decisions_total{effect="allow"}'] == 1
     assert figures['aribridge_resumes_total{mode="live"}'] == 1
     assert 'aribridge_stream_head_seq{target="pbx"}' in figures
+    assert figures['aribridge_stage_seconds_count{stage="asterisk"}'] == 1
+    assert figures['aribridge_resync_seconds_count{target="pbx"}'] == 1
+    assert figures["aribridge_outbox_bytes"] == 0
+    assert time.time() - figures["aribridge_reload_success_timestamp_seconds"] < 60
     await until(lambda: lags(gateway), what="the lag of the event loop is measured")
 
 
@@ -60,6 +68,10 @@ async def counts_channels(gateway, client):
     """Asterisk may still have some of an earlier test."""
     there = (await client.request("GET", "/channels"))["body"]
     return (await gateway.metrics())['aribridge_objects{kind="channels",target="pbx"}'] == len(there)
+
+
+async def times_events(gateway):
+    return (await gateway.metrics())['aribridge_event_seconds_count{target="pbx"}']
 
 
 async def lags(gateway):
