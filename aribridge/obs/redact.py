@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
 DEPTH = 8
 TEXT = 16_384
+_SHORT = 64
 
 _WORDS = r"api_?key|api_?secret|token|passwd|password|secret|authorization|credential|cookie"
-_KEY = re.compile(_WORDS, re.IGNORECASE)
+_TELLING = re.compile(_WORDS, re.IGNORECASE)
 # The value ends where a query, a header, a JSON text or a sentence goes on.
 # Every repetition has a bound or a start that cannot repeat, so that no text makes the search slow.
 _PATTERNS = tuple(
@@ -54,7 +56,7 @@ def redact(value: Any, depth: int = 0) -> Any:
     if depth == DEPTH and isinstance(value, Mapping | list | tuple | set | frozenset):
         return "…"
     if isinstance(value, Mapping):
-        return {redact_text(str(key)): _value(key, item, depth) for key, item in value.items()}
+        return dict(_member(key, item, depth) for key, item in value.items())
     if isinstance(value, list | tuple | set | frozenset):
         return [redact(item, depth + 1) for item in value]
     return value if value is None or isinstance(value, bool | int | float) else redact_text(str(value))
@@ -72,10 +74,24 @@ def redact_text(text: str) -> str:
 
 
 def _has_sign(small: str) -> bool:
-    return any(sign in small for sign in _SIGNS)
+    for sign in _SIGNS:  # noqa: SIM110 - any() takes twice as long
+        if sign in small:
+            return True
+    return False
 
 
-def _value(key: Any, item: Any, depth: int) -> Any:
-    if item is None or isinstance(item, bool) or not _KEY.search(str(key)):
-        return redact(item, depth + 1)
-    return HIDDEN
+def _member(key: Any, item: Any, depth: int) -> tuple[str, Any]:
+    name = str(key)
+    shown, is_telling = _known(name) if len(name) <= _SHORT else _judged(name)
+    if is_telling and item is not None and not isinstance(item, bool):
+        return shown, HIDDEN
+    return shown, redact(item, depth + 1)
+
+
+def _judged(key: str) -> tuple[str, bool]:
+    """A key as it may be shown, and whether what stands under it is a secret."""
+    return redact_text(key), _TELLING.search(key) is not None
+
+
+_known = lru_cache(1024)(_judged)
+"""Keys are the same few again and again; long ones are not kept."""
