@@ -70,6 +70,6 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class SystemCommand:
-    """A command that passes although the client's own rights may not cover it (``bridge.as_system``); to be audited."""
+    """A command that passes although the client's own rights may not cover it (``bridge.as_system``)."""
 
     command: Command
