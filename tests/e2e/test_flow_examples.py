@@ -59,7 +59,8 @@ async def office(asterisk, tmp_path_factory):
         await nothing_left(asterisk)
     finally:
         await gateways.stop()
-    assert not [line for line in gateway.log if "script.error" in line]
+    errors = [line for line in gateway.log if "script.error" in line]
+    assert not errors, "\n".join(errors)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ GARBAGE = (
 @pytest.fixture
 async def gateway(gateways: Gateways, asterisk22: PrivateAsterisk) -> Gateway:
     limits = {"header_seconds": 3.0, "address_connections": 400}
-    return await gateways.start(target(asterisk22), limits=limits, webrtc={"handshakes": 100})
+    return await gateways.start(target(asterisk22), limits=limits, webrtc={"handshakes": 100, "connect_seconds": 60.0})
 
 
 async def half_open(gateway: Gateway, stack: AsyncExitStack) -> list[asyncio.StreamReader]:

@@ -90,6 +90,8 @@ class FaultyProxy:
             self._writers.discard(writer)
             return
         self._writers.add(far_writer)
+        if writer.transport.is_closing():  # dropped meanwhile: what it has sent goes nowhere
+            far_writer.transport.abort()
         asked = partial(self._ask, back=writer)
         await asyncio.gather(self._forward(reader, far_writer, asked), self._forward(far_reader, writer, self._tell))
         self._writers -= {writer, far_writer}

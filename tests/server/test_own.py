@@ -133,7 +133,7 @@ async def test_it_ends_when_asterisk_can_be_reached_again(gateways, asterisk22):
             return (await gateway.admin("/readyz"))[0] != 200
 
         await until(is_down, what="the link is down")
-        assert channel in await there(call)
+        assert channel in await there(call), gateway.log
         proxy.accept()
         await gone(call, channel)
         await end_all(call)
