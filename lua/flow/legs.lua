@@ -7,6 +7,7 @@ local gsub, remove, ceil = string.gsub, table.remove, math.ceil
 local wait_until, try, send = host.wait_until, host.try, host.send
 
 local SPARE = 5 -- seconds that Asterisk rings longer than we let it
+local TOLD_SECONDS = 5 -- within which Asterisk tells that a leg hung up, of which it has refused something
 local MAX_DIGITS = 100
 
 -- How a leg that was not answered ended, by Asterisk's dial status or by its Q.850 cause.
@@ -147,7 +148,7 @@ end
 -- Does something with a leg; returns true and the result, or false when the leg hung up in this moment.
 function host.unless_over(s, leg, fn, ...)
   local ok, result = host.pcall(fn, ...)
-  if not ok and not wait_until(s, function() return leg.over end, 2) then error(result, 0) end
+  if not ok and not wait_until(s, function() return leg.over end, TOLD_SECONDS) then error(result, 0) end
   return ok, result
 end
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import structlog
 
+from aribridge.core.command import Command
+from aribridge.core.trace_text import channels_in
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.flows.dialplan import attempt, fall_back
@@ -19,7 +21,7 @@ from aribridge.script.script import Script
 
 log = structlog.get_logger("aribridge.script")
 
-_NEWS_SECONDS = 2.0
+_NEWS_SECONDS = 5.0
 """How long the event of a channel's end may take after Asterisk has said that there is no such channel."""
 Gone = Literal["hangup", "cancelled"]
 _OUTCOMES = {"continue": "continued", "keep": "kept", "hangup": "hung up"}
@@ -151,7 +153,7 @@ class Flow:
         except Problem as problem:
             if kind and ident and problem.outcome == "not_applied":
                 self._ledger.drop(kind, ident)
-            if problem.source == "asterisk" and self.channel in params.values():
+            if problem.source == "asterisk" and self.channel in channels_in(Command(self.target, op, params)):
                 await self._await_news()
             raise
 
