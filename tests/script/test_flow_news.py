@@ -29,7 +29,8 @@ async def test_the_script_learns_of_the_refusal_when_it_can_know_why(params: dic
     script: Any = SimpleNamespace(name="a.lua", open_flow=lambda: SimpleNamespace(cancel=lambda _: None))
     flow = Flow("f_1", script, Record("pbx", "1.1", "a.lua"), {"id": "1.1"}, asterisks, Memory(kv), "continue")
     asked = asyncio.create_task(flow.serve("call", "some.operation", params, None, None))
-    await asterisks.reached(2)
+    async with asyncio.timeout(10):
+        await asterisks.reached(2)
     assert [call[1] for call in asterisks.calls] == ["some.operation", "channels.get"]
     assert not asked.done()
     flow.leave("hangup")
