@@ -17,7 +17,7 @@ from bench import association, calls, connections, disturbances, duel, guard, la
 from bench.lab import open_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from bench.figures import Row
     from bench.lab import Lab
@@ -46,11 +46,13 @@ async def main(wanted: set[str]) -> None:
     found = report.Results.read()
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
-            found.add_rows(await _compare(lab, wanted))
+            async for rows in _compare(lab, wanted):
+                found.add_rows(rows)
+                found.write(lab)
             for name, cost in COSTS.items():
                 if _is_on(name, wanted, lab):
                     found.add_costs(await cost(lab))
-            found.write(lab)
+                    found.write(lab)
     report.write_page(found)
     if not wanted or "association" in wanted:
         await association.measure_association()
@@ -60,19 +62,19 @@ async def check(wanted: set[str]) -> None:
     """Measure the comparisons, and exit with 1 when one does not hold."""
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
-            rows = [row.to_json() for row in await _compare(lab, wanted)]
+            rows = [row.to_json() async for some in _compare(lab, wanted) for row in some]
     if worse := guard.held(report.Results.read(), rows):
         sys.exit("\n".join(["worse than kept in bench/results/latest.json:", *worse]))
 
 
-async def _compare(lab: Lab, wanted: set[str]) -> list[Row]:
-    rows = []
+async def _compare(lab: Lab, wanted: set[str]) -> AsyncIterator[list[Row]]:
+    """The rows of each comparison as it is done: a later one may fail."""
     for name, compare in COMPARISONS.items():
         if _is_on(name, wanted, lab):
-            for row in await compare(lab):
+            rows = await compare(lab)
+            for row in rows:
                 print(report.line(row.to_json()), flush=True)
-                rows.append(row)
-    return rows
+            yield rows
 
 
 def _is_on(name: str, wanted: set[str], lab: Lab) -> bool:

@@ -12,15 +12,16 @@ SOCKETS: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("sockets")
 
 
 async def accept(request: web.Request) -> web.WebSocketResponse:
-    """Keep a socket; a text on it is sent to everybody."""
+    """Keep a socket; a text on it is sent to everybody else."""
     socket = web.WebSocketResponse(compress=False, protocols=("aribridge.v1",))
     await socket.prepare(request)
     everyone = request.app[SOCKETS]
     everyone.add(socket)
     async for message in socket:
         if message.type is WSMsgType.TEXT:
-            for other in everyone:
-                await other.send_str(message.data)
+            for other in tuple(everyone):  # one may go meanwhile
+                if other is not socket and not other.closed:  # who sends does not read
+                    await other.send_str(message.data)
     everyone.discard(socket)
     return socket
 

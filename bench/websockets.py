@@ -55,7 +55,8 @@ async def _against_bare(lab: Lab, count: int, features: Sequence[str] = ()) -> l
 
         async def ours() -> float:
             with Cpu(lab.gateway.pid) as cpu:
-                await client.ask({"type": "message", "data": {"burst": burst}})
+                answer = await client.ask({"type": "message", "data": {"burst": burst}})
+                assert answer["status"] == 200, answer
                 await here(count * burst)
             return cpu.each(count * burst)
 
