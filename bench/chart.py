@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import Any
 
-WIDTH, ROW, LABEL = 1000, 26, 560
+WIDTH, ROW, LABEL = 1060, 26, 560
 MIDDLE, HALF = 780, 200
 DECADES = 1.3
 GOOD, BAD = "#2a7d4f", "#b3541e"

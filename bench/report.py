@@ -79,15 +79,19 @@ def _tables(results: Results) -> str:
     ]
     lines += [_table_row(row) for row in results.rows.values()]
     lines += ["", "| cost | |", "|---|---|"]
-    lines += [f"| {name} | {value:,.3g} |" for name, value in results.costs.items()]
+    lines += [f"| {name} | {_number(value)} |" for name, value in results.costs.items()]
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _table_row(row: dict[str, Any]) -> str:
     sign = "≤" if row["better"] == "lower" else "≥"
     goal = "" if row["goal"] is None else f"{sign} {row['goal']:g}{'' if row['reached'] else ', missed'}"
     spread = f"**{row['ratio']:.2f}** ({row['ratio_least']:.2f} to {row['ratio_most']:.2f})"
-    ours, theirs = (f"{row[key]:,.3g} {row['unit']}" for key in ("our_median", "their_median"))
+    ours, theirs = (f"{_number(row[key])} {row['unit']}" for key in ("our_median", "their_median"))
     return f"| {row['name']} | {row['theirs']} | {ours} | {theirs} | {spread} | {goal} |"
 
 
