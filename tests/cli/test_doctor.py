@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import shlex
 import socket
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from aribridge.cli.probes.asterisk import MOST_APART, _ahead, _clock
 from aribridge.core.settings import AsteriskSettings, ServerSettings, Settings
 
 PIPE = asyncio.subprocess.PIPE
+NO_UDP = """PATH=$PATH:/usr/sbin:/sbin; ip link set lo up &&
+nft 'table inet t { chain in { type filter hook input priority 0; meta l4proto udp drop; }; }'"""
 
 
 async def aribridge(*arguments):
@@ -169,6 +172,20 @@ async def test_a_udp_port_that_another_program_has(doctor, asterisk22):
     assert what == "webrtc.udp"
     assert f"UDP port {port} is taken by " in text
     assert "--set webrtc.udp=PORT" in text
+
+
+async def test_udp_that_a_firewall_drops(doctor, asterisk22):
+    """In a network of its own, whose firewall drops UDP; Asterisk is out of reach there, too."""
+    config = doctor.gateway(target(asterisk22)).config
+    command = (sys.executable, "-m", "aribridge", "doctor", "--json", "-c", str(config))
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--map-root-user", "--net", "sh", "-c", f"{NO_UDP} && exec {shlex.join(command)}"), stdout=PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 90)
+    found = {what: (level, text) for level, what, text in found_in(output.decode())}
+    level, text = found["webrtc.udp"]
+    assert level == "fail"
+    assert "does not arrive | Let UDP through in this machine's firewall" in text
 
 
 async def test_a_tcp_port_that_another_program_has(doctor, asterisk22):

@@ -103,6 +103,17 @@ async def test_state_and_catalogue_over_http(site: Site) -> None:
             assert (await response.json())["target"] == "pbx"
 
 
+async def test_a_part_of_a_recording(site: Site, asterisk22: PrivateAsterisk) -> None:
+    folder = next(path for path in asterisk22.folder.rglob("recording") if path.is_dir())
+    (folder / "by-nginx.wav").write_bytes(bytes(range(200)))
+    path, headers = f"{site.url}/v1/recordings/pbx/by-nginx", site.bearer | {"Range": "bytes=100-149"}
+    async with site.http.get(path, headers=headers) as response:
+        assert (response.status, response.headers["Content-Range"]) == (206, "bytes 100-149/200")
+        assert await response.read() == bytes(range(100, 150))
+    async with site.http.get(path) as response:
+        assert response.status == 401
+
+
 async def test_janus_on_a_websocket(site: Site) -> None:
     async with websocket(site, "janus-protocol") as socket:
         await socket.send_json({"janus": "create", "transaction": "c", "token": site.gateway.token()})
