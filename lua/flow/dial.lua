@@ -63,6 +63,9 @@ local function close(s, talk)
     host.gone(s, "recording", talk.recording)
   end
   if talk.bridge then
+    -- What is played to a caller whom Asterisk has not done with taking out of a bridge is never heard, nor told over.
+    -- It has done so once this is answered, which does not hold for the end of the bridge.
+    try(s, "bridges.removeChannel", { bridgeId = talk.bridge, channel = host.array { s.id } })
     try(s, "bridges.destroy", { bridgeId = talk.bridge })
     host.gone(s, "bridge", talk.bridge)
     s.bridged[talk.bridge] = nil

@@ -6,6 +6,9 @@ local type, error, tostring, ipairs, pairs = type, error, tostring, ipairs, pair
 local concat, remove, find, match = table.concat, table.remove, string.find, string.match
 local refuse, wait_until, try = host.refuse, host.wait_until, host.try
 
+local LOST_SECONDS = 3 -- after which it is looked at whether a playback is still there
+local TELL_SECONDS = 2 -- in which Asterisk tells why it is not
+
 local PLAY = { media = true, interrupt = true, lang = true, offset = true }
 local READ = { prompt = true, max = true, timeout = true, terminator = true, lang = true }
 local RECORD = {
@@ -86,10 +89,21 @@ local function stop(s, id)
 end
 host.stop_playback = stop
 
+-- Asterisk forgets what is to be played to a caller who is just being taken out of a bridge, and never tells of it.
+local function is_lost(s, id)
+  if try(s, "playbacks.get", { playbackId = id }) then return false end
+  wait_until(s, function() return s.playbacks[id] ~= "playing" end, TELL_SECONDS)
+  return s.playbacks[id] == "playing"
+end
+
 -- Plays until the end, or until stops() is true; returns "done", "failed" or "interrupted".
 local function play(s, verb, media, options, stops)
   local id = start(s, verb, media, options)
-  wait_until(s, function() return s.playbacks[id] ~= "playing" or stops() end)
+  local function settled() return s.playbacks[id] ~= "playing" or stops() end
+  if not wait_until(s, settled, LOST_SECONDS) then
+    if is_lost(s, id) then s.playbacks[id] = "failed" end
+    wait_until(s, settled)
+  end
   if s.playbacks[id] ~= "playing" then return finish(s, id) end
   stop(s, id)
   return "interrupted"

@@ -130,6 +130,13 @@ async def test_two_who_talk_are_not_cut(gateway, end, source):
         await hang_up_all(gateway.asterisk)
     else:
         assert (await ended(gateway))["where"] == "flow.lua:11"
+        assert left_first(gateway)
+
+
+def left_first(gateway):
+    """Whether the caller was taken out before the bridge was: else what is then played to them may get lost."""
+    ops = [line.get("op") for line in gateway.audit]
+    return ops.index("bridges.removeChannel") < ops.index("bridges.destroy")
 
 
 async def inside(asterisk):

@@ -20,7 +20,7 @@ from real.machine import family, free_port, kill, living
 from real.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
     from real.pages import Pages
 
@@ -114,9 +114,9 @@ class Gateway:
             left = living(started)
         finally:
             kill(started)
-        assert code == 0, f"the gateway exited {code}:\n{self._tail()}"
+        assert code == 0, f"the gateway exited {code}:\n{self.tail()}"
         assert not left, f"the gateway left running: {left}"
-        assert "Traceback" not in self._log.read_text(errors="replace"), self._tail()
+        assert "Traceback" not in self._log.read_text(errors="replace"), self.tail()
         self._search()
 
     async def kill(self) -> None:
@@ -150,14 +150,15 @@ class Gateway:
 
     async def _answers(self, path: str) -> bool:
         assert self._process is not None
-        assert self._process.returncode is None, f"the gateway exited {self._process.returncode}:\n{self._tail()}"
+        assert self._process.returncode is None, f"the gateway exited {self._process.returncode}:\n{self.tail()}"
         try:
             status, _ = await self.admin(path)
         except aiohttp.ClientError:
             return False
         return status == 200
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """The last lines of what it printed and logged."""
         return "\n".join([*self.output.splitlines()[-10:], *self.log[-60:]])
 
     def _defaults(self) -> dict[str, Any]:
@@ -193,6 +194,10 @@ class Gateways:
             await gateway.kill()
             raise
         return gateway
+
+    def tails(self) -> Iterator[str]:
+        """The end of each gateway's log."""
+        return (gateway.tail() for gateway in self._gateways)
 
     async def stop(self) -> None:
         try:
@@ -230,6 +235,16 @@ def to_toml(settings: Mapping[str, Any], prefix: str = "") -> str:
         else:
             values.append(f"{name} = {json.dumps(value)}\n")
     return "".join(values + sections)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the logs of its own gateways."""
+    report = yield
+    gateways = getattr(item, "funcargs", {}).get("gateways")
+    if report.failed and gateways is not None:
+        report.sections += [("gateway's log", tail) for tail in gateways.tails()]
+    return report
 
 
 @pytest.fixture

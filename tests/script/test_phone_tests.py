@@ -123,6 +123,34 @@ def test_what_callers_hear_press_and_leave(tried):
     assert failures(tried(script, tests)) == []
 
 
+def test_a_playback_that_asterisk_forgot_is_not_waited_for_for_ever(tried):
+    script = """
+        function on_call(call)
+          local digit, state = call:play("sound:a")
+          call:set("SEEN", state)
+        end"""
+    tests = """
+        function test_lost()
+          T.ari("channels.playWithId", function(params) return {id = params.playbackId, state = "queued"} end)
+          local call = T.call()
+          T.advance(3000)
+          T.equal(call:variable("SEEN"), nil)
+          T.advance(2000)
+          T.equal(call:variable("SEEN"), "failed")
+        end
+        function test_long()
+          T.ari("channels.playWithId", function(params) return {id = params.playbackId, state = "queued"} end)
+          T.ari("playbacks.get", function(params) return {id = params.playbackId, state = "playing"} end)
+          local call = T.call()
+          T.advance(60000)
+          T.equal(call:variable("SEEN"), nil)
+          T.event({type = "PlaybackFinished", playback = {
+            id = T.calls()[1].params.playbackId, state = "done", target_uri = "channel:" .. call.id}})
+          T.equal(call:variable("SEEN"), "done")
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
 def test_phones_that_are_dialled(tried):
     script = """
         function on_call(call)

@@ -13,7 +13,7 @@ import structlog
 from aribridge.core.instance import NAMED
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import CallFailure
-from aribridge.script.flows.dialplan import fall_back
+from aribridge.script.flows.dialplan import attempt, fall_back
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.host import Asterisks
@@ -116,6 +116,8 @@ class Earlier:
 
     async def _take_up(self, flow: str, record: Record, scene: Scene) -> None:
         channel = scene.channels.get(record.channel)
+        if channel is not None:
+            await self._part(record)
         ledger = Ledger(partial(self._asterisks.call, record.target), record.made)
         await ledger.remove_all(apart_from="moh")
         if channel is not None and self._resume(flow, record, channel):
@@ -125,6 +127,13 @@ class Earlier:
             log.warning("flow.not_resumed", target=record.target, channel=record.channel, script=record.script)
             await fall_back(self._asterisks, record.target, record.channel, "error", self._on_failure)
         self._memory.forget(flow)
+
+    async def _part(self, record: Record) -> None:
+        """Take the caller out of the flow's bridges: at their end Asterisk is not done with that when it answers."""
+        for bridge in (ident for kind, ident in record.made if kind == "bridge"):
+            await attempt(
+                self._asterisks, record.target, "bridges.removeChannel", bridgeId=bridge, channel=record.channel
+            )
 
 
 async def look(asterisks: Asterisks, target: str) -> Scene:
