@@ -24,6 +24,15 @@ async def ari(asterisk):
         yield call
 
 
+async def inside_application(call, ident):
+    """Wait for it: an originate is answered earlier, and hung up where the application is gone before."""
+
+    async def is_inside():
+        return (await call("GET", f"/channels/{ident}"))["dialplan"]["app_name"] == "Stasis"
+
+    await until(is_inside, what=f"{ident} is in the application")
+
+
 class Reader:
     """Follows one subscription on a WebSocket."""
 

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from contextlib import asynccontextmanager
 
-from models.gateway_clients import ari
+from models.gateway_clients import ari, inside_application
 from real.asterisk import fresh_asterisk
 from real.gateway import target
 from real.proxy import faulty_proxy
@@ -228,6 +228,7 @@ async def test_a_gateway_that_was_restarted_finds_the_call(gateways, asterisk22)
         async with greeted(gateway.url, gateway.token()) as client:
             first = await originate(client, "k")
             bridge = await client.request("POST", "/bridges", key="b")
+        await inside_application(call, first["body"]["id"])
         await gateway.kill()
         await gateway.start()
         async with greeted(gateway.url, gateway.token()) as client:

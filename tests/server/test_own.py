@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
-from models.gateway_clients import ari
+from models.gateway_clients import ari, inside_application
 from real.gateway import target
 from real.proxy import faulty_proxy
 from real.wait import until
@@ -126,6 +126,7 @@ async def test_it_ends_when_asterisk_can_be_reached_again(gateways, asterisk22):
         gateway = await gateways.start(target(asterisk22, url=url))
         async with greeted(gateway.url, gateway.token()) as client:
             channel = await made(client, own=SOON)
+            await inside_application(call, channel)
             proxy.refuse()
             proxy.drop()
 
@@ -145,6 +146,7 @@ async def test_a_gateway_that_is_stopped_ends_nothing(gateways, asterisk22):
         async with connect(gateway.url) as client:
             await client.ask(type="hello", token=gateway.token())
             channel = await made(client, own={"on_loss": "hangup", "grace_ms": 0})
+            await inside_application(call, channel)
             await gateway.stop()
         assert channel in await there(call)
         await end_all(call)
