@@ -87,7 +87,7 @@ async def test_a_saved_call_is_resumed(gateway, end):
     await getattr(gateway, end)()
     assert len(await inside(gateway.asterisk)) == 1
     await gateway.start()
-    line = await ended(gateway, within=5)
+    line = await ended(gateway)
     assert (line["outcome"], line["hung_up_by"], line["where"]) == ("hung up", "script", "flow.lua:13")
     assert said(gateway)[1:] == ["resumed\t7001\tpbx\tpin\t2"]
 
@@ -100,7 +100,7 @@ async def test_a_call_that_no_script_resumes_is_in_the_dialplan(gateway, end):
     await getattr(gateway, end)()
     if end == "kill":
         await gateway.start()
-    await until(lambda: in_playback(gateway.asterisk), within=5)
+    await until(lambda: in_playback(gateway.asterisk), within=20)
     await hang_up_all(gateway.asterisk)
 
 
@@ -110,7 +110,7 @@ async def test_a_call_that_nobody_is_known_to_own_is_in_the_dialplan_soon(gatewa
     await until(lambda: inside(gateway.asterisk))
     await gateway.kill()
     await gateway.start()
-    await until(lambda: in_playback(gateway.asterisk), within=5)
+    await until(lambda: in_playback(gateway.asterisk), within=20)
     await hang_up_all(gateway.asterisk)
 
 
@@ -126,7 +126,7 @@ async def test_two_who_talk_are_not_cut(gateway, end, source):
     leg = next(channel for channel in before if "-flow-" in channel)
     await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
     if source == DIALLER:
-        await until(lambda: in_playback(gateway.asterisk), within=5)
+        await until(lambda: in_playback(gateway.asterisk), within=20)
         await hang_up_all(gateway.asterisk)
     else:
         assert (await ended(gateway))["where"] == "flow.lua:11"

@@ -120,13 +120,13 @@ async def test_a_file_that_is_broken_is_told(open_host: Open, client: ScriptClie
 async def test_a_locked_file_holds_up_nobody_else(
     open_host: Open, client: ScriptClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aribridge.script.store._PATIENCE", 0.5)
+    monkeypatch.setattr("aribridge.script.store._PATIENCE", 2)
     host = open_host("if data == 'free' then return 1 end kv.set('x', 1)")
     await host.on_message(client, 1)
     locker = sqlite3.connect(tmp_path / "state" / FILE, isolation_level=None)
     locker.execute("BEGIN EXCLUSIVE")
     waiting = asyncio.create_task(host.on_message(client, 2))
-    assert await asyncio.wait_for(host.on_message(client, "free"), 0.4) == 1
+    assert await asyncio.wait_for(host.on_message(client, "free"), 1.8) == 1
     with pytest.raises(Problem, match="locked"):
         await waiting
     locker.close()

@@ -84,7 +84,7 @@ async def test_a_second_signal_ends_it_at_once(asterisk22, gateways, script):
         process.send_signal(signal.SIGTERM)
         await logged(gateway, "gateway.stopping")
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 3) == 1
+        assert await asyncio.wait_for(process.wait(), 6) == 1
     await logged(gateway, "gateway.forced")
     await gateway.kill()  # so that its end is not judged again
 

@@ -84,7 +84,7 @@ async def test_both_sides_see_an_end_that_the_client_makes():
     async with engine() as rtc, connected(rtc, events) as (client, peer, _):
         channel = await events.opened()
         await client.pc.close()
-        assert await events.reason(within=2) in {"Close PC", "DTLS alert"}
+        assert await events.reason(within=6) in {"Close PC", "DTLS alert"}
         await until(lambda: rtc.peers == 0)
         assert events.reasons == events.receivers[0].closed_with
         assert events.connections == len(events.reasons) == 1
@@ -101,7 +101,7 @@ async def test_both_sides_see_an_end_that_we_make():
         await peer.close("again")
         assert rtc.peers == 0
         assert events.reasons == ["Janus API"] == events.receivers[0].closed_with
-        await until(lambda: channel.readyState == "closed" and client.pc.connectionState == "closed", within=2)
+        await until(lambda: channel.readyState == "closed" and client.pc.connectionState == "closed", within=6)
 
 
 async def test_a_channel_closed_by_us_delivers_what_was_sent_before():
@@ -211,7 +211,7 @@ class TestCandidates:
             began = time.monotonic()
             peer = await rtc.answer(offer, events)
             await peer.add_candidate({"candidate": hidden[2:-2].replace("candidate:1", "candidate:2")})
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 1
             await client.take_answer(peer.sdp)
             await events.opened()
             await client.pc.close()

@@ -172,7 +172,7 @@ async def test_stopping_ends_all_peers():
         await rtc.stop()
         assert rtc.peers == 0
         assert events.reasons == ["Gateway stopped"] * 2
-        await until(lambda: channel.readyState == "closed", within=2)
+        await until(lambda: channel.readyState == "closed", within=6)
 
 
 async def test_no_public_stun_server_is_asked():
