@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -16,6 +18,7 @@ import structlog
 from aribridge.auth.jwks import JwkSet, read_jwks
 from aribridge.auth.keys import Key, KeyFault, key_of, pick
 from aribridge.core.settings import JwtSettings
+from aribridge.obs import metrics
 
 log = structlog.get_logger("aribridge.auth")
 
@@ -24,6 +27,12 @@ _ANSWER_SECONDS = 10.0
 _FETCH_SECONDS = 1.0
 """In which a fetch is usually done."""
 _MAX_AGE = re.compile(r"\bmax-age=\"?(\d{1,9})")
+_REMEDIES = {
+    "mismatch": "jwks_url needs a name that the certificate has",
+    "expired": "the issuer has to renew it",
+    "not yet valid": "is the clock of this machine right?",
+}
+"""By OpenSSL's words for what is wrong with a certificate."""
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
@@ -59,6 +68,8 @@ class RemoteKeys:
         self._tried = -math.inf
         self._failures = 0
         self._wanted, self._tried_again = asyncio.Event(), asyncio.Event()
+        self._labels = (_shown(settings.jwks_url), self.algorithm)
+        metrics.jwks_success_timestamp_seconds.labels(*self._labels).set(0)
 
     def find(self, kid: str | None) -> Sequence[Key]:
         """The keys that a token may be signed with that names this one."""
@@ -113,6 +124,8 @@ class RemoteKeys:
             names = sorted(str(kid)[:64] for kid in keys)
             log.info("jwks.loaded", url=self._settings.jwks_url, keys=names, refused=list(fetched.refused))
         self._keys, self._failures = keys, 0
+        metrics.jwks_fetches_total.labels(*self._labels, "fetched").inc()
+        metrics.jwks_success_timestamp_seconds.labels(*self._labels).set_to_current_time()
         self._good_until = time.monotonic() + self._settings.jwks_keep_seconds
         seconds = self._pace.usual if max_age is None else max_age
         # Before the set is stale: a key is published before the first token names it.
@@ -126,6 +139,7 @@ class RemoteKeys:
         else:
             log.error("jwks.no_keys", **said, refused="every token that its keys sign", remedy="see the reason")
         self._failures += 1
+        metrics.jwks_fetches_total.labels(*self._labels, "failed").inc()
         return min(self._pace.retry * 2.0 ** min(self._failures - 1, 10), self._pace.least)
 
 
@@ -168,8 +182,25 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _outage(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its certificate is not trusted: SSL_CERT_FILE in the environment names a file of CA certificates"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _distrust(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return "it does not speak TLS, or none that is taken here: is the address right?"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"it cannot be reached ({error.os_error.strerror or error.os_error}): is the address right?"
     return f"no answer in HTTP ({type(error).__name__}): is the address right?"
+
+
+def _distrust(error: Exception) -> str:
+    """Only a CA that is not known is a matter of this machine."""
+    why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+    remedy = next(
+        (remedy for word, remedy in _REMEDIES.items() if word in why.lower()),
+        "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it",
+    )
+    return f"its certificate is not trusted ({why.rstrip('.')}): {remedy}"
+
+
+def _shown(url: str) -> str:
+    """An address as figures have it: what is behind a question mark may be secret."""
+    return urlsplit(url)._replace(query="").geturl()

@@ -64,6 +64,18 @@ connections_opened_total = Counter(
 auth_total = Counter(
     "aribridge_auth_total", "Credentials judged, by result: accepted or refused.", ["result"], registry=REGISTRY
 )
+jwks_fetches_total = Counter(
+    "aribridge_jwks_fetches_total",
+    "Fetches of the keys that an issuer publishes, by result: fetched or failed.",
+    ["url", "algorithm", "result"],
+    registry=REGISTRY,
+)
+jwks_success_timestamp_seconds = Gauge(
+    "aribridge_jwks_success_timestamp_seconds",
+    "When the keys of an issuer were fetched last, in Unix seconds; 0 before the first time.",
+    ["url", "algorithm"],
+    registry=REGISTRY,
+)
 policy_decisions_total = Counter(
     "aribridge_policy_decisions_total",
     "Commands judged by the policy, by effect: allow or deny.",

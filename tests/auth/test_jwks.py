@@ -21,6 +21,7 @@ from aribridge.auth import Authenticator, KeyFault, Pace
 from aribridge.auth.jwks import MOST_KEYS, read_jwks
 from aribridge.auth.remote import MOST_BYTES
 from aribridge.core.settings import AuthSettings, JwtSettings
+from aribridge.obs.metrics import REGISTRY
 from aribridge.protocol.problems import Problem
 
 QUICK = Pace(least=0.1, most=0.2, usual=0.1, unknown=0.2, retry=0.05, patience=10.0)
@@ -153,6 +154,25 @@ async def test_keys_stay_good_when_the_issuer_is_out_of_order(issuer, answer, re
             issuer.answer = issuer.keys_published
             issuer.rotate()
             await known(authenticator, issuer.token())
+
+
+async def test_fetches_that_fail_are_counted_and_leave_the_time_of_the_last_good_one(issuer):
+    labels = {"url": issuer.url, "algorithm": "ES256"}
+
+    def figure(name, **more):
+        return REGISTRY.get_sample_value(f"aribridge_jwks_{name}", labels | more) or 0
+
+    async with reading(section(issuer), pace=QUICK) as authenticator:
+        assert figure("success_timestamp_seconds") == 0
+        await known(authenticator, issuer.token())
+        assert figure("fetches_total", result="failed") == 0
+        issuer.answer = says("down", status=503)
+        await until(lambda: figure("fetches_total", result="failed") >= 1)
+        last = figure("success_timestamp_seconds")
+        await until(lambda: figure("fetches_total", result="failed") >= 3)
+        assert time.time() - 60 < figure("success_timestamp_seconds") == last
+        issuer.answer = issuer.keys_published
+        await until(lambda: figure("success_timestamp_seconds") > last)
 
 
 async def test_keys_are_good_for_so_long_when_they_cannot_be_fetched(issuer):

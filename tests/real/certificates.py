@@ -1,4 +1,4 @@
-"""Certificates for 127.0.0.1 that sign themselves, as openssl makes them."""
+"""Certificates for 127.0.0.1, as openssl makes them: signed by themselves, or by one of these."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class Pair(NamedTuple):
     key: Path
 
 
-def make_pair(folder: Path, name: str) -> Pair:
+def make_pair(folder: Path, name: str, *, ca: Pair | None = None, names: str = "IP:127.0.0.1,DNS:localhost") -> Pair:
     """A fresh pair, `name` being its common name."""
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+    signer = ("-CA", str(ca.certificate), "-CAkey", str(ca.key)) if ca else ()
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
+            *("-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}", *signer),
             *("-keyout", str(pair.key), "-out", str(pair.certificate)),
         ],
         check=True,

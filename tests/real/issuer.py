@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from contextlib import asynccontextmanager
 
@@ -69,16 +70,20 @@ def says(text, **more):
 
 
 @asynccontextmanager
-async def issuing():
-    """An issuer with one key, on loopback."""
+async def issuing(pair=None):
+    """An issuer with one key, on loopback; by https with a certificate and its key (`real.certificates`)."""
     issuer = Issuer()
     issuer.rotate()
     app = web.Application()
     app.router.add_get("/keys", issuer.serve)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    issuer.url = f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
+    tls = None
+    if pair is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(pair.certificate, pair.key)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    issuer.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/keys"
     try:
         yield issuer
     finally:
