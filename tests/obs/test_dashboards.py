@@ -14,6 +14,9 @@ from aribridge.obs.metrics import REGISTRY
 
 ALERTS = (ROOT / "conf/prometheus/alerts.yml").read_text()
 DASHBOARD = json.loads((ROOT / "conf/grafana/aribridge.json").read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+NO_PANEL = {"aribridge_build_info", "aribridge_stream_head_seq"}
+"""What tells nobody at night what is wrong."""
 OPERATIONS = ROOT / "docs/operations.md"
 OF_PROMETHEUS = {"instance", "job", "le"}
 METRIC = re.compile(r"\b(?:aribridge|process|python)_\w+")
@@ -23,7 +26,7 @@ SAMPLE = re.compile(r"_(?:bucket|count|sum)$")
 def expressions():
     """Every query, those of alerts over several lines included."""
     yield from (" ".join(one.split()) for one in re.findall(r"expr: (?:>-)?((?:.|\n +)+?)\n +(?:for|labels):", ALERTS))
-    for panel in DASHBOARD["panels"]:
+    for panel in PANELS:
         yield from (one["expr"] for one in panel["targets"])
     yield from (one["query"] for one in DASHBOARD["templating"]["list"] if one["type"] == "query")
 
@@ -36,7 +39,26 @@ def named(expression):
 
 
 def test_all_queries_are_found():
-    assert len(list(expressions())) == ALERTS.count("expr:") + sum(len(p["targets"]) for p in DASHBOARD["panels"]) + 1
+    assert len(list(expressions())) == ALERTS.count("expr:") + sum(len(panel["targets"]) for panel in PANELS) + 1
+
+
+async def test_the_dashboard_shows_every_figure_that_a_gateway_tells(gateways, asterisk22):
+    gateway = await gateways.start(target(asterisk22))
+    _, text = await gateway.admin("/metrics")
+    told = set(re.findall(r"^# TYPE (aribridge_\S+?)(?<!_created) ", text, re.MULTILINE))
+    shown = {metric for panel in PANELS for one in panel["targets"] for metric in named(one["expr"])[0]}
+    assert told - {SAMPLE.sub("", metric) for metric in shown} == NO_PANEL
+
+
+def test_no_panel_lies_on_another():
+    taken = {}
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
 
 
 async def test_a_gateway_tells_every_metric_that_is_asked_for(gateways, asterisk22):
