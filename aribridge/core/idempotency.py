@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -98,7 +98,8 @@ class Idempotency(Generic[Reply]):
         self._most_bytes = most_bytes
         self._most_of_one = most_of_one
         self._entries: dict[Key, Entry[Reply]] = {}
-        self._ended: dict[Key, float] = {}
+        # A dict takes the longer to find its first entry the more were removed before it.
+        self._ended: OrderedDict[Key, float] = OrderedDict()
         self._watched: dict[Thing, Key] = {}
         self._bytes_of: Counter[tuple[str, str | None]] = Counter()
         self.bytes = 0

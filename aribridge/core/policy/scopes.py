@@ -6,6 +6,7 @@ dial, the other members of a bridge. That goes one step: the party of a party is
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -51,7 +52,8 @@ class Scopes:
         self._targets: dict[Key, Key] = {}
         self._owners: dict[Key, Owner] = {}
         self._known: dict[Key, Scope] = {}
-        self._gone: dict[Key, Scope] = {}
+        # A dict takes the longer to find its first entry the more were removed before it.
+        self._gone: OrderedDict[Key, Scope] = OrderedDict()
 
     # --- for commands
 

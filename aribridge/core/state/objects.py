@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -39,7 +40,8 @@ class CallState:
         self.everything = everything
         self._whose: Whose = lambda *_: NOBODYS
         self._objects: dict[str, dict[str, _Held]] = {kind: {} for kind in KINDS}
-        self._gone: dict[tuple[str, str], float] = {}
+        # A dict takes the longer to find its first entry the more were removed before it.
+        self._gone: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._owners: dict[str, str] = {}
 
     def counts(self) -> dict[str, int]:
