@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from aribridge.core.policy.scope import Subjects
 
-_SINGLE = {
-    "channel": ("channel", "peer", "caller", "forwarded", "replace_channel", "transferer", "transferee", "destination"),
-    "bridge": ("bridge", "bridge_from", "transferer_first_leg_bridge", "transferer_second_leg_bridge"),
-}
+_CHANNELS = frozenset(
+    {"channel", "peer", "caller", "forwarded", "replace_channel", "transferer", "transferee", "destination"}
+)
+_BRIDGES = frozenset({"bridge", "bridge_from", "transferer_first_leg_bridge", "transferer_second_leg_bridge"})
+_JOBS = frozenset({"playback", "recording"})
 """Fields of an event that hold an object of that kind (Asterisk's rest-api/api-docs/events.json)."""
+
+_NONE: frozenset[str] = frozenset()
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -38,51 +41,50 @@ class StreamEvent(msgspec.Struct, frozen=True):
 
 def labels_of(event: Mapping[str, Any], scopes: Subjects = ()) -> Labels:
     """Read off what an event is about; unknown event types and fields are no obstacle."""
-    return Labels(
-        type=str(event.get("type", "")),
-        channel=frozenset(_channels(event)),
-        bridge=frozenset(_ids(event, "bridge")),
-        endpoint=frozenset(_endpoints(event)),
-        device=_one(event, "device_state", "name"),
-        playback=_one(event, "playback", "id"),
-        recording=_one(event, "recording", "name"),
-        scopes=scopes,
-    )
+    channels, bridges = subjects(event), list[str]()
+    endpoint = device = playback = recording = _NONE
+    # One look at what is there: nearly all of these fields are missing in nearly all events.
+    for field, value in event.items():
+        if type(value) is not dict or field in _CHANNELS:
+            continue
+        if field in _BRIDGES:
+            bridges += _name(value, "id")
+            channels += _members(value)
+        elif field == "endpoint":
+            endpoint = frozenset((f"{value.get('technology')}/{value.get('resource')}",))
+        elif field == "device_state":
+            device = frozenset(_name(value, "name"))
+        elif field == "playback":
+            playback = frozenset(_name(value, "id"))
+        elif field == "recording":
+            recording = frozenset(_name(value, "name"))
+    kind = str(event.get("type", ""))
+    return Labels(kind, frozenset(channels), frozenset(bridges), endpoint, device, playback, recording, scopes)
 
 
-def _ids(event: Mapping[str, Any], kind: str) -> Iterator[str]:
-    for field in _SINGLE[kind]:
-        value = event.get(field)
-        if isinstance(value, dict) and isinstance(value.get("id"), str):
-            yield value["id"]
-
-
-def _channels(event: Mapping[str, Any]) -> Iterator[str]:
-    """All channels named: those that it is about, and members of the named bridges."""
-    yield from subjects(event)
-    for field in _SINGLE["bridge"]:
-        bridge = event.get(field)
-        members = bridge.get("channels") if isinstance(bridge, dict) else None
-        yield from (member for member in members or () if isinstance(member, str))
-
-
-def subjects(event: Mapping[str, Any]) -> Iterator[str]:
+def subjects(event: Mapping[str, Any]) -> list[str]:
     """The channels that an event is about: as objects, or as the target of a playback or recording."""
-    yield from _ids(event, "channel")
-    for field in ("playback", "recording"):
-        job = event.get(field)
-        target = job.get("target_uri") if isinstance(job, dict) else None
-        if isinstance(target, str) and target.startswith("channel:"):
-            yield target.removeprefix("channel:")
+    found: list[str] = []
+    for field, value in event.items():
+        if type(value) is dict:
+            if field in _CHANNELS:
+                found += _name(value, "id")
+            elif field in _JOBS:
+                found += _target(value)
+    return found
 
 
-def _endpoints(event: Mapping[str, Any]) -> Iterator[str]:
-    endpoint = event.get("endpoint")
-    if isinstance(endpoint, dict):
-        yield f"{endpoint.get('technology')}/{endpoint.get('resource')}"
+def _name(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    name = value.get(key)
+    return (name,) if isinstance(name, str) else ()
 
 
-def _one(event: Mapping[str, Any], field: str, key: str) -> frozenset[str]:
-    value = event.get(field)
-    name = value.get(key) if isinstance(value, dict) else None
-    return frozenset((name,)) if isinstance(name, str) else frozenset()
+def _members(bridge: Mapping[str, Any]) -> list[str]:
+    return [member for member in bridge.get("channels") or () if isinstance(member, str)]
+
+
+def _target(job: Mapping[str, Any]) -> tuple[str, ...]:
+    target = job.get("target_uri")
+    if isinstance(target, str) and target.startswith("channel:"):
+        return (target.removeprefix("channel:"),)
+    return ()

@@ -19,15 +19,17 @@ _NAMED = {
 }
 
 
-def mentions(event: Mapping[str, Any]) -> Iterator[Mention]:
+def mentions(event: Mapping[str, Any]) -> list[Mention]:
     """Every object in an event, by what it looks like: Asterisk's transfers name them in many fields."""
+    found: list[Mention] = []
     for field, value in event.items():
         if type(value) is dict:
-            found = _mention(field, value)
-            if found is not None:
-                yield found
+            mention = _mention(field, value)
+            if mention is not None:
+                found.append(mention)
             elif not field.endswith("vars"):
-                yield from _inner(value)
+                found += _inner(value)
+    return found
 
 
 def _inner(value: Mapping[str, Any]) -> Iterator[Mention]:

@@ -96,7 +96,7 @@ class Scopes:
 
     def subjects(self, event: Mapping[str, Any]) -> Subjects:
         """What an event is about, and whose that is now."""
-        found = tuple((kind, self.of(kind, ident)) for kind, ident, _ in mentions(event))
+        found = tuple([(kind, self.of(kind, ident)) for kind, ident, _ in mentions(event)])
         if found or not isinstance(event.get("tenant"), str):
             return found
         # Scripts may publish for a tenant; Asterisk's events have no such field.
