@@ -50,8 +50,10 @@ class CallState:
 
     def apply(self, event: Mapping[str, Any], now: float) -> tuple[Change, ...]:
         """Take in an event; return what it changed."""
-        found = touches(event, everything=self.everything)
-        return tuple(one for touch in found for one in self.touch(touch, now))
+        changes: tuple[Change, ...] = ()
+        for touch in touches(event, everything=self.everything):
+            changes += self.touch(touch, now)
+        return changes
 
     def touch(self, touch: Touch, now: float) -> tuple[Change, ...]:
         """Take in what an event says of one object."""

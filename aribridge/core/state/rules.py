@@ -7,7 +7,7 @@ within one topic only), so an object that is known is never changed by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -71,11 +71,13 @@ NEEDED = frozenset(_APPLICATION)
 """The types of events that the state of calls is kept by."""
 
 
-def touches(event: Mapping[str, Any], *, everything: bool) -> Iterator[Touch]:
+def touches(event: Mapping[str, Any], *, everything: bool) -> list[Touch]:
     """Read off what an event says of objects; ``everything``: the events of all objects come, not only the app's."""
     rules = _EVERYTHING if everything else _APPLICATION
+    found = []
     for kind, field, act in rules.get(str(event.get("type")), ()):
         value = event.get(field)
         ident = KINDS[kind].id_of(value)
         if ident is not None and isinstance(value, dict):
-            yield Touch(kind, ident, act, value)
+            found.append(Touch(kind, ident, act, value))
+    return found
