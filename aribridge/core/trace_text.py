@@ -13,6 +13,7 @@ from aribridge.core.command import Command
 LONGEST = 200
 
 _OF_EVENTS = ("application", "args", "dialstatus", "cause_txt", "variable", "eventname", "dialplan_app", "result")
+_PARTS = (("bridge", "id"), ("playback", "media_uri"), ("recording", "name"))
 _OF_COMMANDS = (
     *("endpoint", "app", "media", "name", "bridgeId", "channel", "reason", "variable", "context", "extension"),
     *("priority", "label", "timeout", "playbackId", "mohClass", "direction", "lang"),
@@ -22,20 +23,17 @@ _CHANNELS = ("channelId", "otherChannelId", "originator", "snoopId", "channel")
 
 def event_text(event: Mapping[str, Any]) -> str:
     """``StasisStart PJSIP/alice-00000001 Up application=aribridge``."""
-    words = [str(event.get("type", "")), *_channel(event.get("channel") or event.get("peer"))]
+    words = [str(event.get("type", ""))]
+    channel = event.get("channel") or event.get("peer")
+    if isinstance(channel, dict):
+        words += (str(channel.get("name")), str(channel.get("state")))
     words += [f"{name}={value}" for name in _OF_EVENTS if (value := event.get(name))]
-    for kind, key in (("bridge", "id"), ("playback", "media_uri"), ("recording", "name")):
+    for kind, key in _PARTS:
         part = event.get(kind)
         if isinstance(part, dict):
             words.append(f"{kind}={part.get(key)}")
             words += [str(part["state"])] if "state" in part else []
     return clipped(" ".join(words))
-
-
-def _channel(channel: Any) -> Iterator[str]:
-    if isinstance(channel, dict):
-        yield str(channel.get("name"))
-        yield str(channel.get("state"))
 
 
 def command_text(command: Command, by: str, result: str) -> str:
