@@ -28,7 +28,10 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """About what it takes in memory, in bytes."""
-        return _OVERHEAD + len(self.tail) + sum(change.size for change in self.changes)
+        size = _OVERHEAD + len(self.tail)
+        for change in self.changes:
+            size += change.size
+        return size
 
 
 class History:
@@ -41,19 +44,20 @@ class History:
         self._most_events = most_events
         self._most_bytes = most_bytes
         self._most_seconds = most_seconds
-        self._entries: dict[int, tuple[float, Entry]] = {}
+        self._entries: dict[int, tuple[float, int, Entry]] = {}
+        """By seq: when it came, its size, and the entry."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __getitem__(self, seq: int) -> Entry:
-        return self._entries[seq][1]
+        return self._entries[seq][2]
 
     def append(self, entry: Entry, now: float) -> None:
         """Add the entry that follows ``head``, and forget what is over the bounds."""
-        self.head = entry.seq
-        self._entries[entry.seq] = (now, entry)
-        self.bytes += entry.size
+        self.head, size = entry.seq, entry.size
+        self._entries[entry.seq] = (now, size, entry)
+        self.bytes += size
         while len(self._entries) > self._most_events or self.bytes > self._most_bytes:
             self._forget_first()
         self.expire(now)
@@ -74,7 +78,7 @@ class History:
 
     def aged(self, now: float) -> Iterator[tuple[float, Entry]]:
         """Every entry with its age, the oldest first."""
-        return ((now - at, entry) for at, entry in self._entries.values())
+        return ((now - at, entry) for at, _, entry in self._entries.values())
 
     def restore(self, head: int, aged: Sequence[tuple[float, Entry]], now: float) -> None:
         """Be as it was when ``head`` was the newest seq and these were its last entries; they have aged since."""
@@ -86,6 +90,6 @@ class History:
         self.expire(now)
 
     def _forget_first(self) -> None:
-        _, entry = self._entries.pop(self.first)
+        _, size, _ = self._entries.pop(self.first)
         self.first += 1
-        self.bytes -= entry.size
+        self.bytes -= size
