@@ -37,7 +37,11 @@ class Outbox:
 
     def take(self, most: int) -> list[str]:
         """Remove and return the first frames, ``most`` of them at most."""
-        frames = [self._frames.popleft() for _ in range(min(most, len(self._frames)))]
+        if len(self._frames) <= most:
+            frames = list(self._frames)
+            self.clear()
+            return frames
+        frames = [self._frames.popleft() for _ in range(most)]
         self.bytes -= sum(map(len, frames))
         return frames
 
