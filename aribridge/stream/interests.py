@@ -19,6 +19,11 @@ class Interests(Generic[T]):
         self._named: dict[str, dict[str, dict[T, None]]] = {}
         self._others: dict[T, None] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is in here."""
+        return not self._others and not self._named
+
     def add(self, who: T, filter_: Filter) -> None:
         """Take somebody in."""
         if filter_.handles is None:

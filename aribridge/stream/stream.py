@@ -143,11 +143,13 @@ class Stream:
         return self._states if isinstance(view, StateView) else self._events
 
     def _concerned(self, entry: Entry) -> tuple[View, ...]:
+        told = () if entry.labels is None else self._events.concerned((entry.labels,))
+        if not entry.changes:
+            return told
         if any(change.is_move for change in entry.changes):
             # It may come into anybody's sight, or leave it.
             return tuple(self._views)
-        told = () if entry.labels is None else self._events.concerned((entry.labels,))
-        if not entry.changes:
+        if self._states.is_empty:
             return told
         items = [item for change in entry.changes for item in (change.before, change.after) if item is not None]
         return told + self._states.concerned([item.labels for item in items])
