@@ -29,6 +29,8 @@ log = structlog.get_logger("aribridge.script")
 _NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCreated", "ChannelConnectedLine", "ChannelCallerId"})
 """Events that no verb of a call waits for."""
 
+_COMINGS_AND_GOINGS = frozenset({"StasisStart", "StasisEnd", "ChannelDestroyed"})
+
 _GRACE_SECONDS = 3.0
 """What clients have to come back and see to a call that was there when the gateway started."""
 
@@ -91,15 +93,20 @@ class Flows:
 
     def event(self, target: str, event: Mapping[str, Any]) -> None:
         """Take one event, in Asterisk's order, before scripts' hooks and clients see it."""
-        match event:
-            case {"type": "StasisStart", "channel": {"id": str(channel)}}:
-                self._arrived(target, channel, event)
-            case {"type": "StasisEnd" | "ChannelDestroyed" as kind, "channel": {"id": str(channel)}}:
-                self._left(target, channel, kind)
-        if self._flows and event.get("type") not in _NOISE:
+        kind = event.get("type")
+        if kind in _COMINGS_AND_GOINGS:
+            self._came_or_went(target, kind, event)
+        if self._flows and kind not in _NOISE:
             self._route(target, event)
         if self._earlier.parted(target, event):
             self._start(self._earlier.settle(target))
+
+    def _came_or_went(self, target: str, kind: str, event: Mapping[str, Any]) -> None:
+        match event:
+            case {"channel": {"id": str(channel)}} if kind == "StasisStart":
+                self._arrived(target, channel, event)
+            case {"channel": {"id": str(channel)}}:
+                self._left(target, channel, kind)
 
     def _arrived(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
         if isinstance(replaced := event.get("replace_channel"), dict):
