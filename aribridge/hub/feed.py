@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -96,6 +96,10 @@ class Feed:
         self._idle.set()
         self._opening: asyncio.Task[None] | None = None
         self._doubles = Doubles()
+        self._fed: Counter[str] = Counter()
+        """Types of events in this turn, which are counted at its end: not one by one, each takes a lock."""
+        # Not the event loop's, which is the same but takes a system call to be found (getpid, before Python 3.12).
+        self._clock = time.monotonic
 
     def event(self, text: str) -> None:
         """Enqueue one event. Over the bound everything waiting is given up, and subscribers are told of the hole."""
@@ -105,7 +109,7 @@ class Feed:
             self._sample = None
             self._break_off()
             self.up(continued=False)
-        if not self._doubles.has_seen(text, asyncio.get_running_loop().time()):
+        if not self._doubles.has_seen(text, self._clock()):
             self._put(text)
 
     def publish(self, event: Mapping[str, Any]) -> None:
@@ -124,7 +128,7 @@ class Feed:
         ``continued``: it follows, without a hole, on the stream as the gateway's last run left it.
         """
         if not continued:
-            self._doubles.expect(asyncio.get_running_loop().time())
+            self._doubles.expect(self._clock())
         self._put(_CONTINUED if continued else _UP)
 
     def lost(self, reason: str) -> None:
@@ -145,7 +149,13 @@ class Feed:
         while True:
             await self._wake.wait()
             for _ in range(min(_PER_TURN, len(self._waiting))):
-                await self._take(self._waiting[0])
+                first = self._waiting[0]
+                if first is _UP:
+                    await self._open()
+                else:
+                    self._take(first)
+                self._taken(first)
+            self._count()
             if not self._waiting:
                 self._wake.clear()
                 self._idle.set()
@@ -154,7 +164,7 @@ class Feed:
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
         if self._sample is None and isinstance(item, str):
-            self._sample = (item, time.monotonic())
+            self._sample = (item, self._clock())
         self._idle.clear()
         self._wake.set()
 
@@ -163,19 +173,20 @@ class Feed:
         if self._opening is not None:
             self._opening.cancel()
 
-    async def _take(self, first: str | object) -> None:
-        """Deal with what stands first in the queue, and take it off."""
-        if first is _UP:
-            await self._open()
-        elif first is _CONTINUED:
+    def _take(self, first: str | object) -> None:
+        """Deal with what stands first in the queue."""
+        if first is _CONTINUED:
             self._go_on()
         elif first is _LOST:
             self._lose()
         else:
             self._feed(first)
+
+    def _taken(self, first: str | object) -> None:
+        """Take what was dealt with off the queue."""
         self._waiting.popleft()
         if self._sample is not None and self._sample[0] is first:
-            metrics.event_seconds.labels(self._stream.target).observe(time.monotonic() - self._sample[1])
+            metrics.event_seconds.labels(self._stream.target).observe(self._clock() - self._sample[1])
             self._sample = None
 
     def _lose(self) -> None:
@@ -199,7 +210,7 @@ class Feed:
         state, self._known = self._stream.state, 0
         resync = Resync([(kind, ident) for kind in _UNLISTED for ident in state.ids(kind)], app=self._app)
         reading = read_state(self._stream.target, resync, self._ask, self._news)
-        began = time.monotonic()
+        began = self._clock()
         self._opening = opening = asyncio.create_task(reading)
         try:
             await asyncio.wait([opening])
@@ -209,7 +220,7 @@ class Feed:
             await asyncio.gather(opening, return_exceptions=True)
         if not opening.cancelled():
             opening.result()
-            metrics.resync_seconds.labels(self._stream.target).observe(time.monotonic() - began)
+            metrics.resync_seconds.labels(self._stream.target).observe(self._clock() - began)
             resync.state.inherit_owners(self._stream.state)
             self._stream.open(resync.state)
             self.opened.set()
@@ -226,7 +237,8 @@ class Feed:
 
     def _feed(self, item: str | object) -> None:
         # The call state was read with the known ones taken into account.
-        is_known, self._known = self._known > 0, max(0, self._known - 1)
+        if is_known := self._known > 0:
+            self._known -= 1
         if isinstance(item, StreamEvent):
             self._append(item, (), "published")
         elif isinstance(item, _Ownership):
@@ -260,13 +272,18 @@ class Feed:
         """Take in whose things are by an event, and what it changed."""
         if not is_known:
             self._stream.note(event)
-            return self._stream.state.apply(event, asyncio.get_running_loop().time())
+            return self._stream.state.apply(event, self._clock())
         self._stream.note_known(event)
         return ()
 
     def _append(self, event: StreamEvent | None, changes: tuple[Change, ...], kind: str) -> None:
-        metrics.events_total.labels(self._stream.target, kind).inc()
+        self._fed[kind] += 1
         self._stream.append(event, changes)
+
+    def _count(self) -> None:
+        for kind, number in self._fed.items():
+            metrics.events_total.labels(self._stream.target, kind).inc(number)
+        self._fed.clear()
 
     def _decoded(self, text: str) -> dict[str, Any] | None:
         try:
