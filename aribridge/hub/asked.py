@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aribridge.core.command import Command
@@ -25,6 +25,8 @@ class Asked:
     command: Command | None = None
     decision: Decision | None = None
     changed_by: ChangedBy | None = None
+    scripts: list[str] = field(default_factory=list)
+    """Those that changed, answered or refused it, in their order."""
     only_reads: bool = False
     is_file: bool = False
     """What answers it is a file, which goes another way than replies."""

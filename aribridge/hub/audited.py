@@ -65,6 +65,7 @@ def asked(one: Asked, result: Result, *, always: bool = False) -> None:
         where=decision and decision.where,
         reason=_reason(one, result),
         changed_by=one.changed_by,
+        scripts=one.scripts,
         status=result.status,
         error=error and error.code,
         source=error.source if error else None,

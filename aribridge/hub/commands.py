@@ -149,12 +149,13 @@ class CommandPath:
         if not self._scripts.has("on_command"):
             return command
         with metrics.stage_seconds.labels("scripts").time():
-            decided = await self._scripts.on_command(asked.client, command)
+            decided = await self._scripts.on_command(asked.client, command, asked.scripts.append)
         if isinstance(decided, Reply):
             return decided
         system = isinstance(decided, SystemCommand)
         changed = decided.command if isinstance(decided, SystemCommand) else decided
         if changed == command:
+            asked.scripts.clear()
             return command
         checked = self._targets.pick(changed.target).link.check(changed, is_file=asked.is_file)
         asked.command, asked.changed_by = checked, "bridge.as_system" if system else "script"

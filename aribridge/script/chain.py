@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,15 +106,24 @@ class ScriptHost:
         """Whether any script defines the hook; asking a hook that none defines is cheap, but this is cheaper."""
         return bool(self._scripts.defining(hook))
 
-    async def on_command(self, client: Client, command: Command) -> Command | SystemCommand | Reply:
+    async def on_command(
+        self, client: Client, command: Command, decides: Callable[[str], None] = lambda script: None
+    ) -> Command | SystemCommand | Reply:
         """What the scripts make of a client's command; the very same object when they change nothing.
 
-        Raises Problem: ``denied`` when one refuses it, ``script_error`` when one fails.
+        ``decides`` is told the name of each script that changes, answers or refuses it, or fails. Raises Problem:
+        ``denied`` when one refuses it, ``script_error`` when one fails.
         """
         system = False
         with trace.run(), self._scripts.using("on_command") as scripts:
             for script in scripts:
-                verdict = await self._ask_command(script, client, command)
+                try:
+                    verdict = await self._ask_command(script, client, command)
+                except Problem:
+                    decides(script.name)
+                    raise
+                if verdict is not command:
+                    decides(script.name)
                 if isinstance(verdict, Reply):
                     return verdict
                 if isinstance(verdict, SystemCommand):

@@ -102,7 +102,10 @@ async def test_scripts_form_a_chain_in_their_order(load: Any, client: ScriptClie
         function on_message(conn, data) if data == "second" then return 2 end end"""
     third = "function on_command(conn, cmd) cmd.params.seen = cmd.params.seen .. ' third' return cmd end"
     host = load(first, second, third)
-    assert await host.on_command(client, command()) == SystemCommand(command(seen="first second third"))
+    deciding: list[str] = []
+    decided = await host.on_command(client, command(), deciding.append)
+    assert decided == SystemCommand(command(seen="first second third"))
+    assert deciding == ["s1.lua", "s2.lua", "s3.lua"]
     assert host.on_event("pbx", {"type": "X"}) == {"type": "X", "seen": "first second"}
     assert [await host.on_message(client, data) for data in ("first", "second", "third")] == [1, 2, None]
 
@@ -110,10 +113,11 @@ async def test_scripts_form_a_chain_in_their_order(load: Any, client: ScriptClie
 async def test_a_denial_ends_the_chain(load: Any, client: ScriptClient) -> None:
     deny = "function on_command() return require('bridge').deny('no') end function on_event() return nil end"
     never = "function on_command() error('asked') end function on_event() error('asked') end"
-    host = load(deny, never)
+    host = load("function on_command(conn, cmd) return cmd end", deny, never)
+    deciding: list[str] = []
     with pytest.raises(Problem) as problem:
-        await host.on_command(client, command())
-    assert problem.value.code == "denied"
+        await host.on_command(client, command(), deciding.append)
+    assert (problem.value.code, deciding) == ("denied", ["s2.lua"])
     assert host.on_event("pbx", {"type": "X"}) is None
 
 

@@ -133,11 +133,13 @@ async def test_what_scripts_did_to_commands_and_what_they_did_themselves(audited
         rewritten = await line(audited, op="channels.mute")
         as_system = await line(audited, op="channels.unmute")
         own = await line(audited, op="channels.answer")
-        await line(audited, op="channels.hangup")
+        untouched = await line(audited, op="channels.hangup")
     assert (denied["effect"], denied["error"], denied["source"]) == ("deny", "denied", "script")
-    assert denied["reason"] == "no ringing here"
-    assert rewritten["changed_by"] == "script"
+    assert (denied["reason"], denied["scripts"]) == ("no ringing here", ["judge.lua"])
+    assert (rewritten["changed_by"], rewritten["scripts"]) == ("script", ["judge.lua"])
     assert (as_system["changed_by"], as_system["effect"]) == ("bridge.as_system", "allow")
+    assert as_system["scripts"] == ["judge.lua"]
+    assert "scripts" not in untouched
     assert own.items() >= {"script": "judge.lua", "status": 204, "outcome": "applied"}.items()
     assert "sub" not in own
     assert not [one for one in audited.audit if one.get("op") == "asterisk.ping"]
