@@ -73,6 +73,11 @@ class Rates:
         return self._burst / self._rate
 
 
+def alone(connection: str) -> Payers:
+    """The connection by itself, for signs of life: they must not fail for what its neighbours ask for."""
+    return (("connection", connection),) if connection else ()
+
+
 def payers(principal: Principal | None, address: str, connection: str = "") -> Payers:
     """Whose buckets a request is taken from."""
     found: list[tuple[str, Hashable]] = [("address", neighbourhood(address))]

@@ -14,6 +14,8 @@ from aribridge.core.principal import Principal
 from aribridge.hub.asked import Asked
 from aribridge.hub.result import Result
 from aribridge.obs import audit
+from aribridge.obs.refusals import of_code, refused
+from aribridge.protocol.goodbyes import GOODBYES
 from aribridge.protocol.problems import Problem
 from aribridge.script import Client
 
@@ -38,6 +40,7 @@ _SHOWN = frozenset(
 """Parameters whose values are no secrets. Of all others there is only the name: values of variables, digits that were
 dialled, texts, arguments of applications, what a later Asterisk may add."""
 
+_ENDED = frozenset({"bad_frame", "frame_too_large", "too_many_connections"})
 _NAMES = frozenset({"variables", "fields"})
 """Objects, of which the names are shown."""
 
@@ -48,11 +51,15 @@ class _Made(msgspec.Struct):
 
 def asked(one: Asked, result: Result, *, always: bool = False) -> None:
     """A client's command is over: write it, where it is to be written."""
-    refused = result.status == 403 and (result.error is None or result.error.source != "asterisk")
-    if one.command is None or not (refused or always or audit.wants(read=one.only_reads)):
+    if one.command is None:
+        if result.error is not None:
+            denied(one.client, one.principal, "request", result.error)
+        return
+    forbidden = result.status == 403 and (result.error is None or result.error.source != "asterisk")
+    if not (forbidden or always or audit.wants(read=one.only_reads)):
         return
     decision, error = one.decision, result.error
-    allowed = decision is not None and decision.allowed and not refused
+    allowed = decision is not None and decision.allowed and not forbidden
     audit.note(
         "command",
         "allow" if allowed else "deny",
@@ -75,12 +82,15 @@ def asked(one: Asked, result: Result, *, always: bool = False) -> None:
 
 
 def denied(client: Client, principal: Principal | None, message: str, problem: Problem) -> None:
-    """What is no command was refused: an event stream, a token that is to renew another."""
-    if problem.code == "unauthorized":
-        audit.turned_away(problem, client.kind, client.address)
-    elif problem.code == "forbidden":
-        fold = ("access", principal and (principal.tenant, principal.sub), message)
-        audit.note("access", "deny", fold=fold, **who(client, principal), message=message, reason=problem.detail)
+    """A message was refused before it was known to be a command, or is none."""
+    refused(problem, client.kind, client.address, principal, connection=client.id, message=message)
+
+
+def ended(client: Client, principal: Principal | None, slug: str, detail: str) -> None:
+    """A connection was ended for a limit, or for frames that are no messages."""
+    if slug in _ENDED:
+        reason = detail if slug == "too_many_connections" else GOODBYES[slug].meaning
+        of_code(slug, reason, client.kind, client.address, principal, connection=client.id)
 
 
 def unasked(command: Command, by: str, result: Answer | Problem) -> None:

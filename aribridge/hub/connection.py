@@ -89,9 +89,9 @@ class Connection:
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
             Auth: self._auth,
-            Ping: lambda ping: self._send({"type": "pong", "t": ping.t}),
+            Ping: self._pong,
             Pong: lambda _: self._liveness.pong() if self._protocol.greeted else None,
-            Refusal: self._answers.refuse,
+            Refusal: self._refuse,
             Fatal: lambda fatal: self.goodbye(fatal.slug, fatal.detail),
         }
 
@@ -150,6 +150,7 @@ class Connection:
         """End the connection with a reason that says whether and how to come back."""
         metrics.goodbyes_total.labels(slug).inc()
         log.info("connection.goodbye", connection=self.id, slug=slug, detail=detail)
+        audited.ended(self, self._identity.principal, slug, detail)
         last = encode.encode(encode.goodbye(slug, detail, after_ms))
         self._writer.finish(last, GOODBYES[slug].code, slug, at_once=slug == "slow_consumer")
 
@@ -203,7 +204,8 @@ class Connection:
                 self._seat.charge(cost)
             self._handlers[type(item)](item)
         except Problem as problem:
-            audited.denied(self, self._identity.principal, type(item).__name__.lower(), problem)
+            message = "message" if isinstance(item, Refusal) else type(item).__name__.lower()
+            audited.denied(self, self._identity.principal, message, problem)
             self._answers.error(getattr(item, "id", None), problem)
         except Exception:
             log.exception("message.failed", connection=self.id, message=type(item).__name__)
@@ -267,6 +269,14 @@ class Connection:
             "ping": {"every": limits.ping_seconds, "timeout": limits.pong_seconds},
             "limits": {"frame": limits.frame, "inflight": limits.inflight, "subscriptions": limits.subscriptions},
         }
+
+    def _refuse(self, refusal: Refusal) -> None:
+        audited.denied(self, self._identity.principal, "request" if refusal.rest else "message", refusal.problem)
+        self._answers.refuse(refusal)
+
+    def _pong(self, ping: Ping) -> None:
+        self._seat.charge_alone(READ)
+        self._send({"type": "pong", "t": ping.t})
 
     def _ping(self) -> None:
         self._send({"type": "ping", "t": int(time.time() * 1000), "pos": self._subscriptions.positions()})

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from aribridge.core.neighbours import neighbourhood
 from aribridge.core.places import Places
 from aribridge.core.principal import Principal
-from aribridge.core.rates import Payers, Rates, payers
+from aribridge.core.rates import Payers, Rates, alone, payers
 from aribridge.core.settings import LimitSettings
 from aribridge.protocol.problems import Problem
 
@@ -70,6 +70,10 @@ class Seat:
     def charge(self, cost: float) -> None:
         """Charge for a request. Raises Problem ``too_many_requests``."""
         self._seats.charge(self._payers, cost)
+
+    def charge_alone(self, cost: float) -> None:
+        """Charge the connection, and nobody else who pays for it. Raises Problem ``too_many_requests``."""
+        self._seats.charge(alone(self._connection), cost)
 
     def leave(self) -> None:
         """Give the places back; idempotent."""

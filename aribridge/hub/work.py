@@ -10,6 +10,7 @@ import structlog
 
 from aribridge.core.principal import Principal
 from aribridge.core.rates import WRITE
+from aribridge.hub import audited
 from aribridge.hub.answers import Answers
 from aribridge.hub.costs import cost_of, cost_of_path
 from aribridge.hub.identity import Identity
@@ -41,7 +42,7 @@ class Work:
 
     def request(self, request: Request) -> None:
         """Carry out a command, and answer it."""
-        refusal = self._refusal(cost_of(request, self._parts.targets))
+        refusal = self._refusal(cost_of(request, self._parts.targets), "request")
         if refusal is not None:
             self._answers.answer(request.id, refusal)
         else:
@@ -49,7 +50,7 @@ class Work:
 
     def rest_request(self, rest: RestRequest) -> None:
         """Carry out a command in Asterisk's own form, after those before it, and answer it in that form."""
-        refusal = self._refusal(cost_of_path(rest.method, urlsplit(rest.uri).path))
+        refusal = self._refusal(cost_of_path(rest.method, urlsplit(rest.uri).path), "request")
         if refusal is not None:
             self._answers.answer_rest(rest, refusal, self._app())
         else:
@@ -57,7 +58,7 @@ class Work:
 
     def script_message(self, message: ScriptMessage) -> None:
         """Hand a message to scripts, and answer it if it has an id."""
-        refusal = self._refusal(WRITE)
+        refusal = self._refusal(WRITE, "message")
         if refusal is None:
             self._parts.spawn(self._ask_scripts(message))
         elif message.id is None:
@@ -65,7 +66,7 @@ class Work:
         else:
             self._answers.answer(message.id, refusal)
 
-    def _refusal(self, cost: int) -> Result | None:
+    def _refusal(self, cost: int, message: str) -> Result | None:
         """Why no work is taken: the gateway stops, the token has expired, too much is asked for; None where it is."""
         if self._parts.draining():
             return _too_late()
@@ -73,6 +74,7 @@ class Work:
             self._identity.check()
             self._seat.charge(cost)
         except Problem as problem:
+            audited.denied(self._client, self._principal, message, problem)
             return Result(problem.status, error=problem)
         return None
 

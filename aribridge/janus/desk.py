@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import structlog
 
 from aribridge.core.principal import Principal
-from aribridge.core.rates import READ, WRITE, payers
+from aribridge.core.rates import READ, WRITE, alone, payers
 from aribridge.core.settings import JanusSettings
-from aribridge.janus import handle_requests
+from aribridge.janus import handle_requests, refusals
 from aribridge.janus.errors import Code, JanusError, error_reply, from_problem
 from aribridge.janus.handles import Handle
 from aribridge.janus.info import server_info
@@ -25,9 +25,6 @@ from aribridge.protocol.problems import Problem
 
 log = structlog.get_logger("aribridge.janus")
 
-CARRIER = "janus"
-"""What the audit log says that such a client comes by."""
-
 
 class Client(Protocol):
     """Whoever sent a request."""
@@ -39,6 +36,10 @@ class Client(Protocol):
     @property
     def address(self) -> str:
         """The IP address that it comes from."""
+
+    @property
+    def connection(self) -> str:
+        """The id of its WebSocket; empty over HTTP, where the address has paid for each request already."""
 
     def reply(self, message: Mapping[str, Any]) -> None:
         """Send the reply; called once for each request, before anything that follows from the request."""
@@ -62,18 +63,30 @@ class Desk:
         try:
             request = parse(message, path)
         except JanusError as error:
-            client.reply(error_reply(error, message))
+            self.refuse(error, client, message)
             return
         try:
             self._carry_out(request, client)
         except JanusError as error:
+            refusals.note(error, client.address, message=request.name, connection=client.connection)
             client.reply(request.error(error))
         except Problem as problem:
+            refusals.note(problem, client.address, message=request.name, connection=client.connection)
             client.reply(request.error(from_problem(problem)))
         except Exception:
             log.exception("request.failed", request=request.name, session=request.session_id)
             reason = "The gateway failed on this request; its log says where."
             client.reply(request.error(JanusError(Code.UNKNOWN, reason)))
+
+    def refuse(self, error: JanusError, client: Client, message: object = None) -> None:
+        """Answer what is no request; it costs as much as one that reads."""
+        fault: JanusError | Problem = error
+        try:
+            self._charge_alone(client)
+        except Problem as problem:
+            fault, error = problem, from_problem(problem)
+        refusals.note(fault, client.address, connection=client.connection)
+        client.reply(error_reply(error, message))
 
     async def learn(self, message: object) -> None:
         """Wait, for some seconds at most, for the key of a token that is about to be fetched; before ``submit``."""
@@ -87,7 +100,7 @@ class Desk:
         try:
             return self.auth.janus(apisecret, token, plugin)
         except Problem as problem:
-            audit.turned_away(problem, CARRIER, address)
+            audit.turned_away(problem, refusals.CARRIER, address)
             raise
 
     def _carry_out(self, request: Request, client: Client) -> None:
@@ -95,7 +108,10 @@ class Desk:
             self._root(request, client)
             return
         principal = self.authenticate(client.address, request.apisecret, request.token)
-        self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
+        if request.name == "keepalive":
+            self._charge_alone(client)
+        else:
+            self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
         check_fields(request.fields, request.spec.fields)
@@ -104,7 +120,13 @@ class Desk:
         else:
             handle.lane.submit(lambda: handle_requests.run(request, handle, client.reply))
 
+    def _charge_alone(self, client: Client) -> None:
+        """Charge a connection for what nobody stands behind, and for signs of life."""
+        self.charge(alone(client.connection), READ)
+
     def _root(self, request: Request, client: Client) -> None:
+        if request.spec.open:
+            self._charge_alone(client)
         if request.name == "info":
             info = server_info(self.info, self.settings, (plugin.info for plugin in self.plugins.values()))
             client.reply(request.reply("server_info", **info))
@@ -118,7 +140,7 @@ class Desk:
         self.charge(payers(principal, client.address), WRITE)
         check_fields(request.fields, request.spec.fields)
         session = self.sessions.create(principal, request.fields.get("id", 0), client.address)
-        audit.logged_in(principal, CARRIER, client.address, str(session.id))
+        audit.logged_in(principal, refusals.CARRIER, client.address, str(session.id))
         client.reply(request.reply("success", data={"id": session.id}))
         session.bind(client.source)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from aribridge.janus import refusals
 from aribridge.janus.errors import Code, JanusError, from_problem
 from aribridge.janus.handles import Handle
 from aribridge.janus.jsep import parse_candidates, parse_jsep
@@ -51,8 +52,10 @@ async def _perform(request: Request, handle: Handle) -> Done:
         async with asyncio.timeout(REQUEST_SECONDS):
             return await _HANDLERS[request.name](request, handle)
     except JanusError as error:
+        refusals.note(error, handle.address, handle.principal, message=request.name)
         return Done(request.error(error))
     except Problem as problem:
+        refusals.note(problem, handle.address, handle.principal, message=request.name)
         return _refused(request, handle, problem)
     except TimeoutError:
         reason = f"{handle.package} did not answer within {REQUEST_SECONDS:.0f} s; try again."

@@ -41,20 +41,25 @@ class HttpDoor:
         ]
 
     async def _post(self, request: web.Request) -> web.Response:
-        # The content type is not looked at: navigator.sendBeacon sends text/plain.
         client = _Poster(request)
         try:
-            path = _address(request)
-            message = decode_one(await _body(request))
-            await self._desk.learn(message)
-            self._desk.submit(message, client, path)
+            await self._submit(request, client)
             async with asyncio.timeout(REPLY_SECONDS):
                 return _json(encode(await client.answer))
-        except JanusError as error:
-            return _json(encode(error_reply(error, None)))
         except TimeoutError:
             reason = f"No answer within {REPLY_SECONDS:.0f} s; earlier requests of the handle take long."
             return _json(encode(error_reply(JanusError(Code.UNKNOWN, reason), None)))
+
+    async def _submit(self, request: web.Request, client: _Poster) -> None:
+        # The content type is not looked at: navigator.sendBeacon sends text/plain.
+        try:
+            path = _address(request)
+            message = decode_one(await _body(request))
+        except JanusError as error:
+            self._desk.refuse(error, client)
+            return
+        await self._desk.learn(message)
+        self._desk.submit(message, client, path)
 
     async def _open(self, request: web.Request) -> web.Response:
         client = _Poster(request)
@@ -95,6 +100,8 @@ class HttpDoor:
 
 class _Poster:
     """The client behind one POST; the events of a session that it makes are polled for."""
+
+    connection = ""
 
     def __init__(self, request: web.Request) -> None:
         self.address = request.remote or ""

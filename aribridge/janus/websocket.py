@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from aribridge.janus.desk import Desk
-from aribridge.janus.errors import Code, JanusError, error_reply
+from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.sessions import Session, Source
 from aribridge.janus.wire import MAX_MESSAGE, decode_all, encode
 
@@ -33,6 +34,7 @@ class Connection:
     def __init__(self, request: web.Request, desk: Desk) -> None:
         self._request = request
         self.address = request.remote or ""
+        self.connection = f"j_{secrets.token_hex(6)}"
         self._desk = desk
         self._ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,),
@@ -104,14 +106,14 @@ class Connection:
                 await self._received(message.data)
             elif message.type is WSMsgType.BINARY:
                 await self._slots.acquire()
-                self.reply(error_reply(JanusError(Code.INVALID_JSON, "Send text frames; this one is binary."), None))
+                self._desk.refuse(JanusError(Code.INVALID_JSON, "Send text frames; this one is binary."), self)
 
     async def _received(self, text: str) -> None:
         try:
             messages = decode_all(text)
         except JanusError as error:
             await self._slots.acquire()
-            self.reply(error_reply(error, None))
+            self._desk.refuse(error, self)
             return
         for message in messages:
             await self._slots.acquire()

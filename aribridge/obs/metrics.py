@@ -160,6 +160,12 @@ reloads_total = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+refusals_total = Counter(
+    "aribridge_refusals_total",
+    "What was refused for a limit or for its form, by code; connections that are turned away included.",
+    ["code"],
+    registry=REGISTRY,
+)
 audit_failures_total = Counter(
     "aribridge_audit_failures_total",
     "Attempts to write the audit log that failed; one a second while it cannot be written.",

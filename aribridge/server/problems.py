@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from aribridge.obs import audit
+from aribridge.obs.refusals import refused
 from aribridge.protocol.problems import KINDS, Problem, ProblemKind
 
 log = structlog.get_logger("aribridge.server")
@@ -71,14 +71,7 @@ def _audit(request: web.Request, problem: Problem) -> None:
     """What was refused goes on record, with the template of its address: what is in the place of names may be long."""
     resource = request.match_info.route.resource
     door = f"{request.method[:20]} {resource.canonical if resource is not None else ''}"
-    if problem.code == "unauthorized":
-        audit.turned_away(problem, door, request.remote or "")
-    elif problem.code == "forbidden":
-        principal = request.get(PRINCIPAL)
-        known = principal and {"sub": principal.sub, "tenant": principal.tenant, "roles": principal.roles}
-        fold = ("access", principal and (principal.tenant, principal.sub), door)
-        fields = {**(known or {}), "carrier": door, "address": request.remote, "reason": problem.detail}
-        audit.note("access", "deny", fold=fold, **fields)
+    refused(problem, door, request.remote or "", request.get(PRINCIPAL))
 
 
 async def page(request: web.Request) -> web.Response:

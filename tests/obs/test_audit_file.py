@@ -214,6 +214,7 @@ def test_the_pages_commands_find_what_they_are_to_find(state, command):
     audit.start(AuditSettings(), state)
     audit.note("command", "deny", **who, op="channels.hangup", on=on, rule="no rule", outcome="not_applied")
     audit.note("command", "allow", by="script", op="channels.answer", on=on, outcome="applied")
+    audit.note("refusal", "deny", **who, error="bad_message")
     audit.stop()
     found = subprocess.run(command, shell=True, cwd=state / "audit", check=True, capture_output=True, text=True).stdout
     assert "alice" in found or '"refused": 1' in found

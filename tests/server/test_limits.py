@@ -1,6 +1,9 @@
 """Who asks for too much, or opens too much, is told so; everybody else goes on."""
 
 import asyncio
+import itertools
+import json
+from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -16,6 +19,8 @@ LIMITS = {
     "address_handshakes": 2,
     "depth": 8,
 }
+ADDRESSES = itertools.count(1)
+"""Of this machine, each for one test."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +109,70 @@ async def test_requests_over_http_pay_by_their_address(gateway):
                     assert (await response.json())["code"] == "too_many_requests"
                     return
     raise AssertionError("2000 requests in a row were let through")
+
+
+JANUS_FLOODS = {
+    "no JSON": "{",
+    "no request": '{"janus": "ping"}',
+    "no text": b"x",
+    "pings": '{"janus": "ping", "transaction": "t"}',
+    "requests for information": '{"janus": "info", "transaction": "t"}',
+    "keepalives": None,
+}
+
+
+@pytest.mark.parametrize("flood", JANUS_FLOODS.values(), ids=JANUS_FLOODS)
+async def test_a_flood_of_the_janus_api_is_limited_and_its_neighbours_go_on(gateway, flood):
+    """All come from one address, as from one office: a connection pays for this alone."""
+    address = f"127.0.7.{next(ADDRESSES)}"
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(address, 0))) as http,
+        janus(http, gateway) as flooding,
+        janus(http, gateway) as neighbour,
+    ):
+        session = await made_session(neighbour, gateway.token(sub=f"neighbour {address}"))
+        theirs = await made_session(flooding, gateway.token(sub=f"flooding {address}"))
+        reasons = Counter()
+        for _ in range(10):
+            sent = flood or theirs
+            for _ in range(20):
+                await (flooding.send_bytes(sent) if isinstance(sent, bytes) else flooding.send_str(sent))
+            for _ in range(20):
+                reply = await flooding.receive_json(timeout=30)
+                reasons["limits.rate" in reply.get("error", {}).get("reason", "")] += 1
+            assert (await asked(neighbour, session))["janus"] == "ack"
+        assert reasons[True] > 50
+        assert reasons[False] >= LIMITS["burst"]
+
+
+@asynccontextmanager
+async def janus(http, gateway):
+    async with http.ws_connect(f"{gateway.url}/janus", protocols=("janus-protocol",)) as socket:
+        yield socket
+
+
+async def asked(socket, request):
+    await socket.send_str(request)
+    return await socket.receive_json(timeout=30)
+
+
+async def made_session(socket, token):
+    """A session, as the keepalive that it needs."""
+    made = await asked(socket, json.dumps({"janus": "create", "transaction": "c", "token": token}))
+    keepalive = {"janus": "keepalive", "transaction": "k", "token": token, "session_id": made["data"]["id"]}
+    return json.dumps(keepalive)
+
+
+async def test_a_flood_of_pings_is_limited(gateway):
+    async with from_address(gateway, "127.0.8.1", sub="pinging") as client:
+        await client.until(lambda seen: seen["type"] == "welcome")
+        for _ in range(2 * LIMITS["burst"]):
+            await client.send({"type": "ping", "t": 1})
+        seen = Counter([(await client.receive())["type"] for _ in range(2 * LIMITS["burst"])])
+        assert seen["pong"] >= LIMITS["burst"] - 10
+        assert seen["reply"] > 50
+        async with from_address(gateway, "127.0.8.1", sub="pinging") as other:
+            assert (await other.ask(type="request", op="asterisk.ping"))["status"] == 200
 
 
 async def test_a_subject_has_so_many_connections(gateway):

@@ -21,7 +21,7 @@ from aribridge.protocol.problems import Problem
 FOLDER, FILE = "audit", "audit.jsonl"
 """Where it is below the state folder, unless ``audit.file`` says otherwise."""
 
-Kind = Literal["gateway", "login", "command", "access", "operator"]
+Kind = Literal["gateway", "login", "command", "access", "refusal", "operator"]
 Effect = Literal["allow", "deny"]
 
 _MEGABYTE = 1 << 20
