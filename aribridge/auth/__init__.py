@@ -1,10 +1,9 @@
 """Tokens and principals."""
 
 from aribridge.auth.authenticator import Authenticator
-from aribridge.auth.keyring import KeyRing
 from aribridge.auth.keys import KeyFault, read_signing_key
 from aribridge.auth.remote import Pace, fetch_jwks
 from aribridge.auth.revocations import Revocations
 from aribridge.auth.tokens import mint
 
-__all__ = ["Authenticator", "KeyFault", "KeyRing", "Pace", "Revocations", "fetch_jwks", "mint", "read_signing_key"]
+__all__ = ["Authenticator", "KeyFault", "Pace", "Revocations", "fetch_jwks", "mint", "read_signing_key"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hmac
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from aribridge.auth.janus import StoredTokens, is_signed_token, read_signed_token
+from aribridge.auth.janus import JanusSecrets, is_signed_token, read_signed_token
 from aribridge.auth.keyring import KeyRing
-from aribridge.auth.keys import read_secret
 from aribridge.auth.remote import PACE, Pace
 from aribridge.auth.tokens import TOKEN_BYTES, named_key, read_token
 from aribridge.core.principal import Principal
@@ -26,16 +26,24 @@ class Authenticator:
         is_revoked: Callable[[Principal], bool] = lambda _: False,
         pace: Pace = PACE,
     ) -> None:
-        """Read the keys. Raises KeyFault, OSError."""
+        """Read the files of keys and secrets. Raises KeyFault."""
         self._claims = settings.claims
         self._is_revoked = is_revoked
         janus = settings.janus
         self.keys = KeyRing(settings.jwt, pace)
         self._leeway = settings.leeway
-        self._api_secret = read_secret(janus.api_secret_file) if janus.api_secret_file else b""
-        self._token_secret = read_secret(janus.token_secret_file) if janus.token_secret_file else b""
-        self._stored = StoredTokens(janus.tokens)
+        self._secrets = JanusSecrets(janus)
         self._janus = Principal("janus", roles=tuple(janus.roles), ops=tuple(janus.ops))
+
+    @property
+    def files(self) -> list[Path]:
+        """What was read."""
+        return list(dict.fromkeys([*self.keys.files, *self._secrets.files]))
+
+    def reread(self) -> Callable[[], list[Path]]:
+        """Read the files anew; what is returned puts them in force, and tells which are new. Raises KeyFault."""
+        take_keys, secrets = self.keys.reread(), self._secrets.read()
+        return lambda: [*take_keys(), *self._secrets.replace(secrets)]
 
     @metrics.judging()
     def bearer(self, token: str) -> Principal:
@@ -53,7 +61,8 @@ class Authenticator:
         try:
             return self._by_token(token, plugin)
         except Problem:
-            if self._api_secret and hmac.compare_digest(self._api_secret, _encoded(apisecret)):
+            secret = self._secrets.api_secret
+            if secret and hmac.compare_digest(secret, _encoded(apisecret)):
                 return self._judged(self._janus)
             raise
 
@@ -67,15 +76,15 @@ class Authenticator:
     def _by_token(self, token: str | None, plugin: str | None) -> Principal:
         if not token:
             raise Problem("unauthorized", "The request has neither a token nor the right apisecret.")
-        if (stored := self._stored.find(token)) is not None:
+        if (stored := self._secrets.find(token)) is not None:
             if stored.plugins:
                 _check_plugin(plugin, stored.plugins)
             return self._judged(Principal(f"janus:{stored.name}", roles=tuple(stored.roles), ops=tuple(stored.ops)))
         if not is_signed_token(token):
             return self._by_jwt(token)
-        if not self._token_secret:
+        if not self._secrets.token_secret:
             raise Problem("unauthorized", "This gateway takes no signed Janus tokens (auth.janus.token_secret_file).")
-        signed = read_signed_token(self._token_secret, self._leeway, token)
+        signed = read_signed_token(self._secrets.token_secret, self._leeway, token)
         _check_plugin(plugin, signed.plugins)
         holder = dataclasses.replace(self._janus, sub=f"janus:{signed.fingerprint}", expires=signed.expires)
         return self._judged(holder)

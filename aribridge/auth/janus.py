@@ -11,11 +11,12 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from aribridge.auth.keys import read_secret
-from aribridge.core.settings import JanusTokenSettings
+from aribridge.auth.keys import KeyFault, read_secret
+from aribridge.core.settings import JanusAuthSettings, JanusTokenSettings
 from aribridge.protocol.problems import Problem
 
 REALM = "janus"
@@ -35,16 +36,46 @@ class SignedToken:
     fingerprint: str
 
 
-class StoredTokens:
-    """The tokens of the configuration, found by their hashes: how long that takes says nothing of what they are."""
+class JanusSecrets:
+    """What lies in the files of ``[auth.janus]``: the static secret, that of signed tokens, and stored tokens."""
 
-    def __init__(self, tokens: Sequence[JanusTokenSettings]) -> None:
-        """Read their files. Raises OSError."""
-        self._tokens = {hashlib.sha256(read_secret(one.token_file).strip()).digest(): one for one in tokens}
+    def __init__(self, settings: JanusAuthSettings) -> None:
+        """Read the files. Raises KeyFault."""
+        self._settings = settings
+        self._content: Mapping[str, bytes] = {}
+        self._stored: Mapping[bytes, JanusTokenSettings] = {}
+        self.replace(self.read())
+
+    @property
+    def files(self) -> list[Path]:
+        """What was read."""
+        return [Path(name) for name in self._content]
+
+    @property
+    def api_secret(self) -> bytes:
+        """Empty where there is none."""
+        return self._content.get(self._settings.api_secret_file, b"")
+
+    @property
+    def token_secret(self) -> bytes:
+        """Empty where there is none."""
+        return self._content.get(self._settings.token_secret_file, b"")
 
     def find(self, token: str) -> JanusTokenSettings | None:
         """What is stored of a token, None where it is none of these."""
-        return self._tokens.get(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
+        return self._stored.get(_hash(token.encode("utf-8", "surrogatepass")))
+
+    def read(self) -> Mapping[str, bytes]:
+        """Read the files anew. Raises KeyFault, with the name of one."""
+        janus = self._settings
+        names = [janus.api_secret_file, janus.token_secret_file, *(one.token_file for one in janus.tokens)]
+        return {name: _read(name) for name in names if name}
+
+    def replace(self, content: Mapping[str, bytes]) -> list[Path]:
+        """Use this content from now on; the files that have another."""
+        before, self._content = self._content, content
+        self._stored = {_hash(content[one.token_file].strip()): one for one in self._settings.tokens}
+        return [Path(name) for name in content if content[name] != before.get(name)]
 
 
 def is_signed_token(token: str) -> bool:
@@ -73,6 +104,21 @@ def read_signed_token(secret: bytes, leeway: float, token: str) -> SignedToken:
     if time.time() >= int(expiry) + leeway:
         raise Problem("unauthorized", "The token has expired.")
     return SignedToken(int(expiry) + leeway, tuple(plugins), hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _read(name: str) -> bytes:
+    try:
+        content = read_secret(name)
+    except OSError as error:
+        raise KeyFault(f"{name} {error.strerror}") from None
+    if not content.strip():
+        raise KeyFault(f"{name} is empty")
+    return content
+
+
+def _hash(token: bytes) -> bytes:
+    """Tokens are found by these: how long that takes says nothing of what they are."""
+    return hashlib.sha256(token).digest()
 
 
 def _is_expiry(text: str) -> bool:

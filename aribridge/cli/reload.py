@@ -1,4 +1,4 @@
-"""`aribridge reload`: have the gateway that runs load its scripts, policy and certificate anew."""
+"""`aribridge reload`: have the gateway that runs load its scripts, policy, keys and certificate anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aribridge.cli.options import Failure, config_options
 @click.command(name="reload")
 @config_options
 def reload(*, config: Path | None, assignments: tuple[str, ...]) -> None:
-    """Load scripts, policy, keys and certificate of the running gateway anew, as SIGHUP does, and say what changed.
+    """Load scripts, policy, keys, Janus secrets and certificate anew, as SIGHUP does, and say what changed.
 
     Exits 1 when one does not load: then nothing has changed.
     """
@@ -22,6 +22,6 @@ def reload(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     if status != HTTPStatus.OK:
         raise Failure(f"{result['error']}\nNothing has changed: all goes on as before.")
     if not result["files"]:
-        click.echo("nothing to load: scripts.files, [[janus.lua]], auth.policy and [[auth.jwt]] name no file")
+        click.echo("nothing to load: no file is named in scripts, [[janus.lua]], [auth] and what is in it")
     for file in result["files"]:
         click.echo(f"{'changed' if file in result['changed'] else 'as before':9}  {file}")

@@ -104,7 +104,7 @@ class Gateway:
             self.scripts,
             self._lua_plugins,
             PolicyFile(settings.auth.policy, self._access, self.targets, self.hub),
-            self._authenticator.keys,
+            self._authenticator,
             self._certificate,
         )
         admin = Admin(self.targets, self.hub, self.rtc, self._janus, lambda: self._draining).routes()
@@ -275,7 +275,7 @@ def _revocations(settings: Settings) -> Revocations:
 def _authenticator(settings: Settings, revocations: Revocations) -> Authenticator:
     try:
         return Authenticator(settings.auth, revocations.covers)
-    except (KeyFault, OSError) as error:
+    except KeyFault as error:
         raise StartError(f"A key cannot be read: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Loads scripts, policy, keys and certificate anew, those of Janus too: all take their places at once, or none does."""
+"""Loads scripts, policy, keys and certificate anew, Janus's too: all take their places at once, or none does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from aribridge.auth import KeyFault, KeyRing
+from aribridge.auth import Authenticator, KeyFault
 from aribridge.config import ConfigError
 from aribridge.obs import audit, metrics
 from aribridge.script import ScriptHost, ScriptLoadError
@@ -36,11 +36,11 @@ class Reloader:
         scripts: ScriptHost,
         plugins: LuaPlugins,
         policy: PolicyFile,
-        keys: KeyRing,
+        authenticator: Authenticator,
         certificate: Certificate,
     ) -> None:
         self._certificate = certificate
-        self._keys = keys
+        self._authenticator = authenticator
         self._policy = policy
         self._scripts = scripts
         self._plugins = plugins
@@ -49,9 +49,10 @@ class Reloader:
 
     @property
     def files(self) -> list[Path]:
-        """What was read: the present scripts, modules included, the policy, keys, the certificate of the listener."""
+        """What was read: the present scripts, modules included, the policy, keys and secrets, the certificate."""
         scripts = [*self._scripts.files, *self._plugins.files]
-        return list(dict.fromkeys([*scripts, *self._policy.files, *self._keys.files, *self._certificate.files]))
+        others = [*self._policy.files, *self._authenticator.files, *self._certificate.files]
+        return list(dict.fromkeys([*scripts, *others]))
 
     def request(self) -> None:
         """Ask for a reload from where nothing can wait; several that come together are one."""
@@ -84,7 +85,7 @@ class Reloader:
         prepared = await self._plugins.prepare()
         try:
             policy = self._policy.read()
-            take_keys = self._keys.reread()
+            take_keys = self._authenticator.reread()
             self._certificate.check()
             changed = self._scripts.load()
         except BaseException:

@@ -183,10 +183,8 @@ async def test_reload_and_scripts_tell_what_there_is(gateway, plugin, state):
     words = plugin.with_name("words.lua")
     words.write_text('return { who = "bob" }')
     code, output = await run(gateway, "reload")
-    assert (code, output.splitlines()) == (
-        0,
-        [f"as before  {plugin}", f"changed    {words}", f"as before  {gateway.folder / 'signing.key'}"],
-    )
+    secrets = [f"as before  {gateway.folder / name}" for name in ("signing.key", "api.secret")]
+    assert (code, output.splitlines()) == (0, [f"as before  {plugin}", f"changed    {words}", *secrets])
     async with client_of(gateway) as client:
         message = await session(client)
         await message()

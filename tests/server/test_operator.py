@@ -134,7 +134,7 @@ async def test_scripts_are_reloaded_and_reported(traced, state, script):
     script.write_text(
         "function on_message(conn, data)\n  return data.a.b\nend\nfunction on_command(c, cmd) return cmd end"
     )
-    files = [str(script), str(traced.folder / "signing.key")]
+    files = [str(script), *(str(traced.folder / name) for name in ("signing.key", "api.secret"))]
     reloaded = await ask(socket, "POST", "/v1/scripts/reload")
     assert reloaded == (200, {"reloaded": True, "files": files, "changed": files[:1]})
     async with greeted(traced.url, traced.token()) as client:
