@@ -8,17 +8,18 @@ import re
 import ssl
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from aribridge.ari.socket import AriSocket
 from aribridge.ari.turns import Turns
 from aribridge.core.command import Answer
 
 if TYPE_CHECKING:
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientWebSocketResponse
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from aribridge.ari.request import Request
     from aribridge.core.settings import AsteriskSettings
@@ -101,15 +102,16 @@ class Http:
             headers={"Connection": "close"},
         )
 
-    async def open_events(self, app: str, seconds: float) -> ClientWebSocketResponse:
+    async def open_events(self, app: str, seconds: float) -> AriSocket:
         """Open the event socket of an application. Raises what aiohttp raises, or TimeoutError."""
         async with asyncio.timeout(seconds):
-            return await self._sockets.ws_connect(
+            socket = await self._sockets.ws_connect(
                 URL(f"{self._base}/events").with_query(app=app),
                 protocols=("ari",),
                 heartbeat=HEARTBEAT,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
             )
+            return cast(AriSocket, socket)  # by the session's ws_response_class
 
     async def close(self) -> None:
         """Close every connection."""
@@ -126,6 +128,7 @@ def _session(settings: AsteriskSettings, connections: int) -> aiohttp.ClientSess
         middlewares=(_resend_only_reads,),
         trace_configs=[_tracing()],
         cookie_jar=aiohttp.DummyCookieJar(),
+        ws_response_class=AriSocket,
     )
 
 

@@ -16,9 +16,8 @@ from aribridge.ari.http import NoAnswer, as_answer
 from aribridge.core.command import Answer
 
 if TYPE_CHECKING:
-    from aiohttp import ClientWebSocketResponse
-
     from aribridge.ari.request import Request
+    from aribridge.ari.socket import AriSocket
 
 DEPTH = 16
 """Requests under way on one lane: what comes last waits for all of them."""
@@ -46,16 +45,19 @@ _encoder = msgspec.json.Encoder()
 class _Waiting:
     answer: asyncio.Future[Answer]
     since: float
+    until: float
 
 
 class Lane:
     """Serves one socket until it ends, or until it is retired: then it takes nothing more."""
 
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
+    def __init__(self, socket: AriSocket) -> None:
         self._socket = socket
         self._waiting: dict[str, _Waiting] = {}
         self._last = 0
         self._retired = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def busy(self) -> int:
@@ -69,26 +71,51 @@ class Lane:
         oldest = next(iter(self._waiting.values()), None)
         if oldest is None:
             return True
-        age = asyncio.get_running_loop().time() - oldest.since
+        age = self._loop.time() - oldest.since
         if age > LOST:
             self.retire()
         return age < STUCK
 
     async def send(self, request: Request, seconds: float) -> Answer:
         """Send one request and wait for its answer, any status. Raises NoAnswer."""
-        loop = asyncio.get_running_loop()
+        now = self._loop.time()
         self._last += 1
         name = str(self._last)
-        waiting = self._waiting[name] = _Waiting(loop.create_future(), loop.time())
+        waiting = self._waiting[name] = _Waiting(self._loop.create_future(), now, now + seconds)
+        self._wake_at(waiting.until)
         try:
-            async with asyncio.timeout(seconds):
-                await self._socket.send_str(_encode(name, request))
-                return await waiting.answer
-        except (TimeoutError, OSError, aiohttp.ClientError) as error:
-            # What Asterisk did not answer in time, it may be still at: whatever came behind would wait as well.
-            self.retire()
-            self._waiting.pop(name, None)
-            raise NoAnswer(error, sent=True, late=isinstance(error, TimeoutError)) from error
+            self._socket.send_soon(_encode(name, request))
+            return await waiting.answer
+        except aiohttp.ClientError as error:
+            self._give_up(name)
+            raise NoAnswer(error, sent=True, late=False) from error
+
+    def _give_up(self, name: str) -> _Waiting:
+        """What Asterisk did not answer in time, it may be still at: whatever came behind would wait as well."""
+        self.retire()
+        return self._waiting.pop(name)
+
+    # one timer for all requests: most are answered long before it rings
+
+    def _wake_at(self, time: float) -> None:
+        if self._alarm is None or time < self._alarm.when():
+            self._rest()
+            self._alarm = self._loop.call_at(time, self._ring)
+
+    def _rest(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        """Answer those whose time is up, and wait for the next one's."""
+        self._alarm, now = None, self._loop.time()
+        awaited = {name: one for name, one in self._waiting.items() if not one.answer.done()}
+        for name, one in awaited.items():
+            if one.until <= now:
+                self._give_up(name).answer.set_exception(NoAnswer(TimeoutError(), sent=True, late=True))
+            else:
+                self._wake_at(one.until)
 
     def retire(self) -> None:
         """Take nothing more, and let `run` end once what is under way is answered or given up."""
@@ -104,6 +131,7 @@ class Lane:
                 await asyncio.wait((reading, *awaited), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.retire()
+            self._rest()
             reading.cancel()
             retired.cancel()
             await asyncio.gather(reading, retired, return_exceptions=True)
@@ -143,8 +171,8 @@ def fits(request: Request) -> bool:
     return len(request.target) + len(request.body or b"") <= LONGEST
 
 
-def _encode(name: str, request: Request) -> str:
+def _encode(name: str, request: Request) -> bytes:
     frame = {"type": "RESTRequest", "request_id": name, "method": request.method, "uri": request.target[1:]}
     if request.body is not None:
         frame |= {"content_type": "application/json", "message_body": request.body.decode()}
-    return _encoder.encode(frame).decode()
+    return _encoder.encode(frame)

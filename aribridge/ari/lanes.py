@@ -38,8 +38,10 @@ class Lanes:
     def __init__(self, settings: AsteriskSettings, http: Http) -> None:
         self._settings = settings
         self._http = http
+        self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
         self._lanes: set[Lane] = set()
+        self._of_turn: dict[str, Lane] = {}
         # No other gateway that serves this application, before or after, has lanes of these names.
         self._run = secrets.token_hex(4)
 
@@ -61,7 +63,7 @@ class Lanes:
 
     async def send(self, command: Command, request: Request, seconds: float, client: str) -> Answer:
         """Send a command the best way there is; its answer, any status. Raises NoAnswer."""
-        lane = self._free() if fits(request) and is_quick(command) else None
+        lane = self._free(client) if fits(request) and is_quick(command) else None
         if lane is None:
             return await self._http.send(request, seconds, client)
         if request.method != "GET":
@@ -75,19 +77,27 @@ class Lanes:
                 group.create_task(self._keep(f"{self._settings.app}-lane-{self._run}-{number}"))
 
     async def _read(self, lane: Lane, request: Request, seconds: float, client: str) -> Answer:
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = self._loop.time()
         try:
             return await lane.send(request, min(seconds, REPEAT_READS))
         except NoAnswer as error:
-            left = seconds - (clock() - started)
+            left = seconds - (self._loop.time() - started)
             if left <= 0:
                 raise
             log.debug("lane.read_again", target=self._settings.name, reason=str(error))
             return await self._http.send(request, left, client)
 
-    def _free(self) -> Lane | None:
-        return min((lane for lane in self._lanes if lane.takes()), key=lambda lane: lane.busy, default=None)
+    def _free(self, client: str) -> Lane | None:
+        """The lane with the least on it; the same one for all that a client sends in one turn, which is one write."""
+        lane = self._of_turn.get(client)
+        if lane is not None and lane.takes():
+            return lane
+        lane = min((lane for lane in self._lanes if lane.takes()), key=lambda lane: lane.busy, default=None)
+        if lane is not None:
+            if not self._of_turn:
+                self._loop.call_soon(self._of_turn.clear)
+            self._of_turn[client] = lane
+        return lane
 
     async def _keep(self, name: str) -> NoReturn:
         backoff = Backoff()

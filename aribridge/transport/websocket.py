@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Sequence
 from typing import Literal
 
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
+from aribridge.core.websocket_frames import text_frame
 from aribridge.transport.carrier import CarrierClosed, Receiver
 
 _MAX_SEND = 65536
@@ -47,7 +47,7 @@ class WebSocketCarrier:
         for frame in frames:
             if waiting > _HIGH_MARK:
                 break
-            pieces.append(_text_message(frame))
+            pieces.append(text_frame(frame))
             waiting += len(pieces[-1])
         if pieces:
             self._transport.write(b"".join(pieces))
@@ -87,17 +87,6 @@ async def accept(request: web.Request, *, protocol: str, frame: int) -> WebSocke
     if request.transport is None:
         raise ConnectionResetError("The client left while it was accepted.")
     return WebSocketCarrier(socket, request.transport, request.remote or "")
-
-
-def _text_message(text: str) -> bytes:
-    """One whole text message of a server (RFC 6455 5.2), made here so that many go out in one write."""
-    payload = text.encode()
-    length = len(payload)
-    if length < 126:
-        return struct.pack("!BB", 0x81, length) + payload
-    if length < 65536:
-        return struct.pack("!BBH", 0x81, 126, length) + payload
-    return struct.pack("!BBQ", 0x81, 127, length) + payload
 
 
 def _reason(socket: web.WebSocketResponse) -> str:

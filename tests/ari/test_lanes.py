@@ -131,6 +131,18 @@ async def test_many_at_once_are_each_given_their_own_answer(asterisk22: PrivateA
         assert [json.loads(answer.body or b"") for answer in answers] == [{"value": name} for name in names]
 
 
+async def test_frames_of_every_length_in_one_write(asterisk22: PrivateAsterisk) -> None:
+    values = {f"LENGTH{size}": "é" * size for size in (1, 2, 3, 4, 20, 40, 60, 100, 300, 600)}
+    async with by_lanes(asterisk22) as (link, _, proxy):
+        requests = proxy.requests
+        await asyncio.gather(
+            *(call(link, "asterisk.setGlobalVar", variable=name, value=value) for name, value in values.items())
+        )
+        answers = await asyncio.gather(*(call(link, "asterisk.getGlobalVar", variable=name) for name in values))
+        assert [json.loads(answer.body or b"")["value"] for answer in answers] == [*values.values()]
+        assert proxy.requests == requests
+
+
 async def test_lanes_carry_no_events_and_end_with_the_link(asterisk22: PrivateAsterisk) -> None:
     async with running_link(settings_of(asterisk22, commands="http", app="beside")) as (beside, sink):
         async with by_lanes(asterisk22, app="main-one") as (link, _, _):
