@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 
@@ -26,8 +27,13 @@ class Principal:
 
     def may(self, operation: str) -> bool:
         """Whether the token allows the ARI operation with this id."""
-        return any(fnmatchcase(operation, glob) for glob in self.ops)
+        return _matches(self.ops, operation)
 
     def to_user(self) -> dict[str, Any]:
         """The ``user`` object of a welcome."""
         return {"sub": self.sub, "tenant": self.tenant, "roles": list(self.roles), "endpoints": list(self.endpoints)}
+
+
+@lru_cache(1024)
+def _matches(globs: tuple[str, ...], operation: str) -> bool:
+    return any(fnmatchcase(operation, glob) for glob in globs)

@@ -80,7 +80,7 @@ class CommandPath:
     async def _run(self, asked: Asked) -> Result:
         request = asked.request
         target = self._targets.pick(request.target)
-        command = target.link.check(_command(target, request))
+        command = _command(target, request)
         _check_own(request, command)
         asked.command, asked.only_reads = command, target.link.only_reads(command)
         self._allow(asked, command)
@@ -128,6 +128,8 @@ class CommandPath:
 
     async def _decide(self, asked: Asked, command: Command) -> Command | Reply:
         """As ``_ask_scripts``; traced where scripts decided otherwise than the client wished."""
+        if not self._scripts.has("on_command"):
+            return command
         by = f"{command.op} by {asked.principal.sub}"
         with self._targets.pick(command.target).feed.traces.about(tuple(channels_in(command))):
             return await self._noted(asked, command, by)
@@ -146,8 +148,6 @@ class CommandPath:
 
     async def _ask_scripts(self, asked: Asked, command: Command) -> Command | Reply:
         """Let scripts decide; what they rewrote passes catalogue and policy again, unless they answer for it."""
-        if not self._scripts.has("on_command"):
-            return command
         with metrics.stage_seconds.labels("scripts").time():
             decided = await self._scripts.on_command(asked.client, command, asked.scripts.append)
         if isinstance(decided, Reply):
@@ -183,11 +183,11 @@ class CommandPath:
 
 
 def _command(target: Target, request: Request) -> Command:
-    """Bring a request into the one form: operation id and parameters."""
+    """Bring a request into the one form, checked: operation id and parameters."""
     if request.op is not None:
         if request.path is not None or request.method is not None:
             raise Problem("bad_message", "request: either op and params, or method and path, not both.")
-        return Command(target.name, request.op, request.params or {})
+        return target.link.check(Command(target.name, request.op, request.params or {}))
     if request.method is None or request.path is None:
         raise Problem("bad_message", "request: method and path are needed, or op and params.")
     return target.link.resolve(request.method, request.path, request.query, request.body)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
+_NO_LANE = nullcontext()
 
 
 class Lanes:
@@ -13,12 +15,12 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
-    @asynccontextmanager
-    async def turn(self, name: Hashable | None) -> AsyncIterator[None]:
+    def turn(self, name: Hashable | None) -> AbstractAsyncContextManager[None]:
         """Wait for one's turn in a lane; None waits for nobody."""
-        if name is None:
-            yield
-            return
+        return _NO_LANE if name is None else self._turn(name)
+
+    @asynccontextmanager
+    async def _turn(self, name: Hashable) -> AsyncIterator[None]:
         lock, users = self._lanes.get(name) or (asyncio.Lock(), 0)
         self._lanes[name] = (lock, users + 1)
         try:

@@ -19,6 +19,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -34,7 +35,28 @@ PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
 
-class BoundedCounter(Counter):
+class _KnownLabels(MetricWrapperBase):
+    """Finds what is counted already without the base class's lock and texts: it is asked several times a command."""
+
+    def labels(self, *labelvalues: Any, **_: Any) -> Self:
+        """As in the base class, by position alone."""
+        kept = self._metrics.get(labelvalues)
+        return self._first(*labelvalues) if kept is None else cast(Self, kept)
+
+    def _first(self, *labelvalues: Any) -> Self:
+        """What is counted under these for the first time."""
+        return super().labels(*labelvalues)
+
+
+class QuickCounter(_KnownLabels, Counter):
+    """A counter for what happens with each command or event."""
+
+
+class QuickHistogram(_KnownLabels, Histogram):
+    """A histogram for what happens with each command or event."""
+
+
+class BoundedCounter(QuickCounter):
     """A counter whose last label comes from outside: its first 200 values are kept, every further one is ``other``.
 
     Asterisk 22 has 45 event types, but a script may make up any number of its own.
@@ -42,16 +64,12 @@ class BoundedCounter(Counter):
 
     MOST = 200
 
-    def labels(self, *labelvalues: Any, **labelkwargs: Any) -> Self:
-        """As in the base class, by position alone."""
-        # Not by the base class: it takes a lock and makes texts for what is asked for with each event.
-        if (kept := self._metrics.get(labelvalues)) is not None:
-            return cast(Self, kept)
+    def _first(self, *labelvalues: Any) -> Self:
         *own, last = labelvalues
         child = (*own, str(last))
         if len(self._metrics) >= self.MOST and child not in self._metrics:
             child = (*own, OTHER)
-        return super().labels(*child, **labelkwargs)
+        return super()._first(*child)
 
 
 connections = Gauge("aribridge_connections", "Clients connected now.", ["carrier"], registry=REGISTRY)
@@ -76,13 +94,13 @@ jwks_success_timestamp_seconds = Gauge(
     ["url", "algorithm"],
     registry=REGISTRY,
 )
-policy_decisions_total = Counter(
+policy_decisions_total = QuickCounter(
     "aribridge_policy_decisions_total",
     "Commands judged by the policy, by effect: allow or deny.",
     ["effect"],
     registry=REGISTRY,
 )
-requests_total = Counter(
+requests_total = QuickCounter(
     "aribridge_requests_total",
     "Requests answered, by status and by who answered: gateway, script or asterisk.",
     ["status", "source"],
@@ -94,7 +112,7 @@ request_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
     registry=REGISTRY,
 )
-stage_seconds = Histogram(
+stage_seconds = QuickHistogram(
     "aribridge_stage_seconds",
     "Time that a command spent in a stage of its way: scripts (on_command), asterisk (until its answer).",
     ["stage"],
