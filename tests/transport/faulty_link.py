@@ -19,6 +19,7 @@ from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
 import aribridge.transport.webrtc.fastpath.sending
 from aribridge.script.testing.clock import SimulatedLoop
+from aribridge.transport.webrtc.fastpath import FastSctp
 from aribridge.transport.webrtc.fastpath.inline import run_inline
 from aribridge.transport.webrtc.sctp import Association, FastAssociation
 
@@ -56,7 +57,9 @@ class FaultyEnd:
             self._link.carry(self, packet)
 
     def arrive(self, data: bytes) -> None:
-        if self.receiver is not None:
+        if isinstance(self.receiver, FastSctp):
+            self.receiver.take(data)
+        elif self.receiver is not None:
             run_inline(self.receiver._handle_data(data))
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 from OpenSSL import SSL
 
-from aribridge.transport.webrtc.fastpath.inline import run_inline
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,7 +31,10 @@ def missing() -> list[str]:
 
 
 class FastDtls(RTCDtlsTransport):
-    """A DTLS transport whose ICE transport can ``send_now`` a datagram and ``divert`` those that arrive."""
+    """A DTLS transport whose ICE transport can ``send_now`` a datagram and ``divert`` those that arrive.
+
+    The association on it can ``take`` a packet.
+    """
 
     def __init__(self, transport: Any, certificates: list[RTCCertificate]) -> None:
         super().__init__(transport, certificates)
@@ -81,7 +82,7 @@ class FastDtls(RTCDtlsTransport):
                 self._take_no_data(size)
                 return
             if self._data_receiver is not None:
-                run_inline(self._data_receiver._handle_data(self._view[:size]))
+                cast(Any, self._data_receiver).take(self._view[:size])
             if lone:
                 return
 

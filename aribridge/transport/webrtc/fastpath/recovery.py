@@ -32,29 +32,43 @@ class Recovery(Sending):
     def _begin_sending(self) -> None:
         super()._begin_sending()
         self._holey = False
+        self._noted = 0
+        """Acknowledgements that wait for the end of this turn, when they are taken as one."""
+
+    def _note_ack(self, cumulative: int, window: int) -> bool:
+        """Note an acknowledgement without gaps; whether it is as new as the last one."""
+        if later(self._last_sacked_tsn, cumulative):
+            return False
+        self._last_sacked_tsn = cumulative
+        self._peer_rwnd = window
+        self._bursts += 1
+        self._noted += 1
+        self._schedule()
+        return True
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         """Take an acknowledgement (replaces aiortc's, which walks over all that is under way several times)."""
-        if later(self._last_sacked_tsn, chunk.cumulative_tsn):
-            return
-        advanced = chunk.cumulative_tsn != self._last_sacked_tsn
-        self._last_sacked_tsn = chunk.cumulative_tsn
-        self._peer_rwnd = chunk.advertised_rwnd
-        self._bursts += 1
+        if self._note_ack(chunk.cumulative_tsn, chunk.advertised_rwnd) and (chunk.gaps or self._holey):
+            self._take_noted(chunk.gaps)
+
+    def _take_noted(self, gaps: list[tuple[int, int]]) -> None:
+        """Take the acknowledgements that were noted, the last of them with these gaps."""
+        noted, self._noted = self._noted, 0
+        under_way = len(self._sent_queue)
         arrived, lost = self._take_cumulative(), False
-        if chunk.gaps or self._holey:
-            self._holey = bool(chunk.gaps)
-            arrived += self._take_gaps(chunk.gaps)
+        advanced = len(self._sent_queue) < under_way
+        if gaps or self._holey:
+            self._holey = bool(gaps)
+            arrived += self._take_gaps(gaps)
             lost = self._find_lost(arrived)
         self._measure(arrived)
-        self._adjust_window(sum(sent._book_size for sent in arrived), advanced=advanced, lost=lost)
+        self._adjust_window(arrived, noted, advanced=advanced, lost=lost)
         if not self._sent_queue:
             self._t3_rest()
         elif advanced:
             self._t3_restart()
         if self._unreliable:
             self._update_advanced_peer_ack_point()
-        self._schedule()
 
     def _measure(self, arrived: list[Outgoing]) -> None:
         """Learn the round trip time from the last chunk that was sent once (Karn's algorithm, section 6.3.1 C5)."""
@@ -66,7 +80,7 @@ class Recovery(Sending):
     def _take_cumulative(self) -> list[Outgoing]:
         """Let go of what has arrived without a gap; what was not known to have arrived is returned."""
         queue, last, arrived = self._sent_queue, self._last_sacked_tsn, list[Outgoing]()
-        while queue and not later(queue[0].tsn, last):
+        while queue and (last - queue[0].tsn) & 0xFFFFFFFF < 0x80000000:
             sent = queue.popleft()
             if not sent._acked:
                 self._take(sent)
@@ -94,7 +108,9 @@ class Recovery(Sending):
     def _take(self, sent: Outgoing) -> None:
         sent._acked = True
         sent._retransmit = False
-        self._flight_size_decrease(sent)  # type: ignore[arg-type]
+        if sent._in_flight:
+            sent._in_flight = False
+            self._flight_size -= sent._book_size
 
     def _find_lost(self, arrived: list[Outgoing]) -> bool:
         """Give up waiting for chunks that enough later packets have overtaken; whether there are any."""
@@ -124,7 +140,7 @@ class Recovery(Sending):
     def _collect_lost(self) -> None:
         self._lost = deque(sent for sent in self._sent_queue if sent._retransmit)
 
-    def _adjust_window(self, size: int, *, advanced: bool, lost: bool) -> None:
+    def _adjust_window(self, arrived: list[Outgoing], acks: int, *, advanced: bool, lost: bool) -> None:
         """Grow by what arrived, if the window was in use; halve after a loss, once for all losses of one window."""
         if self._fast_recovery_exit is not None:
             if not later(self._fast_recovery_exit, self._last_sacked_tsn):
@@ -135,18 +151,23 @@ class Recovery(Sending):
             self._fast_recovery_exit = self._sent_queue[-1].tsn
             self._fast_recovery_transmit = True
         elif advanced and self._limited:
-            self._grow(size)
+            self._grow(sum([sent._book_size for sent in arrived]), acks)
         early = self._holey and self._fast_recovery_exit is None
         self._extra = min(self._extra + USERDATA_MAX_LENGTH, _EARLY) if early else 0
 
-    def _grow(self, size: int) -> None:
+    def _grow(self, size: int, acks: int) -> None:
         if self._cwnd <= self._ssthresh:
-            self._cwnd += min(size, _GROWTH)
+            self._cwnd += min(size, acks * _GROWTH)
             return
         self._partial_bytes_acked += size
         if self._partial_bytes_acked >= self._cwnd:
             self._partial_bytes_acked -= self._cwnd
             self._cwnd += USERDATA_MAX_LENGTH
+
+    def _t3_fired(self) -> None:
+        if self._noted:
+            self._take_noted([])
+        super()._t3_fired()
 
     def _t3_expired(self) -> None:
         """Take all that is under way for lost (replaces aiortc's, which sends again what is known to have arrived)."""

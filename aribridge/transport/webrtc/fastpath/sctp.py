@@ -11,7 +11,7 @@ from aribridge.transport.webrtc.fastpath.dtls import FastDtls
 from aribridge.transport.webrtc.fastpath.inline import run_inline
 from aribridge.transport.webrtc.fastpath.receiving import Receiving
 from aribridge.transport.webrtc.fastpath.recovery import Recovery
-from aribridge.transport.webrtc.fastpath.wire import Bundle, Header
+from aribridge.transport.webrtc.fastpath.wire import Bundle, Header, plain_ack
 
 
 class FastSctp(Receiving, Recovery):
@@ -23,6 +23,15 @@ class FastSctp(Receiving, Recovery):
         self._begin_receiving()
         self._begin_sending()
         self._outbound_header = Header(0, 0, 0)
+
+    def take(self, packet: bytes) -> None:
+        """Take a packet. Most are an acknowledgement and nothing else while data goes out."""
+        header = self._inbound_header
+        if ack := plain_ack(packet, header.head):
+            if header.intact(packet) and self._note_ack(*ack) and self._holey:
+                self._take_noted([])
+        else:
+            run_inline(self._handle_data(packet))
 
     async def stop(self) -> None:
         """Abort the association."""
@@ -52,6 +61,8 @@ class FastSctp(Receiving, Recovery):
         self._scheduled = False
         if self._association_state == self.State.CLOSED:
             return
+        if self._noted:
+            self._take_noted([])
         bundle = Bundle(self._packets_sent)
         if self._ack_due or (self._unacked and self._has_data()):
             bundle.add(self._acknowledgement())

@@ -31,6 +31,7 @@ PARAMETER = Struct("!HH")
 DATA = Struct("!LHHL")
 SACK = Struct("!LLHH")
 _HEADER = Struct("!HHL")
+_ACK_PACKET = Struct("!8s4sBBHLLL")
 _DATA_CHUNK = Struct("!BBHLHHL")
 _SACK_CHUNK = Struct("!BBHLLHH")
 _GAP = Struct("!HH")
@@ -177,6 +178,14 @@ def sack(cumulative: int, window: int, gaps: list[tuple[int, int]], duplicates: 
     length = 16 + 4 * (len(gaps) + len(duplicates))
     start = _SACK_CHUNK.pack(3, 0, length, cumulative, window, len(gaps), len(duplicates))
     return b"".join((start, *(_GAP.pack(*gap) for gap in gaps), *map(_TSN.pack, duplicates)))
+
+
+def plain_ack(packet: bytes, head: bytes) -> tuple[int, int] | None:
+    """Cumulative TSN and window of a packet with this head that is a SACK without gaps or duplicates, and no more."""
+    if len(packet) != _ACK_PACKET.size:
+        return None
+    found, _, kind, _, length, cumulative, window, more = _ACK_PACKET.unpack(packet)
+    return (cumulative, window) if (found, kind, length, more) == (head, 3, 16, 0) else None
 
 
 def later(a: int, b: int) -> bool:
