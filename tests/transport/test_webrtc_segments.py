@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aribridge.transport.webrtc import segments
+from aribridge.transport.webrtc.fastpath import runs
 from aribridge.transport.webrtc.udp import UdpPort
 
 SIZES = [
@@ -24,12 +24,12 @@ SIZES = [
 @given(st.lists(st.integers(1, 1300), max_size=200))
 def test_runs_keep_all_in_order_and_each_can_be_cut(sizes):
     datagrams = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
-    found = list(segments.runs(datagrams))
+    found = list(runs.runs(datagrams))
     assert [datagram for run in found for datagram in run] == datagrams
     for run in found:
         first, *others = map(len, run)
-        assert len(run) <= segments.MOST
-        assert sum(map(len, run)) <= segments.MOST_BYTES
+        assert len(run) <= runs.MOST
+        assert sum(map(len, run)) <= runs.MOST_BYTES
         assert all(size == first for size in others[:-1])
         assert all(size <= first for size in others[-1:])
 
@@ -45,7 +45,8 @@ async def test_each_datagram_arrives_as_it_is(sizes, can, monkeypatch):
         receiver.bind(("127.0.0.1", 0))
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
         receiver.setblocking(False)
-        port.send_all(datagrams, receiver.getsockname())
+        for run in runs.runs(datagrams):
+            port.send_all(b"".join(run), len(run[0]), receiver.getsockname())
         async with asyncio.timeout(10):
             loop = asyncio.get_running_loop()
             assert [await loop.sock_recv(receiver, 65_536) for _ in datagrams] == datagrams
@@ -60,7 +61,7 @@ async def test_what_the_kernel_refuses_to_cut_goes_one_by_one(monkeypatch):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.setblocking(False)
-        port.send_all([b"one", b"two"], receiver.getsockname())
+        port.send_all(b"onetwo", 3, receiver.getsockname())
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(10):
             assert [await loop.sock_recv(receiver, 100) for _ in range(2)] == [b"one", b"two"]

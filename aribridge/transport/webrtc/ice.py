@@ -22,6 +22,7 @@ from aioice.ice import CandidatePair, StunProtocol, server_reflexive_candidate
 from aribridge.protocol.problems import Problem
 from aribridge.transport.webrtc.consent import Consent
 from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
+from aribridge.transport.webrtc.segments import cut
 from aribridge.transport.webrtc.udp import Address, PeerStun, UdpPort
 
 log = structlog.get_logger("aribridge.transport")
@@ -87,15 +88,18 @@ class IceAgent(Connection):
     async def _send(self, data: bytes) -> None:
         await self.send(data)
 
-    def send_now(self, datagrams: Sequence[bytes]) -> None:
-        """Send datagrams to the other side, or lose them. Raises ConnectionError before there is a way."""
+    def send_now(self, datagrams: bytes, size: int) -> None:
+        """Send datagrams, end to end, of ``size`` bytes each, the last at most, to the other side, or lose them.
+
+        Raises ConnectionError before there is a way.
+        """
         pair = self._nominated.get(1)
         if pair is None:
             raise ConnectionError("ICE is not connected.")
         if isinstance(pair.protocol, PeerStun):
-            pair.protocol.port.send_all(datagrams, pair.remote_addr)
+            pair.protocol.port.send_all(datagrams, size, pair.remote_addr)
             return
-        for datagram in datagrams:
+        for datagram in cut(datagrams, size):
             if len(self._relaying) < MAX_RELAYING:
                 self._relay(pair, datagram)
 

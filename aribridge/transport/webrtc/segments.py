@@ -7,12 +7,9 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 UDP_SEGMENT = 103  # linux/udp.h; the socket module lacks it
-MOST = 64
-"""Datagrams that the kernel cuts from one piece; together they must fit into what a datagram may have."""
-MOST_BYTES = 65_000
 _SIZE = Struct("=H")
 
 
@@ -25,28 +22,19 @@ def can_segment(sock: socket.socket) -> bool:
     return True
 
 
-def runs(datagrams: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Divide datagrams, in their order, into those that can go together: all as long as the first, the last at most."""
-    run: list[bytes] = []
-    for datagram in datagrams:
-        if run and not _goes_on(run, datagram):
-            yield run
-            run = []
-        run.append(datagram)
-    if run:
-        yield run
+def cut(datagrams: bytes, size: int) -> Iterator[bytes]:
+    """The datagrams that stand end to end, each of ``size`` bytes, the last one of as many at most."""
+    return (datagrams[start : start + size] for start in range(0, len(datagrams), size))
 
 
-def _goes_on(run: list[bytes], datagram: bytes) -> bool:
-    size = len(run[0])
-    has_room = len(run) < MOST and size * (len(run) + 1) <= MOST_BYTES
-    return has_room and len(run[-1]) == size and len(datagram) <= size
+def send_run(sock: socket.socket, datagrams: bytes, size: int, address: tuple[str, int]) -> bool:
+    """Send datagrams, end to end as for `cut`, at once.
 
-
-def send_run(sock: socket.socket, run: list[bytes], address: tuple[str, int]) -> bool:
-    """Send a run at once. False if that can't be now, or not at all, as where it has to be fragmented."""
+    False if that can't be now, or not at all, as where one has to be fragmented.
+    """
+    segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, _SIZE.pack(size))] if len(datagrams) > size else []
     try:
-        sock.sendmsg(run, [(socket.IPPROTO_UDP, UDP_SEGMENT, _SIZE.pack(len(run[0])))], 0, address)
+        sock.sendmsg((datagrams,), segment, 0, address)
     except OSError:
         return False
     return True

@@ -17,11 +17,9 @@ import structlog
 from aioice import Candidate, stun
 from aioice.ice import StunProtocol
 
-from aribridge.transport.webrtc.segments import can_segment, runs, send_run
+from aribridge.transport.webrtc.segments import can_segment, cut, send_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aribridge.transport.webrtc.ice import IceAgent
 
 log = structlog.get_logger("aribridge.transport")
@@ -135,12 +133,11 @@ class UdpPort(asyncio.DatagramProtocol):
         if not self._transport.is_closing() and unsent < MAX_UNSENT:
             self._transport.sendto(data, address)
 
-    def send_all(self, datagrams: Sequence[bytes], address: Address) -> None:
-        """Send datagrams in their order, as `send` does each."""
-        for run in runs(datagrams):
-            if len(run) == 1 or not self._send_run(run, address):
-                for datagram in run:
-                    self.send(datagram, address)
+    def send_all(self, datagrams: bytes, size: int, address: Address) -> None:
+        """Send datagrams that stand end to end, of ``size`` bytes each, the last at most, as `send` does each."""
+        if not self._send_run(datagrams, size, address):
+            for datagram in cut(datagrams, size):
+                self.send(datagram, address)
 
     async def close(self) -> None:
         """Close the socket."""
@@ -149,10 +146,11 @@ class UdpPort(asyncio.DatagramProtocol):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._gone.wait()
 
-    def _send_run(self, run: list[bytes], address: Address) -> bool:
-        """Send a run past the transport, unless that has datagrams which go first."""
-        is_clear = self._segments and not self._transport.is_closing() and not self._transport.get_write_buffer_size()  # type: ignore[attr-defined] # as above
-        return is_clear and send_run(self._socket, run, address)
+    def _send_run(self, datagrams: bytes, size: int, address: Address) -> bool:
+        """Send datagrams past the transport, unless that has some which go first."""
+        can = self._segments or len(datagrams) <= size
+        is_clear = not self._transport.is_closing() and not self._transport.get_write_buffer_size()  # type: ignore[attr-defined] # as above
+        return can and is_clear and send_run(self._socket, datagrams, size, address)
 
     # called by the event loop
 

@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, State
 from OpenSSL import SSL
 
+from aribridge.transport.webrtc.fastpath.runs import runs
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _lib, _ffi = cast(Any, SSL)._lib, cast(Any, SSL)._ffi
-_BUFFER_BYTES = 4096
+_BUFFER_BYTES = 65_536
+_BUFFER = _ffi.new("char[]", _BUFFER_BYTES)
+_VIEW = _ffi.buffer(_BUFFER)
+_AT_ONCE = 4
+"""Records that OpenSSL keeps until they are fetched: more would be fewer calls, but each peer keeps the memory."""
 _APPLICATION_DATA = 23
 _RECORD_HEADER = 13
 
@@ -39,8 +45,6 @@ class FastDtls(RTCDtlsTransport):
     def __init__(self, transport: Any, certificates: list[RTCCertificate]) -> None:
         super().__init__(transport, certificates)
         self._ice = transport
-        self._buffer = _ffi.new("char[]", _BUFFER_BYTES)
-        self._view = _ffi.buffer(self._buffer)
         self._goodbye: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def _recv_next(self) -> None:
@@ -59,40 +63,46 @@ class FastDtls(RTCDtlsTransport):
         """Encrypt packets and send them. Raises ConnectionError if that can't be."""
         if self._state != State.CONNECTED or self._ssl is None:
             raise ConnectionError("DTLS is not connected.")
-        self._ice.send_now([self._encrypted(packet) for packet in packets])
+        for run in runs(packets):
+            self._ice.send_now(*self._encrypted(run))
 
-    def _encrypted(self, packet: bytes) -> bytes:
-        if _lib.SSL_write(cast(Any, self._ssl)._ssl, packet, len(packet)) <= 0:
-            _lib.ERR_clear_error()
-            raise ConnectionError("DTLS takes no data.")
-        return self._written()
-
-    def _written(self) -> bytes:
-        """What OpenSSL has written; empty if nothing."""
-        size = _lib.BIO_read(cast(Any, self._ssl)._from_ssl, self._buffer, _BUFFER_BYTES)
-        return self._view[: max(0, size)]  # type: ignore[no-any-return]
+    def _encrypted(self, packets: Sequence[bytes]) -> tuple[bytes, int]:
+        """The records of packets of one size, the last one's at most, end to end; and the size of the first."""
+        connection: Any = self._ssl
+        first = size = 0
+        for number, packet in enumerate(packets, 1):
+            if _lib.SSL_write(connection._ssl, packet, len(packet)) <= 0:
+                _lib.ERR_clear_error()
+                raise ConnectionError("DTLS takes no data.")
+            if number == 1 or number == len(packets) or number % _AT_ONCE == 0:
+                size += _lib.BIO_read(connection._from_ssl, _BUFFER + size, _BUFFER_BYTES - size)
+                first = first or size
+        return _VIEW[:size], first
 
     def _take(self, datagram: bytes) -> None:
         """Decrypt a datagram and hand over what is in it."""
-        _lib.BIO_write(cast(Any, self._ssl)._into_ssl, datagram, len(datagram))
+        connection: Any = self._ssl
+        _lib.BIO_write(connection._into_ssl, datagram, len(datagram))
         lone = _is_lone_record(datagram)
         while self._ssl is not None:
-            size = _lib.SSL_read(cast(Any, self._ssl)._ssl, self._buffer, _BUFFER_BYTES)
+            size = _lib.SSL_read(connection._ssl, _BUFFER, _BUFFER_BYTES)
             if size <= 0:
                 self._take_no_data(size)
                 return
             if self._data_receiver is not None:
-                cast(Any, self._data_receiver).take(self._view[:size])
+                cast(Any, self._data_receiver).take(_VIEW[:size])
             if lone:
                 return
 
     def _take_no_data(self, result: int) -> None:
         """Nothing more to read: a goodbye, or a handshake record that is sent again, which OpenSSL answers."""
-        error = _lib.SSL_get_error(cast(Any, self._ssl)._ssl, result)
+        connection: Any = self._ssl
+        error = _lib.SSL_get_error(connection._ssl, result)
         _lib.ERR_clear_error()
         if error != _lib.SSL_ERROR_ZERO_RETURN:
-            if records := self._written():
-                self._ice.send_now([records])
+            size = _lib.BIO_read(connection._from_ssl, _BUFFER, _BUFFER_BYTES)
+            if size > 0:
+                self._ice.send_now(_VIEW[:size], size)
         elif not self._goodbye.done():
             self._goodbye.set_result(None)
 

@@ -73,7 +73,8 @@ class FastSctp(Receiving, Recovery):
         if self._reconfig_queue:
             run_inline(self._transmit_reconfig())
 
-    def _put(self, packets: list[bytes]) -> None:
+    def _put(self, packets: list[list[bytes]]) -> None:
         if packets:
+            packet = self._outbound_header.packet
             with suppress(ConnectionError):  # as if they were lost on their way
-                self._dtls.send_now([self._outbound_header.packet(chunks) for chunks in packets])
+                self._dtls.send_now([packet(*chunks) for chunks in packets])

@@ -144,7 +144,7 @@ class Sending(Turns):
         while self._lost:
             chunk = self._lost[0]
             if chunk._retransmit:
-                size = len(chunk.user_data) + 16
+                size = len(chunk.packed)
                 if self._flight_size >= window and self._flight_size and size > free:
                     return False
                 free -= size
@@ -157,20 +157,22 @@ class Sending(Turns):
 
     def _send_new(self, bundle: Bundle, window: int) -> None:
         """Send what was not sent before; one chunk may go although the peer has no room, to hear when it has."""
-        now = self._loop.time()
-        while self._flight_size < window or not self._sent_queue:
-            if not self._outbound_queue and not self._next_message(bundle.room):
+        now, waiting, sent = self._loop.time(), self._outbound_queue, self._sent_queue
+        while self._flight_size < window or not sent:
+            if not waiting and not self._next_message(bundle.room):
                 break
-            chunk = self._outbound_queue.popleft()
-            self._sent_queue.append(chunk)
+            chunk = waiting.popleft()
+            sent.append(chunk)
             chunk._sent_time = now
             self._send_data(bundle, chunk)
 
     def _send_data(self, bundle: Bundle, chunk: Outgoing) -> None:
         chunk._misses = 0
         chunk._sent_count += 1
-        self._flight_size_increase(chunk)  # type: ignore[arg-type]
-        bundle.add(bytes(chunk))
+        if not chunk._in_flight:
+            chunk._in_flight = True
+            self._flight_size += chunk._book_size
+        bundle.add(chunk.packed)
         chunk._packet = bundle.number
 
     # the retransmission timer is left to run: moving it with each acknowledgement costs more than one idle wake-up

@@ -49,9 +49,12 @@ class Header:
         self.head = _HEADER.pack(source_port, destination_port, tag)
         self._crc: int = value(self.head + bytes(4))
 
-    def packet(self, chunks: bytes) -> bytes:
+    def packet(self, *chunks: bytes) -> bytes:
         """Make a packet of these chunks."""
-        return b"".join((self.head, _CHECKSUM.pack(extend(self._crc, chunks)), chunks))
+        checksum = self._crc
+        for chunk in chunks:
+            checksum = extend(checksum, chunk)
+        return b"".join((self.head, _CHECKSUM.pack(checksum), *chunks))
 
     def intact(self, packet: bytes) -> bool:
         """Whether the checksum of a packet with this header is right."""
@@ -69,7 +72,7 @@ class Bundle:
         self._size = 0
         self.number = number
         """Of the packet that the next chunk goes into."""
-        self.packets: list[bytes] = []
+        self.packets: list[list[bytes]] = []
 
     @property
     def room(self) -> int:
@@ -86,13 +89,13 @@ class Bundle:
     def close(self) -> None:
         """Make a packet of what is there, if anything."""
         if self._chunks:
-            self.packets.append(b"".join(self._chunks))
+            self.packets.append(self._chunks)
             self._chunks, self._size = [], 0
             self.number += 1
 
 
 class Outgoing:
-    """A DATA chunk of ours; its fields are those that aiortc gives to one."""
+    """A DATA chunk of ours; its fields are those that aiortc gives to one, with its bytes in the place of the data."""
 
     __slots__ = (
         "_abandoned",
@@ -107,11 +110,10 @@ class Outgoing:
         "_sent_count",
         "_sent_time",
         "flags",
-        "protocol",
+        "packed",
         "stream_id",
         "stream_seq",
         "tsn",
-        "user_data",
     )
 
     def __init__(
@@ -129,11 +131,13 @@ class Outgoing:
         self.tsn = tsn
         self.stream_id = stream_id
         self.stream_seq = stream_seq
-        self.protocol = protocol
-        self.user_data = user_data
+        size = len(user_data)
+        length = SCTP_DATA_CHUNK_HEADER_LENGTH + size
+        header = _DATA_CHUNK.pack(0, flags, length, tsn, stream_id, stream_seq, protocol)
+        self.packed = b"".join((header, user_data, _PADDING[size & 3]))
         self._expiry = expiry
         self._max_retransmits = max_retransmits
-        self._book_size = len(user_data)
+        self._book_size = size
         self._abandoned = False
         self._acked = False
         self._in_flight = False
@@ -142,11 +146,6 @@ class Outgoing:
         self._retransmit = False
         self._sent_count = 0
         self._sent_time = 0.0
-
-    def __bytes__(self) -> bytes:
-        length = SCTP_DATA_CHUNK_HEADER_LENGTH + self._book_size
-        header = _DATA_CHUNK.pack(0, self.flags, length, self.tsn, self.stream_id, self.stream_seq, self.protocol)
-        return b"".join((header, self.user_data, _PADDING[length & 3]))
 
 
 def fragments(data: bytes, *, ordered: bool, room: int) -> Iterable[tuple[int, bytes]]:
