@@ -99,10 +99,15 @@ class Writer:
         while self._closing is None:
             await self._wake.wait()
             self._wake.clear()
-            while self._closing is None and (self._fill() or self._outbox):
+            while self._has_more():
                 await self._send_some()
+                if not self._has_more():
+                    break
                 # A carrier with room for all of it would keep everyone else waiting.
                 await asyncio.sleep(0)
+
+    def _has_more(self) -> bool:
+        return self._closing is None and (self._fill() or bool(self._outbox))
 
     async def _send_some(self) -> None:
         frames = self._outbox.take(_PER_TURN)

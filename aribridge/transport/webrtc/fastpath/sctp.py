@@ -63,15 +63,22 @@ class FastSctp(Receiving, Recovery):
             return
         if self._noted:
             self._take_noted([])
-        bundle = Bundle(self._packets_sent)
-        if self._ack_due or (self._unacked and self._has_data()):
-            bundle.add(self._acknowledgement())
-        self._send_waiting(bundle)
-        bundle.close()
-        self._packets_sent = bundle.number
-        self._put(bundle.packets)
+        has_data = self._has_data()
+        if has_data or self._ack_due:
+            self._put(self._packets(has_data=has_data))
+        self._note_windows()
         if self._reconfig_queue:
             run_inline(self._transmit_reconfig())
+
+    def _packets(self, *, has_data: bool) -> list[list[bytes]]:
+        bundle = Bundle(self._packets_sent)
+        if self._ack_due or self._unacked:
+            bundle.add(self._acknowledgement())
+        if has_data:
+            self._send_waiting(bundle)
+        bundle.close()
+        self._packets_sent = bundle.number
+        return bundle.packets
 
     def _put(self, packets: list[list[bytes]]) -> None:
         if packets:

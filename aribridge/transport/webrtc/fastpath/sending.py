@@ -51,7 +51,8 @@ class Sending(Turns):
 
     def _has_data(self) -> bool:
         """Whether there is anything that could be sent now."""
-        return bool(self._lost or self._outbound_queue or self._data_channel_queue)
+        waiting = self._lost or self._outbound_queue or self._data_channel_queue
+        return bool(waiting) or self._forward_tsn_chunk is not None
 
     def _send_waiting(self, bundle: Bundle) -> None:
         """Send what waits, as far as there is room."""
@@ -64,6 +65,9 @@ class Sending(Turns):
             self._send_new(bundle, window)
         if self._sent_queue:
             self._t3_start()
+
+    def _note_windows(self) -> None:
+        """After a flush: what acknowledgements allow is used up, and whether the congestion window was."""
         self._bursts = 0
         self._limited = self._flight_size >= self._cwnd
 
@@ -81,8 +85,8 @@ class Sending(Turns):
         self._schedule()
 
     def _next_message(self, room: int) -> bool:
-        """Cut the next message that waits into chunks, for a packet with ``room``; False if there is none."""
-        if not self._data_channel_queue or self._association_state != self.State.ESTABLISHED:
+        """Cut the next message that waits into chunks, for a packet with ``room``; False before it may be sent."""
+        if self._association_state != self.State.ESTABLISHED:
             return False
         channel, protocol, data = self._data_channel_queue.popleft()
         if channel.id is None:
@@ -159,7 +163,7 @@ class Sending(Turns):
         """Send what was not sent before; one chunk may go although the peer has no room, to hear when it has."""
         now, waiting, sent = self._loop.time(), self._outbound_queue, self._sent_queue
         while self._flight_size < window or not sent:
-            if not waiting and not self._next_message(bundle.room):
+            if not waiting and not (self._data_channel_queue and self._next_message(bundle.room)):
                 break
             chunk = waiting.popleft()
             sent.append(chunk)
