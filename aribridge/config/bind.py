@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, get_args, get_origin
 
 from aribridge.config.positions import KeyPath
@@ -80,7 +80,7 @@ def _choice(setting: Setting, value: Any) -> str:
     if value in setting.choices:
         return str(value)
     wanted = ", ".join(f'"{choice}"' for choice in setting.choices)
-    raise TypeError(f"expected one of {wanted}, got {_shown(setting, value)}.{_meant(str(value), setting.choices)}")
+    raise TypeError(f"expected one of {wanted}, got {_shown(setting, value)}.{meant(str(value), setting.choices)}")
 
 
 def _fits(kind: Any, value: Any) -> bool:
@@ -116,25 +116,29 @@ def _example(setting: Setting) -> str:
 
 def _unknown(name: str, section: type) -> str:
     known = settings_of(section)
-    if meant := _meant(name, tuple(known)):
-        return f"unknown key.{meant}"
-    elsewhere = [part for part in _sections() if name in settings_of(part[1])]
+    if question := meant(name, known):
+        return f"unknown key.{question}"
+    elsewhere = [title for title, kind in _sections() if _plain(name) in settings_of(kind)]
     if elsewhere:
-        return f"unknown key here; it belongs under {' or '.join(title for title, _ in elsewhere)}."
+        return f"unknown key here; it belongs under {' or '.join(elsewhere)}."
     return f"unknown key. Known here: {', '.join(known)}."
 
 
-def _meant(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest of what is known; empty where nothing is near."""
+    plain = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(_plain(name), plain, n=1)
+    return f" Did you mean {plain[close[0]]}?" if close else ""
 
 
-def _sections() -> list[tuple[str, type]]:
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _sections(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, type]]:
     """Each section with its TOML header."""
-    found: list[tuple[str, type]] = []
-    for name, setting in settings_of(Settings).items():
-        if is_section(setting.item):
-            found.append((f"[[{name}]]", setting.item))
-        elif is_section(setting.kind):
-            found.append((f"[{name}]", setting.kind))
-    return found
+    for name, setting in settings_of(section).items():
+        inner = setting.item if is_section(setting.item) else setting.kind
+        if is_section(inner):
+            yield f"[[{prefix}{name}]]" if setting.item else f"[{prefix}{name}]", inner
+            yield from _sections(inner, f"{prefix}{name}.")

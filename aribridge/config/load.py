@@ -43,7 +43,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
     settings.state = settings.state or _state_folder(env)
     check(settings, report)
     check_files(settings, report)
-    problems += policy_problems(settings.auth.policy)
+    problems += policy_problems(settings.auth, report)
     _check_inline_passwords(path, settings, document, report=report)
     if complete:
         check_complete(settings, report)

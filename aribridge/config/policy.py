@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from aribridge.config.bind import Report, bind_section
+from aribridge.config.bind import Report, bind_section, meant
 from aribridge.config.positions import KeyPath
 from aribridge.config.problems import ConfigError, ConfigProblem
 from aribridge.config.shipped import shipped
 from aribridge.config.sources import Document, read_toml
 from aribridge.core.policy.document import PolicySettings, RuleSettings
 from aribridge.core.policy.policy import Policy
+from aribridge.core.settings import AuthSettings
 
 RESOURCES = (
     "applications",
@@ -53,13 +54,24 @@ def load_policy(setting: str) -> Policy:
     return Policy(settings, _places(document, path))
 
 
-def policy_problems(setting: str) -> list[ConfigProblem]:
-    """Everything that is wrong with the policy of a setting."""
+def policy_problems(auth: AuthSettings, report: Report) -> list[ConfigProblem]:
+    """Everything that is wrong with the policy; roles of the configuration that it does not have are reported."""
     try:
-        load_policy(setting)
+        policy = load_policy(auth.policy)
     except ConfigError as error:
         return error.problems
+    for path, role in _roles(auth):
+        if role not in policy.roles:
+            report(path, f'the policy has no role "{role}", so it would allow nothing.{meant(role, policy.roles)}')
     return []
+
+
+def _roles(auth: AuthSettings) -> Iterator[tuple[KeyPath, str]]:
+    """The roles that the configuration gives away; those in JSON Web Tokens are their issuers' own."""
+    yield from ((("auth", "janus", "roles", index), role) for index, role in enumerate(auth.janus.roles))
+    for number, token in enumerate(auth.janus.tokens):
+        path = ("auth", "janus", "tokens", number, "roles")
+        yield from (((*path, index), role) for index, role in enumerate(token.roles))
 
 
 def _check(settings: PolicySettings, report: Report) -> None:

@@ -186,6 +186,39 @@ def test_one_fault_is_told_once(folder, text, fault):
     assert fault in "\n".join(told)
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[servr]\n", "servr: unknown key. Did you mean server?"),
+        ("[server]\nListen = 'a:1'\n", "server.Listen: unknown key. Did you mean listen?"),
+        ("[server]\ntls-key = 'k'\n", "server.tls-key: unknown key. Did you mean tls_key?"),
+        ("Listen = 'a:1'\n", "Listen: unknown key here; it belongs under [server]."),
+        ("[auth]\napi_secret_file = 's'\n", "api_secret_file: unknown key here; it belongs under [auth.janus]."),
+        ("[auth]\njwks_url = 's'\n", "jwks_url: unknown key here; it belongs under [[auth.jwt]]."),
+        ("[auth.janus]\nrols = ['agent']\n", "auth.janus.rols: unknown key. Did you mean roles?"),
+        ("[log]\nlevel = 'WARN'\n", 'got "WARN". Did you mean warning?'),
+        ("[auth.janus]\nroles = ['agnet']\n", 'has no role "agnet", so it would allow nothing. Did you mean agent?'),
+        ("[auth.janus]\nroles = ['xyz']\n", 'the policy has no role "xyz", so it would allow nothing.'),
+    ],
+)
+def test_a_near_miss_is_told_with_what_was_meant(folder, text, fault):
+    (told,) = faults(folder, f"{text}{GOOD}")
+    assert fault in told
+
+
+def test_an_algorithm_in_small_letters_is_no_other_one(folder):
+    (told,) = faults(folder, f'{GOOD}algorithm = "hs256"\n')
+    assert told.endswith('got "hs256". Did you mean HS256?')
+
+
+def test_a_role_of_a_stored_token_that_the_policy_does_not_have(folder):
+    (folder / "policy.toml").write_text('[roles.desk]\nallow = ["channels.*"]\n')
+    token = '[[auth.janus.tokens]]\nname = "a"\ntoken_file = "jwt.key"\nroles = ["desk", "dsk"]\n'
+    (told,) = faults(folder, f'{GOOD}{token}[auth]\npolicy = "policy.toml"\n')
+    assert "tokens.roles" in told
+    assert told.endswith("Did you mean desk?")
+
+
 ASTERISK_FAULTS = {
     "no URL": ("", "is missing"),
     "no /ari": ('url = "http://pbx:8088"', "does not end in /ari"),
