@@ -61,9 +61,10 @@ class Desk:
     def submit(self, message: object, client: Client, path: Address | None = None) -> None:
         """Take what a client sent. The reply may come later, after those of earlier requests to the same handle."""
         try:
+            self._charge_alone(client)
             request = parse(message, path)
-        except JanusError as error:
-            self.refuse(error, client, message)
+        except (JanusError, Problem) as fault:
+            _turn_down(fault, client, message)
             return
         try:
             self._carry_out(request, client)
@@ -78,15 +79,14 @@ class Desk:
             reason = "The gateway failed on this request; its log says where."
             client.reply(request.error(JanusError(Code.UNKNOWN, reason)))
 
-    def refuse(self, error: JanusError, client: Client, message: object = None) -> None:
-        """Answer what is no request; it costs as much as one that reads."""
-        fault: JanusError | Problem = error
+    def refuse(self, error: JanusError, client: Client) -> None:
+        """Answer what is not even JSON."""
         try:
             self._charge_alone(client)
         except Problem as problem:
-            fault, error = problem, from_problem(problem)
-        refusals.note(fault, client.address, connection=client.connection)
-        client.reply(error_reply(error, message))
+            _turn_down(problem, client)
+        else:
+            _turn_down(error, client)
 
     async def learn(self, message: object) -> None:
         """Wait, for some seconds at most, for the key of a token that is about to be fetched; before ``submit``."""
@@ -108,9 +108,7 @@ class Desk:
             self._root(request, client)
             return
         principal = self.authenticate(client.address, request.apisecret, request.token)
-        if request.name == "keepalive":
-            self._charge_alone(client)
-        else:
+        if request.name != "keepalive":
             self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
@@ -121,12 +119,10 @@ class Desk:
             handle.lane.submit(lambda: handle_requests.run(request, handle, client.reply))
 
     def _charge_alone(self, client: Client) -> None:
-        """Charge a connection for what nobody stands behind, and for signs of life."""
+        """Whatever a message is, and whoever sent it, it costs its connection as much as a read."""
         self.charge(alone(client.connection), READ)
 
     def _root(self, request: Request, client: Client) -> None:
-        if request.spec.open:
-            self._charge_alone(client)
         if request.name == "info":
             info = server_info(self.info, self.settings, (plugin.info for plugin in self.plugins.values()))
             client.reply(request.reply("server_info", **info))
@@ -174,6 +170,12 @@ class Desk:
     def _destroy(self, request: Request, session: Session, client: Client) -> None:
         client.reply(request.reply("success"))
         self.sessions.end(session, "destroyed")
+
+
+def _turn_down(fault: JanusError | Problem, client: Client, message: object = None) -> None:
+    """Answer a message that is no request, or one too many."""
+    refusals.note(fault, client.address, connection=client.connection)
+    client.reply(error_reply(from_problem(fault) if isinstance(fault, Problem) else fault, message))
 
 
 _SESSION: Mapping[str, Callable[[Desk, Request, Session, Client], None]] = {

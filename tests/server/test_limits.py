@@ -117,6 +117,7 @@ JANUS_FLOODS = {
     "no text": b"x",
     "pings": '{"janus": "ping", "transaction": "t"}',
     "requests for information": '{"janus": "info", "transaction": "t"}',
+    "wrong credentials": '{"janus": "create", "transaction": "t", "apisecret": "guessed"}',
     "keepalives": None,
 }
 
@@ -142,7 +143,7 @@ async def test_a_flood_of_the_janus_api_is_limited_and_its_neighbours_go_on(gate
                 reasons["limits.rate" in reply.get("error", {}).get("reason", "")] += 1
             assert (await asked(neighbour, session))["janus"] == "ack"
         assert reasons[True] > 50
-        assert reasons[False] >= LIMITS["burst"]
+        assert reasons[False] >= LIMITS["burst"] - 1  # for the session
 
 
 @asynccontextmanager
