@@ -56,6 +56,10 @@ class FaultyEnd:
             self.sent += 1
             self._link.carry(self, packet)
 
+    def send_lone(self, packet: bytes, *, may_fragment: bool) -> None:
+        self.sent += 1
+        self._link.carry(self, packet, may_fragment=may_fragment)
+
     def arrive(self, data: bytes) -> None:
         if isinstance(self.receiver, FastSctp):
             self.receiver.take(data)
@@ -64,13 +68,19 @@ class FaultyEnd:
 
 
 class FaultyLink:
-    """Loses each packet with the probability ``loss``, and delays it by ``latency``, or by more with ``reorder``."""
+    """Loses each packet with the probability ``loss``, and delays it by ``latency``, or by more with ``reorder``.
 
-    def __init__(self, seed: int, *, loss: float = 0.0, reorder: float = 0.0, latency: float = 0.01) -> None:
+    It carries packets of ``widest`` bytes at most.
+    """
+
+    def __init__(
+        self, seed: int, *, loss: float = 0.0, reorder: float = 0.0, latency: float = 0.01, widest: int = 1500
+    ) -> None:
         self._random = random.Random(seed)
         self.loss = loss
         self.reorder = reorder
         self._latency = latency
+        self.widest = widest
         self._last = 0.0
         self.ends = (FaultyEnd(self, "client"), FaultyEnd(self, "server"))
 
@@ -78,8 +88,8 @@ class FaultyLink:
     def packets(self) -> int:
         return sum(end.sent for end in self.ends)
 
-    def carry(self, source: FaultyEnd, data: bytes) -> None:
-        if self._random.random() < self.loss:
+    def carry(self, source: FaultyEnd, data: bytes, *, may_fragment: bool = False) -> None:
+        if self._random.random() < self.loss or (len(data) > self.widest and not may_fragment):
             return
         loop = asyncio.get_running_loop()
         at = loop.time() + self._latency

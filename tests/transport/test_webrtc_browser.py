@@ -19,6 +19,7 @@ from webrtc_parts import EchoEvents, engine
 
 from aribridge.transport.webrtc import Peer, RtcEngine
 from aribridge.transport.webrtc.dtls import DataDtls
+from aribridge.transport.webrtc.fastpath.path import SIZES
 from aribridge.transport.webrtc.ice import IceAgent
 from aribridge.transport.webrtc.sctp import Association
 
@@ -139,6 +140,11 @@ async def visit(page: Page, where: Site, **how: Any) -> None:
     await asyncio.wait_for(page.evaluate("how => connect(how)", how), 15)
 
 
+def packet_sizes(where: Site) -> list[int]:
+    """The bytes of the packets that the way to each browser was found to carry."""
+    return [peer._sctp._path.packet for peer in where.peers.values()]  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="module")
 async def plain_chromium(playwright: Playwright) -> AsyncIterator[Browser]:
     """A Chromium with no flags, which hides its addresses behind mDNS names as users' browsers do."""
@@ -174,6 +180,7 @@ async def test_text_binary_empty_and_64_kib(page: Page):
           return (await receive(5)).map(([, data]) => data);
         }""")
         assert sizes == ["", "äöü", 0, 65536, "x" * 65536]
+        await until(lambda: packet_sizes(where) == [SIZES[0]])
         assert await page.evaluate(
             "(() => { try { channels[0].send('x'.repeat(65537)) } catch (e) { return e.name } })()"
         )
@@ -274,4 +281,5 @@ async def test_firefox(firefox: Callable[[str], Awaitable[Any]]):
     async with site(bind=["0.0.0.0"]) as where:  # Firefox pairs its addresses with no loopback one
         outcome = await firefox(str(where.server.make_url("/outcome")))
         assert outcome[:7] == [0, 3, 0, 65536, 65536, "one", "still here"]
+        assert packet_sizes(where) == [SIZES[0]]
         assert await where.events[0].reason(within=10) in {"Close PC", "DTLS alert"}

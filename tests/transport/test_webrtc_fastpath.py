@@ -170,10 +170,10 @@ class Tap:
         self.seen: list[tuple[float, list[Any]]] = []
         carry, tapped = link.carry, link.ends[end]
 
-        def carrying(source, data):
+        def carrying(source, data, **how):
             if source is tapped:
                 self.seen.append((asyncio.get_running_loop().time(), parse_packet(data)[3]))
-            carry(source, data)
+            carry(source, data, **how)
 
         link.carry = carrying  # type: ignore[method-assign]
 

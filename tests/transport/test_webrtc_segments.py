@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aribridge.transport.webrtc.fastpath import runs
 from aribridge.transport.webrtc.udp import UdpPort
 
+IP_MTU_DISCOVER = 10
 SIZES = [
     pytest.param([1200] * 5, id="all of one length"),
     pytest.param([1200, 1200, 60], id="a short one last"),
@@ -50,6 +51,22 @@ async def test_each_datagram_arrives_as_it_is(sizes, can, monkeypatch):
         async with asyncio.timeout(10):
             loop = asyncio.get_running_loop()
             assert [await loop.sock_recv(receiver, 65_536) for _ in datagrams] == datagrams
+    await port.close()
+
+
+@pytest.mark.parametrize("may_fragment", [True, False])
+async def test_a_lone_datagram_arrives_and_changes_nothing_for_others(may_fragment):
+    """Or, too large for the device, is lost where it may not be fragmented; nobody else notices."""
+    port = await UdpPort.bind("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        usual = port._socket.getsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER)
+        for size in (70_000, 1_400):
+            port.send_lone(bytes(size), receiver.getsockname(), may_fragment=may_fragment)
+            assert port._socket.getsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER) == usual
+        async with asyncio.timeout(10):
+            assert await asyncio.get_running_loop().sock_recv(receiver, 65_536) == bytes(1_400)
     await port.close()
 
 

@@ -103,6 +103,14 @@ class IceAgent(Connection):
             if len(self._relaying) < MAX_RELAYING:
                 self._relay(pair, datagram)
 
+    def send_lone(self, datagram: bytes, *, may_fragment: bool) -> None:
+        """Send a datagram that nobody may fragment, or everybody, or lose it; a relay takes none of the former."""
+        pair = self._nominated.get(1)
+        if pair is not None and isinstance(pair.protocol, PeerStun):
+            pair.protocol.port.send_lone(datagram, pair.remote_addr, may_fragment=may_fragment)
+        elif may_fragment:
+            self.send_now(datagram, len(datagram))
+
     @contextmanager
     def divert(self, taker: Callable[[bytes], None]) -> Iterator[None]:
         """Hand datagrams for DTLS to ``taker`` as they come, those that wait first, as long as the context lasts."""

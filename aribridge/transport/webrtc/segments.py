@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 UDP_SEGMENT = 103  # linux/udp.h; the socket module lacks it
 _SIZE = Struct("=H")
+_MTU_DISCOVER = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
+"""IP_MTU_DISCOVER and IPV6_MTU_DISCOVER (linux/in.h, linux/in6.h), which the socket module lacks."""
+_DONT, _PROBE = 0, 3
 
 
 def can_segment(sock: socket.socket) -> bool:
@@ -38,3 +41,17 @@ def send_run(sock: socket.socket, datagrams: bytes, size: int, address: tuple[st
     except OSError:
         return False
     return True
+
+
+def send_lone(sock: socket.socket, datagram: bytes, address: tuple[str, int], *, may_fragment: bool) -> None:
+    """Send a datagram that nobody may fragment, or everybody (ip(7)), whatever is known of the way; or lose it."""
+    level, option = _MTU_DISCOVER[sock.family]
+    try:
+        usual = sock.getsockopt(level, option)
+        sock.setsockopt(level, option, _DONT if may_fragment else _PROBE)
+        try:
+            sock.sendto(datagram, address)
+        finally:
+            sock.setsockopt(level, option, usual)
+    except OSError:
+        return

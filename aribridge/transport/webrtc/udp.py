@@ -17,7 +17,7 @@ import structlog
 from aioice import Candidate, stun
 from aioice.ice import StunProtocol
 
-from aribridge.transport.webrtc.segments import can_segment, cut, send_run
+from aribridge.transport.webrtc.segments import can_segment, cut, send_lone, send_run
 
 if TYPE_CHECKING:
     from aribridge.transport.webrtc.ice import IceAgent
@@ -138,6 +138,13 @@ class UdpPort(asyncio.DatagramProtocol):
         if not self._send_run(datagrams, size, address):
             for datagram in cut(datagrams, size):
                 self.send(datagram, address)
+
+    def send_lone(self, datagram: bytes, address: Address, *, may_fragment: bool) -> None:
+        """Send a datagram that nobody may fragment, or everybody, or lose it: also where the system can't say which."""
+        if self._segments and not self._transport.is_closing():
+            send_lone(self._socket, datagram, address, may_fragment=may_fragment)
+        elif may_fragment:
+            self.send(datagram, address)
 
     async def close(self) -> None:
         """Close the socket."""

@@ -42,10 +42,10 @@ class Wire(FaultyLink):
         self.is_cut = False
         self.last = b""
 
-    def carry(self, source: FaultyEnd, data: bytes) -> None:
+    def carry(self, source: FaultyEnd, data: bytes, *, may_fragment: bool = False) -> None:
         self.last = data
         if not self.is_cut:
-            super().carry(source, data)
+            super().carry(source, data, may_fragment=may_fragment)
 
 
 async def _scene(mode: int, steps: bytes) -> None:

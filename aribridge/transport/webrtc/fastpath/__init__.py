@@ -5,8 +5,8 @@ messages of one turn of the event loop go together (RFC 9260 section 6.10), ackn
 a packet passes from the socket to the message handler without a task or a queue in between.
 
 Layers, top down: ``sctp`` is the association; ``receiving`` is one half of it, ``recovery`` on ``sending`` the other;
-``wire`` makes packets, ``dtls`` encrypts them. They replace methods of the aiortc releases that ``versions`` names, and
-know nothing of the gateway.
+``path`` knows how large packets may be, ``wire`` makes them, ``dtls`` encrypts ``runs`` of them. They replace methods
+of the aiortc releases that ``versions`` names, and know nothing of the gateway.
 
 Where a method re-implements one of aiortc's, its licence holds (BSD-3-Clause):
 Copyright (c) Jeremy Lainé. All rights reserved. Redistribution and use in source and binary forms, with or without

@@ -37,7 +37,7 @@ def missing() -> list[str]:
 
 
 class FastDtls(RTCDtlsTransport):
-    """A DTLS transport whose ICE transport can ``send_now`` a datagram and ``divert`` those that arrive.
+    """A DTLS transport whose ICE transport can ``send_now``, ``send_lone`` and ``divert`` what arrives.
 
     The association on it can ``take`` a packet.
     """
@@ -65,6 +65,13 @@ class FastDtls(RTCDtlsTransport):
             raise ConnectionError("DTLS is not connected.")
         for run in runs(packets):
             self._ice.send_now(*self._encrypted(run))
+
+    def send_lone(self, packet: bytes, *, may_fragment: bool) -> None:
+        """Encrypt and send a packet that nobody may fragment on its way, or everybody. Raises as ``send_now``."""
+        if self._state != State.CONNECTED or self._ssl is None:
+            raise ConnectionError("DTLS is not connected.")
+        record, _ = self._encrypted([packet])
+        self._ice.send_lone(record, may_fragment=may_fragment)
 
     def _encrypted(self, packets: Sequence[bytes]) -> tuple[bytes, int]:
         """The records of packets of one size, the last one's at most, end to end; and the size of the first."""

@@ -61,6 +61,8 @@ class Recovery(Sending):
             self._holey = bool(gaps)
             arrived += self._take_gaps(gaps)
             lost = self._find_lost(arrived)
+        if advanced:
+            self._path.acknowledged()
         self._measure(arrived)
         self._adjust_window(arrived, noted, advanced=advanced, lost=lost)
         if not self._sent_queue:
@@ -171,6 +173,7 @@ class Recovery(Sending):
 
     def _t3_expired(self) -> None:
         """Take all that is under way for lost (replaces aiortc's, which sends again what is known to have arrived)."""
+        self._path.failed()
         for sent in self._sent_queue:
             if not sent._acked:
                 self._lose(sent)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import cast
 
-from aiortc.rtcsctptransport import Chunk, InitChunk, RTCSctpTransport, serialize_packet
+from aiortc.rtcsctptransport import Chunk, HeartbeatAckChunk, InitChunk, RTCSctpTransport, serialize_packet
 
 from aribridge.transport.webrtc.fastpath.dtls import FastDtls
 from aribridge.transport.webrtc.fastpath.inline import run_inline
 from aribridge.transport.webrtc.fastpath.receiving import Receiving
 from aribridge.transport.webrtc.fastpath.recovery import Recovery
-from aribridge.transport.webrtc.fastpath.wire import Bundle, Header, plain_ack
+from aribridge.transport.webrtc.fastpath.wire import PARAMETER, Bundle, Header, plain_ack
 
 
 class FastSctp(Receiving, Recovery):
@@ -67,11 +67,13 @@ class FastSctp(Receiving, Recovery):
         if has_data or self._ack_due:
             self._put(self._packets(has_data=has_data))
         self._note_windows()
+        if self._probe:
+            self._send_probe()
         if self._reconfig_queue:
             run_inline(self._transmit_reconfig())
 
     def _packets(self, *, has_data: bool) -> list[list[bytes]]:
-        bundle = Bundle(self._packets_sent)
+        bundle = Bundle(self._packets_sent, self._path.room)
         if self._ack_due or self._unacked:
             bundle.add(self._acknowledgement())
         if has_data:
@@ -80,8 +82,30 @@ class FastSctp(Receiving, Recovery):
         self._packets_sent = bundle.number
         return bundle.packets
 
-    def _put(self, packets: list[list[bytes]]) -> None:
-        if packets:
-            packet = self._outbound_header.packet
-            with suppress(ConnectionError):  # as if they were lost on their way
-                self._dtls.send_now([packet(*chunks) for chunks in packets])
+    def _send_probe(self) -> None:
+        """Find out whether the way to the peer carries larger packets, of which there is use."""
+        self._probe = False
+        if chunks := self._path.probe(self._loop.time(), self._rto):
+            with suppress(ConnectionError):
+                self._dtls.send_lone(self._outbound_header.packet(chunks), may_fragment=False)
+
+    async def _receive_chunk(self, chunk: Chunk) -> None:
+        if isinstance(chunk, HeartbeatAckChunk):
+            self._path.answered(b"".join(PARAMETER.pack(kind, 4 + len(info)) + info for kind, info in chunk.params))
+        else:
+            await super()._receive_chunk(chunk)
+
+    def _put(self, bundled: list[list[bytes]]) -> None:
+        packet = self._outbound_header.packet
+        packets = [packet(*chunks) for chunks in bundled]
+        with suppress(ConnectionError):  # as if they were lost on their way
+            if self._path.is_worse:
+                packets = self._put_too_large(packets)
+            self._dtls.send_now(packets)
+
+    def _put_too_large(self, packets: list[bytes]) -> list[bytes]:
+        """Send what was cut for a way that carried more (RFC 8899 section 6.2); return the other packets."""
+        for packet in packets:
+            if len(packet) > self._path.packet:
+                self._dtls.send_lone(packet, may_fragment=True)
+        return [packet for packet in packets if len(packet) <= self._path.packet]

@@ -17,8 +17,9 @@ from aiortc.rtcsctptransport import (
     WEBRTC_STRING_EMPTY,
 )
 
+from aribridge.transport.webrtc.fastpath.path import Path
 from aribridge.transport.webrtc.fastpath.turns import Turns
-from aribridge.transport.webrtc.fastpath.wire import ROOM, Bundle, Outgoing, fragments
+from aribridge.transport.webrtc.fastpath.wire import Bundle, Outgoing, fragments
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel
@@ -34,6 +35,8 @@ class Sending(Turns):
 
     def _begin_sending(self) -> None:
         self._packets_sent = 0
+        self._path = Path()
+        self._probe = False
         self._lost: deque[Outgoing] = deque()
         self._peer_rwnd = _ANY_WINDOW  # until its first acknowledgement tells
         self._bursts = 0
@@ -121,8 +124,9 @@ class Sending(Turns):
         ordered: bool = True,
     ) -> None:
         stream_seq = self._outbound_stream_seq.get(stream_id, 0) if ordered else 0
-        tsn = self._local_tsn
-        for flags, part in fragments(data, ordered=ordered, room=room):
+        tsn, most = self._local_tsn, self._path.data
+        self._probe = self._probe or len(data) > most
+        for flags, part in fragments(data, ordered=ordered, room=room, most=most):
             chunk = Outgoing(flags, tsn, stream_id, stream_seq, protocol, part, expiry, max_retransmits)
             self._outbound_queue.append(chunk)
             tsn = (tsn + 1) & 0xFFFFFFFF
@@ -143,7 +147,7 @@ class Sending(Turns):
 
         One packet may go whatever the window is: the first of a fast recovery (RFC 9260 section 7.2.4), or a probe.
         """
-        free = ROOM if self._fast_recovery_transmit else 0
+        free = self._path.room if self._fast_recovery_transmit else 0
         self._fast_recovery_transmit = False
         while self._lost:
             chunk = self._lost[0]

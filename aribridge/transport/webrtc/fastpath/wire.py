@@ -6,18 +6,13 @@ from collections.abc import Iterable
 from struct import Struct
 
 from aiortc.rtcsctptransport import (
-    SCTP_COMMON_HEADER_LENGTH,
     SCTP_DATA_CHUNK_HEADER_LENGTH,
     SCTP_DATA_FIRST_FRAG,
     SCTP_DATA_LAST_FRAG,
     SCTP_DATA_UNORDERED,
-    SCTP_MAX_PACKET_LENGTH,
-    USERDATA_MAX_LENGTH,
 )
 from google_crc32c import extend, value
 
-ROOM = SCTP_MAX_PACKET_LENGTH - SCTP_COMMON_HEADER_LENGTH
-"""Bytes of a packet that chunks may fill."""
 WORTHWHILE = 128
 """Bytes of a message for which a chunk more is worth a packet that is full."""
 MAX_GAPS = 250
@@ -63,13 +58,14 @@ class Header:
 
 
 class Bundle:
-    """Chunks put into packets: when the next does not fit, a packet of those before it is done."""
+    """Chunks put into packets that have ``room``: when the next does not fit, a packet of those before it is done."""
 
-    __slots__ = ("_chunks", "_size", "number", "packets")
+    __slots__ = ("_chunks", "_most", "_size", "number", "packets")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, room: int) -> None:
         self._chunks: list[bytes] = []
         self._size = 0
+        self._most = room
         self.number = number
         """Of the packet that the next chunk goes into."""
         self.packets: list[list[bytes]] = []
@@ -77,11 +73,11 @@ class Bundle:
     @property
     def room(self) -> int:
         """Bytes that still fit into the packet at hand."""
-        return ROOM - self._size
+        return self._most - self._size
 
     def add(self, chunk: bytes) -> None:
         """Put a chunk after the others."""
-        if self._size + len(chunk) > ROOM:
+        if self._size + len(chunk) > self._most:
             self.close()
         self._chunks.append(chunk)
         self._size += len(chunk)
@@ -148,27 +144,27 @@ class Outgoing:
         self._sent_time = 0.0
 
 
-def fragments(data: bytes, *, ordered: bool, room: int) -> Iterable[tuple[int, bytes]]:
-    """Flags and content of each chunk of a message.
+def fragments(data: bytes, *, ordered: bool, room: int, most: int) -> Iterable[tuple[int, bytes]]:
+    """Flags and content of each chunk of a message; a packet takes ``most`` of its bytes.
 
     One that needs several begins in the ``room`` of the packet at hand: many events are a little longer than a packet,
     and would take two each.
     """
     flags = SCTP_DATA_FIRST_FRAG if ordered else SCTP_DATA_FIRST_FRAG | SCTP_DATA_UNORDERED
-    if len(data) <= USERDATA_MAX_LENGTH:
+    if len(data) <= most:
         yield flags | SCTP_DATA_LAST_FRAG, data
         return
-    start, stop = 0, _first_length(room)
+    start, stop = 0, _first_length(room, most)
     while start < len(data):
         last = SCTP_DATA_LAST_FRAG if stop >= len(data) else 0
         yield flags | last, data[start:stop]
         flags &= ~SCTP_DATA_FIRST_FRAG
-        start, stop = stop, stop + USERDATA_MAX_LENGTH
+        start, stop = stop, stop + most
 
 
-def _first_length(room: int) -> int:
+def _first_length(room: int, most: int) -> int:
     length = (room - SCTP_DATA_CHUNK_HEADER_LENGTH) & ~3  # chunks are padded to four bytes
-    return length if length >= WORTHWHILE else USERDATA_MAX_LENGTH
+    return length if length >= WORTHWHILE else most
 
 
 def sack(cumulative: int, window: int, gaps: list[tuple[int, int]], duplicates: list[int]) -> bytes:
