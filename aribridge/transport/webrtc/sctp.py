@@ -159,6 +159,7 @@ class Association(Sound):
         """Find or make a stream; a peer that uses ever more of them, with or without a channel, is ended."""
         if len(self._inbound_streams) > STREAMS_PER_CHANNEL * self._max_channels:
             self._fail("Too many channels")
+            raise ValueError("more streams than channels could have")  # the packet may be full of them
         return super()._get_inbound_stream(stream_id)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
