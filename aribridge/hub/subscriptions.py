@@ -65,13 +65,13 @@ class Subscriptions:
 
     def fill(self) -> bool:
         """Put what views have to tell while there is room; return whether any of them is still behind."""
-        for sub in tuple(self._open):
-            _, view = self._open[sub]
-            if view.behind and self._sink.room:
-                self._fill_from(view)
+        lagging = [sub for sub, (_, view) in self._open.items() if view.behind]
+        for sub in lagging:
+            if self._sink.room:
+                self._fill_from(self._open[sub][1])
                 # To the end of the row, so that each has the first turn at times.
                 self._open[sub] = self._open.pop(sub)
-        return any(view.behind for _, view in self._open.values())
+        return bool(lagging) and any(view.behind for _, view in self._open.values())
 
     def positions(self) -> dict[str, Any]:
         """Where each view stands, for a ping: nothing that passes its filter is missing up to there."""
