@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
 
-from aribridge.auth.jwks import JwkSet, read_jwks
+from aribridge.auth.fetch import fetch_jwks
+from aribridge.auth.jwks import JwkSet
 from aribridge.auth.keys import Key, KeyFault, key_of, pick
 from aribridge.core.settings import JwtSettings
 from aribridge.obs import metrics
 
 log = structlog.get_logger("aribridge.auth")
 
-MOST_BYTES = 262_144
-_ANSWER_SECONDS = 10.0
 _FETCH_SECONDS = 1.0
 """In which a fetch is usually done."""
-_MAX_AGE = re.compile(r"\bmax-age=\"?(\d{1,9})")
-_REMEDIES = {
-    "mismatch": "jwks_url needs a name that the certificate has",
-    "expired": "the issuer has to renew it",
-    "not yet valid": "is the clock of this machine right?",
-}
-"""By OpenSSL's words for what is wrong with a certificate."""
-_HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,64 +129,6 @@ class RemoteKeys:
         self._failures += 1
         metrics.jwks_fetches_total.labels(*self._labels, "failed").inc()
         return min(self._pace.retry * 2.0 ** min(self._failures - 1, 10), self._pace.least)
-
-
-async def fetch_jwks(url: str, algorithm: str) -> tuple[JwkSet, float | None]:
-    """The keys for an algorithm that a URL has now, and the ``max-age`` of its Cache-Control in seconds.
-
-    Raises KeyFault, with cause and remedy.
-    """
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(headers=_HEADERS, timeout=timeout) as http,
-            http.get(url, allow_redirects=False) as response,
-        ):
-            _check(response)
-            content = await _body(response)
-    except TimeoutError:
-        text = f"no answer in {_ANSWER_SECONDS:.0f} s: is the address right, and may this machine reach it?"
-        raise KeyFault(text) from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise KeyFault(_outage(error)) from None
-    found = _MAX_AGE.search(response.headers.get("Cache-Control", "").lower())
-    return read_jwks(algorithm, content), float(found[1]) if found else None
-
-
-def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status in range(300, 400):
-        raise KeyFault("it redirects to another address: put that into jwks_url, if it is the issuer's")
-    if response.status != 200:
-        raise KeyFault(f"it answers {response.status}: the issuer's openid-configuration names its jwks_uri")
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise KeyFault(f"it answers more than {MOST_BYTES} bytes: this is no set of keys")
-    return bytes(content)
-
-
-def _outage(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _distrust(error.certificate_error)
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return "it does not speak TLS, or none that is taken here: is the address right?"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"it cannot be reached ({error.os_error.strerror or error.os_error}): is the address right?"
-    return f"no answer in HTTP ({type(error).__name__}): is the address right?"
-
-
-def _distrust(error: Exception) -> str:
-    """Only a CA that is not known is a matter of this machine."""
-    why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-    remedy = next(
-        (remedy for word, remedy in _REMEDIES.items() if word in why.lower()),
-        "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it",
-    )
-    return f"its certificate is not trusted ({why.rstrip('.')}): {remedy}"
 
 
 def _shown(url: str) -> str:

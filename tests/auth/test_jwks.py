@@ -18,8 +18,8 @@ from real.wait import until
 from real.wsclient import connect, greeted
 
 from aribridge.auth import Authenticator, KeyFault, Pace
+from aribridge.auth.fetch import MOST_BYTES
 from aribridge.auth.jwks import MOST_KEYS, read_jwks
-from aribridge.auth.remote import MOST_BYTES
 from aribridge.core.settings import AuthSettings, JwtSettings
 from aribridge.obs.metrics import REGISTRY
 from aribridge.protocol.problems import Problem
