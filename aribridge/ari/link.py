@@ -25,7 +25,7 @@ from aribridge.core.command import Command
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from aribridge.ari.catalogue import Catalogue
+    from aribridge.ari.catalogue import Catalogue, Operation
     from aribridge.ari.parting import Parting
     from aribridge.ari.reader import EventSocket
     from aribridge.core.command import Answer
@@ -131,7 +131,7 @@ class Link:
         """
         operation, ids = self._known().match(method, path)
         params = {**(query or {}), **parameters.of_body(operation, body), **ids}
-        return self.check(Command(self.name, operation.id, params))
+        return self._checked(operation, self.name, params)
 
     def check(self, command: Command, *, is_file: bool = False) -> Command:
         """The command with its parameters in their proper types, and the gateway's application filled in.
@@ -140,12 +140,7 @@ class Link:
         missing_parameter, bad_parameter, gateway_owns_app, use_subscribe, binary_body; target_down before the first
         connection.
         """
-        operation = self._known().get(command.op)
-        if not is_file:
-            rules.refuse_file(operation)
-        rules.refuse(operation, command.params, self.app)
-        params = parameters.check(operation, rules.fill(operation, command.params, self.app))
-        return Command(command.target, command.op, params)
+        return self._checked(self._known().get(command.op), command.target, command.params, is_file=is_file)
 
     def only_reads(self, command: Command) -> bool:
         """Whether a command changes nothing, so that it may be sent again at will. Raises Problem, like `check`."""
@@ -161,9 +156,10 @@ class Link:
 
         `timeout` is in seconds, by default the target's. Raises Problem: those of `check`, target_down, timeout.
         """
-        command = self.check(command)
         catalogue = self._known()
-        request = render(catalogue, catalogue.get(command.op), command.params)
+        operation = catalogue.get(command.op)
+        command = self._checked(operation, command.target, command.params)
+        request = render(catalogue, operation, command.params)
         if self._lanes is None or not self.up:
             raise self._no_link()
         try:
@@ -178,6 +174,14 @@ class Link:
         if self._http is None or not self.up:
             raise self._no_link()
         return download(self.name, self._http, request, self._settings.timeout)
+
+    def _checked(
+        self, operation: Operation, target: str, params: Mapping[str, Any], *, is_file: bool = False
+    ) -> Command:
+        if not is_file:
+            rules.refuse_file(operation)
+        rules.refuse(operation, params, self.app)
+        return Command(target, operation.id, parameters.check(operation, rules.fill(operation, params, self.app)))
 
     async def _keep_up(self, http: Http) -> NoReturn:
         backoff = Backoff()

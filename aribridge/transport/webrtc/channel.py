@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Literal
 
@@ -25,7 +25,7 @@ class DataChannel:
 
     kind: Literal["websocket", "datachannel"] = "datachannel"
 
-    def __init__(self, channel: RTCDataChannel, *, peer: str, remote_max: int) -> None:
+    def __init__(self, channel: RTCDataChannel, *, peer: str, remote_max: int, flush: Callable[[], None]) -> None:
         self.peer = f"{peer}/{channel.label[:64]}"
         self.label = channel.label
         self.protocol = channel.protocol
@@ -33,6 +33,7 @@ class DataChannel:
         self.reliable = channel.maxRetransmits is None and channel.maxPacketLifeTime is None
         self.max_send = min(remote_max or MAX_SEND, MAX_SEND)  # 0 stands for any size
         self._channel = channel
+        self._flush = flush
         self._receiver: Receiver | None = None
         self._closed = False
         self._room = asyncio.Event()
@@ -55,6 +56,7 @@ class DataChannel:
         for frame in takewhile(lambda _: self._has_room, frames):
             self._put(frame)
             sent += 1
+        self._flush()
         return sent
 
     async def send(self, frame: str) -> None:

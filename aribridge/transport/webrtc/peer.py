@@ -285,7 +285,7 @@ class Peer:
 
     def _wrap(self, inner: RTCDataChannel) -> DataChannel:
         remote_max = self._remote.result().max_message_size if self._remote.done() else sdp.DEFAULT_MAX_MESSAGE_SIZE
-        return DataChannel(inner, peer=self.id, remote_max=remote_max)
+        return DataChannel(inner, peer=self.id, remote_max=remote_max, flush=self._sctp.send_now)
 
     def _adopt(self, inner: RTCDataChannel) -> None:
         """A channel that the other side opened."""

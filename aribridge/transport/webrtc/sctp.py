@@ -1,7 +1,7 @@
 """The SCTP association that data channels run on: aiortc's, bounded and told apart from its peer.
 
 The one place that knows which SCTP this is, stock or fast. What stands above uses the constructor, ``establish``,
-``stop``, ``channels`` and aiortc's ``RTCDataChannel``.
+``send_now``, ``stop``, ``channels`` and aiortc's ``RTCDataChannel``.
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ class Association(Sound):
     async def establish(self, remote_port: int, max_message_size: int) -> None:
         """Begin the handshake; channels open when it is done."""
         await self.start(RTCSctpCapabilities(maxMessageSize=max_message_size), remote_port)
+
+    def send_now(self) -> None:
+        """Send what channels were given in this turn of the event loop; aiortc does so later, in a task of its own."""
 
     async def stop(self) -> None:
         """Abort the association, so that the other side knows at once, and forget what was not sent.
@@ -201,3 +204,7 @@ class Association(Sound):
 
 class FastAssociation(Association, FastSctp):
     """The same on the fast path."""
+
+    def send_now(self) -> None:
+        """Send what channels were given in this turn, and do not wait for its end."""
+        self._turn()
