@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ _JOBS = frozenset({"playback", "recording"})
 _NONE: frozenset[str] = frozenset()
 
 
-class Labels(msgspec.Struct, frozen=True):
+class Labels(msgspec.Struct, frozen=True, gc=False):
     """What an event is about: its type, the ids of all objects that it names, and whose they are at that time."""
 
     type: str
@@ -32,7 +33,7 @@ class Labels(msgspec.Struct, frozen=True):
     scopes: Subjects = ()
 
 
-class StreamEvent(msgspec.Struct, frozen=True):
+class StreamEvent(msgspec.Struct, frozen=True, gc=False):
     """One event on its way to subscribers; ``text`` is the ARI event in JSON."""
 
     text: str
@@ -51,15 +52,15 @@ def labels_of(event: Mapping[str, Any], scopes: Subjects = ()) -> Labels:
             bridges += _name(value, "id")
             channels += _members(value)
         elif field == "endpoint":
-            endpoint = frozenset((f"{value.get('technology')}/{value.get('resource')}",))
+            endpoint = _set((f"{value.get('technology')}/{value.get('resource')}",))
         elif field == "device_state":
-            device = frozenset(_name(value, "name"))
+            device = _set(_name(value, "name"))
         elif field == "playback":
-            playback = frozenset(_name(value, "id"))
+            playback = _set(_name(value, "id"))
         elif field == "recording":
-            recording = frozenset(_name(value, "name"))
+            recording = _set(_name(value, "name"))
     kind = str(event.get("type", ""))
-    return Labels(kind, frozenset(channels), frozenset(bridges), endpoint, device, playback, recording, scopes)
+    return Labels(kind, _set(channels), _set(bridges), endpoint, device, playback, recording, scopes)
 
 
 def subjects(event: Mapping[str, Any]) -> list[str]:
@@ -68,10 +69,23 @@ def subjects(event: Mapping[str, Any]) -> list[str]:
     for field, value in event.items():
         if type(value) is dict:
             if field in _CHANNELS:
-                found += _name(value, "id")
+                if isinstance(ident := value.get("id"), str):
+                    found.append(ident)
             elif field in _JOBS:
                 found += _target(value)
     return found
+
+
+def _set(names: Sequence[str]) -> frozenset[str]:
+    if not names:
+        return _NONE
+    return _set_of_one(names[0]) if len(names) == 1 else frozenset(names)
+
+
+@lru_cache(4096)
+def _set_of_one(name: str) -> frozenset[str]:
+    """A call has many events, which are kept for a while: those about the same channel alone share the set."""
+    return frozenset((name,))
 
 
 def _name(value: Mapping[str, Any], key: str) -> tuple[str, ...]:

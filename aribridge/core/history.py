@@ -13,7 +13,7 @@ _OVERHEAD = 1700
 """About what an entry and its labels take beside their texts, in bytes; measured."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One place in a stream: the event, unless a script dropped it, and what changed in the call state.
 
     ``tail`` is the encoded end of the event message, the same for every subscriber; ``labels`` are as they were when

@@ -23,7 +23,7 @@ _OVERHEAD = 700
 _json = msgspec.json.Encoder()
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One object as it is: its kind and id, what filters look at, its JSON text."""
 
     kind: str
@@ -37,7 +37,7 @@ class Item(msgspec.Struct, frozen=True):
         return self.kind, self.id
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One object before and after; None where it is not there. ``merge`` leads from one to the other (RFC 7396)."""
 
     kind: str

@@ -25,7 +25,7 @@ class Act(Enum):
     REMOVE = "it is gone"
 
 
-class Touch(msgspec.Struct, frozen=True):
+class Touch(msgspec.Struct, frozen=True, gc=False):
     """What one event says about one object."""
 
     kind: str
