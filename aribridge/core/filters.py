@@ -34,18 +34,15 @@ class Filter:
 
     def passes(self, labels: Labels) -> bool:
         """Whether an event with these labels is selected."""
-        return self._sees(labels) and _match(self._keys, labels)
+        return (self.sight is None or self.sight.sees(labels.scopes)) and _match(self._keys, labels)
 
     def selects(self, labels: Labels) -> bool:
         """Whether an object of the call state with these labels is selected."""
-        return self._sees(labels) and _match(self._object_keys, labels)
+        return (self.sight is None or self.sight.sees(labels.scopes)) and _match(self._object_keys, labels)
 
     def takes(self, kind: str) -> bool:
         """Whether events of this type are wanted at all."""
         return all(values.match((kind,)) for key, values in self._keys if key == "type")
-
-    def _sees(self, labels: Labels) -> bool:
-        return self.sight is None or self.sight.sees(labels.scopes)
 
 
 class _Values:

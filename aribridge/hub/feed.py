@@ -156,10 +156,11 @@ class Feed:
                     self._take(first)
                 self._taken(first)
             self._count()
-            if not self._waiting:
+            if self._waiting:
+                await asyncio.sleep(0)
+            else:
                 self._wake.clear()
                 self._idle.set()
-            await asyncio.sleep(0)
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)

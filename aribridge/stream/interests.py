@@ -52,6 +52,8 @@ class Interests(Generic[T]):
             for value in values_of(one, key)
             if (those := values.get(value)) is not None
         ]
+        if not found:
+            return tuple(self._others)
         # Only who is named by several values can be found twice.
-        named = dict.fromkeys(chain.from_iterable(found)) if len(found) > 1 else chain.from_iterable(found)
+        named = found[0] if len(found) == 1 else dict.fromkeys(chain.from_iterable(found))
         return (*self._others, *named)
