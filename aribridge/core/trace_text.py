@@ -27,10 +27,12 @@ def event_text(event: Mapping[str, Any]) -> str:
     channel = event.get("channel") or event.get("peer")
     if isinstance(channel, dict):
         words += (str(channel.get("name")), str(channel.get("state")))
-    words += [f"{name}={value}" for name in _OF_EVENTS if (value := event.get(name))]
+    # Most fields are missing in most events.
+    for name in _OF_EVENTS:
+        if name in event and (value := event[name]):
+            words.append(f"{name}={value}")
     for kind, key in _PARTS:
-        part = event.get(kind)
-        if isinstance(part, dict):
+        if kind in event and isinstance(part := event[kind], dict):
             words.append(f"{kind}={part.get(key)}")
             words += [str(part["state"])] if "state" in part else []
     return clipped(" ".join(words))
