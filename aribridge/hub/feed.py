@@ -184,7 +184,9 @@ class Feed:
             self._feed(first)
 
     def _taken(self, first: str | object) -> None:
-        """Take what was dealt with off the queue."""
+        """Take what was dealt with off the queue, unless it was given up meanwhile: what is first now is yet to be."""
+        if self._waiting[0] is not first:
+            return
         self._waiting.popleft()
         if self._sample is not None and self._sample[0] is first:
             metrics.event_seconds.labels(self._stream.target).observe(self._clock() - self._sample[1])

@@ -165,6 +165,23 @@ async def test_more_events_than_can_wait_are_a_gap_and_the_state_is_read_anew(st
         assert stream.state.values("channels") == asterisk.pbx.objects["channels"]
 
 
+async def test_whose_a_call_is_outlives_more_events_than_can_wait_while_the_state_is_read(
+    stream, asterisk, monkeypatch
+):
+    monkeypatch.setattr(feed_module, "_MOST_WAITING", 10)
+    asterisk.answering.clear()
+    async with running(stream, asterisk) as feed:
+        feed.up(continued=False)
+        await until(lambda: asterisk.asked, every=0.001)
+        feed.own("c0", "ivr.lua")
+        for number in range(25):
+            asterisk.pbx.create_channel(f"c{number}")
+        asterisk.tell(feed)
+        asterisk.answering.set()
+        await drained(feed)
+        assert stream.state.values("channels")["c0"]["aribridge"] == {"owner": "ivr.lua"}
+
+
 async def test_what_a_script_drops_or_changes_is_still_so(stream, asterisk):
     def on_event(_, event):
         return None if event["type"] == "ChannelStateChange" else event | {"channel": {"id": "made up"}}
