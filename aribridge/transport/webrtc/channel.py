@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from typing import Literal
 
 import structlog
@@ -53,7 +52,9 @@ class DataChannel:
         sent = 0
         if self._closed:
             raise CarrierClosed(f"The data channel {self.peer} is closed.")
-        for frame in takewhile(lambda _: self._has_room, frames):
+        for frame in frames:
+            if not self._has_room:
+                break
             self._put(frame)
             sent += 1
         self._flush()

@@ -33,11 +33,10 @@ _INFO = Struct(f"!HH{_NONCE_BYTES}s")
 class Path:
     """What one way carries, as far as it is known."""
 
-    __slots__ = ("_expires", "_failures", "_left", "_nonce", "_probed", "is_worse", "packet")
+    __slots__ = ("_expires", "_failures", "_left", "_nonce", "_probed", "data", "is_worse", "packet", "room")
 
     def __init__(self) -> None:
-        self.packet: int = SCTP_MAX_PACKET_LENGTH
-        """Bytes of a packet that it carries."""
+        self._carries(SCTP_MAX_PACKET_LENGTH)
         self.is_worse = False
         """Whether it carried more than it does now."""
         self._left = list(SIZES)
@@ -45,16 +44,6 @@ class Path:
         self._nonce = b""
         self._expires = 0.0
         self._failures = 0
-
-    @property
-    def room(self) -> int:
-        """Bytes of a packet that chunks may fill."""
-        return self.packet - SCTP_COMMON_HEADER_LENGTH
-
-    @property
-    def data(self) -> int:
-        """Bytes of a message that fit into a packet."""
-        return (self.room - SCTP_DATA_CHUNK_HEADER_LENGTH) & ~3  # chunks are padded to four bytes
 
     def probe(self, now: float, rto: float) -> bytes:
         """The chunks of the next probe; empty if there is none to be sent now."""
@@ -70,7 +59,7 @@ class Path:
     def answered(self, body: bytes) -> None:
         """A HEARTBEAT ACK came: the last probe has arrived, if it is the answer to that."""
         if self._nonce and body == _INFO.pack(1, _INFO.size, self._nonce):
-            self.packet = self._probed
+            self._carries(self._probed)
             self._nonce = b""
             self._left.clear()
 
@@ -83,6 +72,14 @@ class Path:
         self._failures += 1
         if self._failures >= _FAILURES:
             self.is_worse = self.packet > SCTP_MAX_PACKET_LENGTH or self.is_worse
-            self.packet = SCTP_MAX_PACKET_LENGTH
+            self._carries(SCTP_MAX_PACKET_LENGTH)
             self._nonce = b""
             self._left.clear()
+
+    def _carries(self, packet: int) -> None:
+        self.packet = packet
+        """Bytes of a packet that it carries."""
+        self.room = packet - SCTP_COMMON_HEADER_LENGTH
+        """Bytes of a packet that chunks may fill."""
+        self.data = (self.room - SCTP_DATA_CHUNK_HEADER_LENGTH) & ~3  # chunks are padded to four bytes
+        """Bytes of a message that fit into a packet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from struct import Struct
 
 from aiortc.rtcsctptransport import (
@@ -152,9 +152,12 @@ def fragments(data: bytes, *, ordered: bool, room: int, most: int) -> Iterable[t
     """
     flags = SCTP_DATA_FIRST_FRAG if ordered else SCTP_DATA_FIRST_FRAG | SCTP_DATA_UNORDERED
     if len(data) <= most:
-        yield flags | SCTP_DATA_LAST_FRAG, data
-        return
-    start, stop = 0, _first_length(room, most)
+        return ((flags | SCTP_DATA_LAST_FRAG, data),)
+    return _several(flags, data, _first_length(room, most), most)
+
+
+def _several(flags: int, data: bytes, first: int, most: int) -> Iterator[tuple[int, bytes]]:
+    start, stop = 0, first
     while start < len(data):
         last = SCTP_DATA_LAST_FRAG if stop >= len(data) else 0
         yield flags | last, data[start:stop]
