@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 LONGEST_QUERY = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """``target`` is path and query below the ARI base URL, encoded; ``body`` is JSON, None for none."""
 
     method: str

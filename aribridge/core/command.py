@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Command:
+
+class Command(Struct, frozen=True):
     """One ARI operation on one Asterisk.
 
     ``op`` is the operation id as ari-py names it (``channels.originate``); ``params`` holds path, query and body
@@ -18,11 +18,10 @@ class Command:
 
     target: str
     op: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Asterisk's answer to a command: HTTP status, and the body as it came (None when there was none)."""
 
     status: int

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aribridge.ari import explain
 from aribridge.core.command import Answer, Command
@@ -14,8 +16,7 @@ from aribridge.protocol import encode
 from aribridge.protocol.problems import Outcome, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The fields of a reply, and what was made, or may have been.
 
     ``replayed``: it is what another request with the same key caused.
