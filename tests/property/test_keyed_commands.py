@@ -18,6 +18,8 @@ EXAMPLES = int(os.environ.get("KEY_EXAMPLES", "200"))
 KEYS = ("k", "given")
 SUBS = ("alice", "bob")
 ORIGINATE = "channels.originate"
+PATIENCE = 5.0
+"""Seconds after which a link gives up what has no answer."""
 number = st.integers(0, 5)
 
 
@@ -63,7 +65,7 @@ class Keys(RuleBasedStateMachine):
         params = {"endpoint": "PJSIP/200", "appArgs": content} | ({"channelId": channel} if key == "given" else {})
         request = {"type": "request", "id": len(self.asked), "op": ORIGINATE, "params": params, "key": key}
         self.asked.append(Asked(sub, key, content, client))
-        self.gateway.do(lambda: client.say(**request, timeout_ms=5000))
+        self.gateway.do(lambda: client.say(**request, timeout_ms=int(1000 * PATIENCE)))
 
     @rule(sub=st.sampled_from(SUBS))
     def a_client_comes_back(self, sub):
@@ -202,6 +204,8 @@ class Keys(RuleBasedStateMachine):
     def time_passes(self, seconds):
         if self.link.up:
             self.tell_all()
+        if seconds > PATIENCE:
+            self.all_is_lost()
         self.gateway.pass_time(seconds)
 
     # --- what must hold
