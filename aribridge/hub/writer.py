@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from aribridge.core.outbox import Outbox
 from aribridge.core.settings import LimitSettings
@@ -20,6 +21,9 @@ class Writer:
 
     ``fill`` is called when there is room; it puts more if there is more, and returns whether even more is left.
     ``on_stall`` is called when the client is too slow to be kept.
+
+    As long as the carrier has room, what is put goes out in the next turn of the event loop, by a call: to wake a task
+    for it costs twice that. The task, ``run``, sends what has to wait for room, and the last word.
     """
 
     def __init__(
@@ -29,7 +33,13 @@ class Writer:
         self._outbox = Outbox(limits.outbox_messages, limits.outbox_bytes)
         self._fill = fill
         self._on_stall = on_stall
-        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._context: Context | None = None
+        self._by_turns, self._turn_due = False, False
+        self._rest: list[str] = []
+        self._failure: Exception | None = None
+        self._called = asyncio.Event()
+        """The task has to see to it: to ``_rest``, ``_failure`` or ``_closing``."""
         self._closing: tuple[int, str] | None = None
         self._patience: asyncio.Timeout | None = None
         self.batch = False
@@ -56,7 +66,10 @@ class Writer:
 
     def wake(self) -> None:
         """Have ``fill`` called when there is room."""
-        self._wake.set()
+        if self._by_turns and not self._turn_due:
+            self._turn_due = True
+            # Not in the context of whoever puts something: what is logged is about this connection.
+            self._loop.call_soon(self._turn, context=self._context)
 
     def give_up(self) -> None:
         """Streams go on faster than the client reads."""
@@ -67,7 +80,7 @@ class Writer:
         if self._closing is not None:
             return
         if self._outbox.put(frame):
-            self._wake.set()
+            self.wake()
         else:
             self._on_stall()
 
@@ -77,9 +90,10 @@ class Writer:
             return
         if at_once:
             self._outbox.clear()
+            self._rest.clear()
         self._outbox.put(last)
         self._closing = (code, reason)
-        self._wake.set()
+        self._called.set()
         if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time() + (0 if at_once else _FAREWELL_SECONDS))
 
@@ -96,35 +110,56 @@ class Writer:
             await self._farewell()
 
     async def _send_all(self) -> None:
-        while self._closing is None:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._has_more():
-                await self._send_some()
-                if not self._has_more():
-                    break
+        self._context = copy_context()
+        try:
+            while self._closing is None:
+                self._by_turns = True
+                self.wake()
+                await self._called.wait()
+                self._by_turns = False
+                self._called.clear()
+                if self._failure is not None:
+                    raise self._failure
+                if self._closing is None:
+                    await self._send_patiently()
+        finally:
+            self._by_turns = False
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        if not self._by_turns:
+            return
+        try:
+            if self._has_more():
+                self._rest = self._send_some()
                 # A carrier with room for all of it would keep everyone else waiting.
-                await asyncio.sleep(0)
+                if not self._rest and self._has_more():
+                    self.wake()
+        except Exception as error:
+            self._failure = error
+        if self._rest or self._failure:
+            self._by_turns = False
+            self._called.set()
 
     def _has_more(self) -> bool:
         return self._closing is None and (self._fill() or bool(self._outbox))
 
-    async def _send_some(self) -> None:
+    def _send_some(self) -> list[str]:
+        """Send what there is room for of the next frames; return those for which there is none."""
         frames = self._outbox.take(_PER_TURN)
         if self.batch:
             frames = list(encode.batches(frames, self._carrier.max_send))
-        rest = frames[self._carrier.send_now(frames) :]
-        if rest:
-            await self._send_patiently(rest)
+        return frames[self._carrier.send_now(frames) :]
 
-    async def _send_patiently(self, frames: list[str]) -> None:
+    async def _send_patiently(self) -> None:
         try:
             async with asyncio.timeout(_STALL_SECONDS) as self._patience:
-                for frame in frames:
+                for frame in self._rest:
                     await self._carrier.send(frame)
                     self._renew_patience()
         finally:
             self._patience = None
+            self._rest = []
 
     def _renew_patience(self) -> None:
         """The client took a frame: it is slow perhaps, but not stalled."""
@@ -139,8 +174,10 @@ class Writer:
         code, reason = self._closing or (1001, "")
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                while self._outbox:
-                    await self._send_some()
+                while self._rest or self._outbox:
+                    for frame in self._rest or self._send_some():
+                        await self._carrier.send(frame)
+                    self._rest = []
         except (TimeoutError, CarrierClosed):
             pass
         finally:
