@@ -35,7 +35,8 @@ class Receiver:
     def received(self, frame: str | bytes) -> None:
         self._worker.received += len(json.loads(frame)) if frame[0] == "[" else 1
         if frame[0] == "e":
-            self._channel._channel.send(frame)  # not by a task: this is about the channel
+            # Not by a task: this is about the channel. Marked, or it would be sent to and fro for ever.
+            self._channel._channel.send("r" + frame[1:])
         if self._worker.received == self._worker.expected:
             self._worker.complete.set()
 
