@@ -69,7 +69,13 @@ class JanusSecrets:
         """Read the files anew. Raises KeyFault, with the name of one."""
         janus = self._settings
         names = [janus.api_secret_file, janus.token_secret_file, *(one.token_file for one in janus.tokens)]
-        return {name: _read(name) for name in names if name}
+        content = {name: _read(name) for name in names if name}
+        holders: dict[bytes, str] = {}
+        for one in janus.tokens:
+            holder = holders.setdefault(_hash(content[one.token_file].strip()), one.name)
+            if holder != one.name:
+                raise KeyFault(f'{one.token_file} holds the token of "{holder}", too: give each a token of its own')
+        return content
 
     def replace(self, content: Mapping[str, bytes]) -> list[Path]:
         """Use this content from now on; the files that have another."""

@@ -235,7 +235,7 @@ async def test_a_half_open_link_is_noticed(asterisk22: PrivateAsterisk, monkeypa
         running_link(settings_of(asterisk22, url=proxy.url, timeout=1)) as (link, sink),
     ):
         proxy.frozen = True
-        lost = await sink.wait_for_type("lost", within=5)
+        lost = await sink.wait_for_type("lost", within=10)
         assert "stopped answering pings" in lost["reason"]
         proxy.frozen = False
         proxy.cut()

@@ -155,7 +155,7 @@ async def test_a_user_that_a_reload_took_away_is_noticed(watchful: None) -> None
 
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_a_stopped_asterisk_is_noticed_and_found_again(release: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "HEARTBEAT", 0.4)
+    monkeypatch.setattr(http, "HEARTBEAT", 1.0)
     async with (
         fresh_asterisk(release) as asterisk,
         running_link(settings_of(asterisk, timeout=1)) as (link, sink),
@@ -163,7 +163,7 @@ async def test_a_stopped_asterisk_is_noticed_and_found_again(release: Any, monke
         assert asterisk.pid is not None
         os.kill(asterisk.pid, signal.SIGSTOP)
         flying = asyncio.create_task(link.call(Command("pbx", "channels.hangup", {"channelId": "x"})))
-        lost = await sink.wait_for_type("lost", within=5)
+        lost = await sink.wait_for_type("lost", within=10)
         assert "stopped answering pings" in lost["reason"]
         with pytest.raises(Problem) as caught:
             await flying

@@ -44,10 +44,10 @@ class Secrets:
             "stored": {"token": self.secret("stored", edition)},
         }
 
-    def settings(self):
-        stored = {"name": "wallboard", "token_file": str(self.files["stored"])}
+    def settings(self, *others):
+        stored = [{"name": name, "token_file": str(self.files["stored"])} for name in ("wallboard", *others)]
         janus = {"api_secret_file": str(self.files["api"]), "token_secret_file": str(self.files["signing"])}
-        return {"janus": {**janus, "tokens": [stored]}}
+        return {"janus": {**janus, "tokens": stored}}
 
 
 @pytest.fixture
@@ -135,3 +135,8 @@ async def test_a_file_that_cannot_be_used_leaves_all_as_it_was(gateway, secrets)
     assert (await signalled(gateway, "scripts.reloaded"))["changed"] == [str(file) for file in secrets.files.values()]
     assert await let_in(gateway, secrets.credentials(1)) == set()
     assert await let_in(gateway, secrets.credentials(2)) == {"api", "signing", "stored"}
+
+
+async def test_a_token_of_two_names_is_refused(gateways, asterisk22, secrets):
+    with pytest.raises(AssertionError, match='holds the token of "wallboard", too: give each a token of its own'):
+        await gateways.start(target(asterisk22), auth=secrets.settings("kiosk"))
