@@ -36,6 +36,7 @@ COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "channel-cost": connections.data_channels,
     "socket-cost": connections.websockets,
     "storm": connections.storm,
+    "ramp": calls.ramp,
     "start": connections.start_up,
     "hooks": script_hooks.costs,
 }

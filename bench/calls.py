@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 CALLS, AT_ONCE = 400, 8
+RAMP = (1, 2, 4, 8, 16, 32, 64)
+"""Calls at once."""
 SUBSCRIBERS = 100
 OF_ALL = 20
 EACH = CALLS // SUBSCRIBERS
@@ -50,8 +52,7 @@ async def sustained(lab: Lab) -> list[Row]:
     """
     rounds = itertools.count()
     async with session(lab) as http:
-        filters = [*({"channel": _ids_of(number)} for number in range(SUBSCRIBERS)), EVERYTHING]
-        async with _clients(lab, [{"filter": one} for one in filters]), _clients(lab, [{}]) as (watcher,):
+        async with _subscribers(lab) as watcher:
             found = [await _round(lab, http, watcher, next(rounds)) for _ in range(ROUNDS)]
 
         async def in_mode(mode: str) -> float:
@@ -70,11 +71,33 @@ async def sustained(lab: Lab) -> list[Row]:
     ]
 
 
-async def _round(lab: Lab, http: aiohttp.ClientSession, watcher: Watcher, round_: int) -> Round:
+async def ramp(lab: Lab) -> dict[str, float]:
+    """More and more calls at once, until more make no more of them a second: how many there are, and what is full then.
+
+    A gap, or an end that is not told, ends it with an error.
+    """
+    found: dict[str, float] = {}
+    async with session(lab) as http, _subscribers(lab, len(RAMP)) as watcher:
+        for round_, at_once in enumerate(RAMP):
+            one = await _round(lab, http, watcher, round_, at_once)
+            found[f"calls a second, {at_once} at once, all told"] = (CALLS - 1) / one.told
+    shares = {"the gateway": one.ours, "Asterisk": one.theirs}
+    return found | {f"share of a core that {name} takes at the end": cpu / one.made for name, cpu in shares.items()}
+
+
+@asynccontextmanager
+async def _subscribers(lab: Lab, rounds: int = ROUNDS) -> AsyncIterator[Watcher]:
+    """A hundred of 1 % of the calls each, and two of all, one of which is given."""
+    filters = [*({"channel": _ids_of(number, range(rounds))} for number in range(SUBSCRIBERS)), EVERYTHING]
+    async with _clients(lab, [{"filter": one} for one in filters]), _clients(lab, [{}]) as (watcher,):
+        yield watcher
+
+
+async def _round(lab: Lab, http: aiohttp.ClientSession, watcher: Watcher, round_: int, at_once: int = AT_ONCE) -> Round:
     assert lab.asterisk.pid is not None
     ids = {ident for number in range(SUBSCRIBERS) for ident in _ids_of(number, [round_])}
     with Cpu(lab.gateway.pid) as ours, Cpu(lab.asterisk.pid) as theirs:
-        made = await _make(lab, http, ids)
+        made = await _make(lab, http, ids, at_once)
         await until(lambda: watcher.ends.keys() >= ids, within=60, what="all ends were told")
     told = [watcher.ends[ident] for ident in ids]
     return Round(ours.seconds, theirs.seconds, max(made) - min(made), max(told) - min(told))
@@ -101,14 +124,14 @@ async def _clients(lab: Lab, subs: list[dict[str, Any]]) -> AsyncIterator[list[W
         assert gaps == 0, f"{gaps} gaps"
 
 
-def _ids_of(subscriber: int, rounds: Iterable[int] = range(ROUNDS)) -> list[str]:
+def _ids_of(subscriber: int, rounds: Iterable[int]) -> list[str]:
     """The channels of one subscriber's calls."""
     return [f"bench-{subscriber}-{one}-{call}" for one in rounds for call in range(EACH)]
 
 
-async def _make(lab: Lab, http: aiohttp.ClientSession, ids: set[str]) -> list[float]:
+async def _make(lab: Lab, http: aiohttp.ClientSession, ids: set[str], at_once: int) -> list[float]:
     """Make calls and hang them up; when each hangup was answered."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    turns = asyncio.Semaphore(at_once)
 
     async def call(ident: str) -> float:
         params = {"endpoint": "Local/601@default", "app": lab.asterisk.app, "channelId": ident}

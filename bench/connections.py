@@ -34,6 +34,7 @@ async def data_channels(lab: Lab) -> dict[str, float]:
     await opening.__aexit__(None, None, None)
     return {
         "CPU ms to set up a data channel": setup.each(CHANNELS) / 1000,
+        "data channels a second that a browser opens": CHANNELS / setup.wall,
         "KB per idle data channel": kept / CHANNELS,
     }
 
@@ -49,7 +50,11 @@ async def websockets(lab: Lab) -> dict[str, float]:
         await opening.__aenter__()
     kept = resident_kb(lab.gateway.pid) - before
     await opening.__aexit__(None, None, None)
-    return {"CPU ms to set up a WebSocket": setup.each(SOCKETS) / 1000, "KB per idle WebSocket": kept / SOCKETS}
+    return {
+        "CPU ms to set up a WebSocket": setup.each(SOCKETS) / 1000,
+        "WebSockets a second that open": SOCKETS / setup.wall,
+        "KB per idle WebSocket": kept / SOCKETS,
+    }
 
 
 async def storm(lab: Lab) -> dict[str, float]:

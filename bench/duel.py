@@ -23,6 +23,15 @@ SLOW_SECONDS = 2
 PINGS = 80
 """Fewer than would outlast the slow call."""
 BURST, PACED, EVERY_MS = 100, 100, 100
+FAN_OUT: tuple[tuple[int, tuple[str, ...], float | None], ...] = (
+    (1, (), None),
+    (1, ("batch",), None),
+    (10, (), 1.0),
+    (10, ("batch",), 0.5),
+    (100, (), 1.0),
+    (100, ("batch",), 0.5),
+)
+"""Channels, features, goal."""
 IDLE, IDLE_SECONDS = 100, 10
 CONNECT = {"request": "connect"}
 SUBSCRIBED: dict[str, Any] = {
@@ -143,12 +152,12 @@ async def _beside_slow(slow: FaultyProxy, here: Page, there: Page) -> list[Row]:
 async def fan_out(lab: Lab) -> list[Row]:
     """CPU time of the server for each event of 1.2 KB that a client gets."""
     rows = []
-    for channels in (10, 100):
-        for features, goal in (((), 1.0), (("batch",), 0.5)):
-            ours, theirs = sides(lab, {**SUBSCRIBED, "features": list(features)})
-            name = f"server CPU per delivered event, {channels} data channels, burst{' with batch' * bool(features)}"
-            pairs = await _deliveries(lab, ours, theirs, channels, {"burst": BURST}, BURST)
-            rows.append(_row(name, "µs", pairs, goal=goal))
+    for channels, features, goal in FAN_OUT:
+        ours, theirs = sides(lab, {**SUBSCRIBED, "features": list(features)})
+        clients = f"{channels} data channel{'s' * (channels > 1)}"
+        name = f"server CPU per delivered event, {clients}, burst{' with batch' * bool(features)}"
+        pairs = await _deliveries(lab, ours, theirs, channels, {"burst": BURST}, BURST)
+        rows.append(_row(name, "µs", pairs, goal=goal))
     ours, theirs = sides(lab, SUBSCRIBED)
     paced = {"paced": PACED, "every": EVERY_MS}
     pairs = await _deliveries(lab, ours, theirs, 50, paced, PACED)

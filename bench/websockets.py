@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from real.machine import free_port
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 DELIVERIES = 20_000
 """Of one measurement: CPU time is counted in hundredths of a second."""
-SUBS = [{"sub": 1, "target": "pbx", "filter": {"type": ["Bench"]}}]
+SUBS: list[dict[str, Any]] = [{"sub": 1, "target": "pbx", "filter": {"type": ["Bench"]}}]
 BARE = "bare aiohttp sending the same bytes"
 
 
@@ -35,13 +35,19 @@ async def fan_out(lab: Lab) -> list[Row]:
         rows.append(compare(f"server CPU per delivered event, {count:,} WebSockets", "µs", BARE, pairs, goal=goal))
     batched = await _against_bare(lab, 100, ["batch"])
     rows.append(compare("server CPU per delivered event, 100 WebSockets with batch", "µs", BARE, batched))
+    unfiltered = [ours for ours, _ in await _against_bare(lab, 100, subs=[{"sub": 1, "target": "pbx"}])]
+    filtered = [ours for ours, _ in cost[100]]
+    name = "server CPU per delivered event, 100 WebSockets without a filter"
+    rows.append(compare(name, "µs", "the same with one, by type", list(zip(unfiltered, filtered, strict=True))))
     growth = [(large, small) for (large, _), (small, _) in zip(cost[5000], cost[100], strict=True)]
     return [*rows, compare("the same with 5,000 WebSockets", "µs", "the same with 100", growth, goal=1.2)]
 
 
-async def _against_bare(lab: Lab, count: int, features: Sequence[str] = ()) -> list[tuple[float, float]]:
+async def _against_bare(
+    lab: Lab, count: int, features: Sequence[str] = (), *, subs: Sequence[dict[str, Any]] = SUBS
+) -> list[tuple[float, float]]:
     token = lab.gateway.token(minutes=60)
-    hello = json.dumps({"type": "hello", "id": 1, "token": token, "features": features, "subs": SUBS})
+    hello = json.dumps({"type": "hello", "id": 1, "token": token, "features": features, "subs": subs})
     burst = max(10, DELIVERIES // count)
     data = {"type": "Bench", "filling": "x" * 1200}
     event = json.dumps({"type": "event", "sub": 1, "data": data}, separators=(",", ":"))

@@ -116,7 +116,8 @@ class Gateway:
             kill(started)
         assert code == 0, f"the gateway exited {code}:\n{self.tail()}"
         assert not left, f"the gateway left running: {left}"
-        assert "Traceback" not in self._log.read_text(errors="replace"), self.tail()
+        failures = [line for line in self.log if "Traceback" in line]
+        assert not failures, "\n".join(failures[:3])
         self._search()
 
     async def kill(self) -> None:
