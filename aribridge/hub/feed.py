@@ -148,7 +148,9 @@ class Feed:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
         while True:
             await self._wake.wait()
-            for _ in range(min(_PER_TURN, len(self._waiting))):
+            for _ in range(_PER_TURN):
+                if not self._waiting:
+                    break
                 first = self._waiting[0]
                 if first is _UP:
                     await self._open()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from models.pbx import ModelPbx
@@ -62,7 +62,8 @@ async def running(stream, asterisk, on_event=None):
         yield feed
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def drained(feed):
@@ -180,6 +181,25 @@ async def test_whose_a_call_is_outlives_more_events_than_can_wait_while_the_stat
         asterisk.answering.set()
         await drained(feed)
         assert stream.state.values("channels")["c0"]["aribridge"] == {"owner": "ivr.lua"}
+
+
+async def test_a_burst_that_is_given_up_while_the_state_is_read_leaves_fewer_than_there_were(
+    stream, asterisk, monkeypatch
+):
+    monkeypatch.setattr(feed_module, "_MOST_WAITING", 10)
+    asterisk.answering.clear()
+    async with running(stream, asterisk) as feed:
+        feed.up(continued=False)
+        for number in range(9):
+            asterisk.pbx.create_channel(f"c{number}")
+        asterisk.tell(feed)
+        await until(lambda: asterisk.asked, every=0.001)
+        asterisk.pbx.create_channel("one-too-many")
+        asterisk.tell(feed)
+        asterisk.answering.set()
+        await until(lambda: stream.is_open, every=0.001)
+        await drained(feed)
+        assert stream.state.values("channels") == asterisk.pbx.objects["channels"]
 
 
 async def test_what_a_script_drops_or_changes_is_still_so(stream, asterisk):
