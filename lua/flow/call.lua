@@ -110,6 +110,14 @@ function host.try(s, op, params)
   return nil
 end
 
+-- Whether Asterisk says that something, which `op` gets, is not there; false while it cannot say.
+function host.is_gone(s, op, params)
+  local ok, problem = host.pcall(send, s, op, params)
+  if ok then return false end
+  if type(problem) ~= "table" or problem.source == "script" then error(problem, 0) end
+  return problem.source == "asterisk" and problem.status == 404
+end
+
 -- Waits until done() is true; false when `seconds` (nil: no limit) are over first. done() is asked after each event.
 -- Returns how many seconds were left, too.
 function host.wait_until(s, done, seconds)

@@ -4,7 +4,7 @@ local host = ...
 
 local type, error, tostring, ipairs, pairs = type, error, tostring, ipairs, pairs
 local concat, remove, find, match = table.concat, table.remove, string.find, string.match
-local refuse, wait_until, try = host.refuse, host.wait_until, host.try
+local refuse, wait_until, try, is_gone = host.refuse, host.wait_until, host.try, host.is_gone
 
 local LOST_SECONDS = 3 -- after which it is looked at whether a playback is still there
 local TELL_SECONDS = 2 -- in which Asterisk tells why it is not
@@ -40,10 +40,10 @@ end
 
 host.observers["aribridge.gap"] = function(s)
   for id, state in pairs(s.playbacks) do
-    if state == "playing" and not try(s, "playbacks.get", { playbackId = id }) then s.playbacks[id] = "done" end
+    if state == "playing" and is_gone(s, "playbacks.get", { playbackId = id }) then s.playbacks[id] = "done" end
   end
   for name, state in pairs(s.recordings) do
-    if state == "recording" and not try(s, "recordings.getLive", { recordingName = name }) then
+    if state == "recording" and is_gone(s, "recordings.getLive", { recordingName = name }) then
       s.recordings[name] = { name = name, state = "done" }
     end
   end
@@ -91,7 +91,7 @@ host.stop_playback = stop
 
 -- Asterisk forgets what is to be played to a caller who is just being taken out of a bridge, and never tells of it.
 local function is_lost(s, id)
-  if try(s, "playbacks.get", { playbackId = id }) then return false end
+  if not is_gone(s, "playbacks.get", { playbackId = id }) then return false end
   wait_until(s, function() return s.playbacks[id] ~= "playing" end, TELL_SECONDS)
   return s.playbacks[id] == "playing"
 end

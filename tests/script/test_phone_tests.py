@@ -138,6 +138,16 @@ def test_a_playback_that_asterisk_forgot_is_not_waited_for_for_ever(tried):
           T.advance(2000)
           T.equal(call:variable("SEEN"), "failed")
         end
+        function test_not_known()
+          T.ari("channels.playWithId", function(params) return {id = params.playbackId, state = "queued"} end)
+          T.ari("playbacks.get", function() return T.error {status = 503, code = "target_down"} end)
+          local call = T.call()
+          T.advance(60000)
+          T.equal(call:variable("SEEN"), nil)
+          T.event({type = "PlaybackFinished", playback = {
+            id = T.calls()[1].params.playbackId, state = "done", target_uri = "channel:" .. call.id}})
+          T.equal(call:variable("SEEN"), "done")
+        end
         function test_long()
           T.ari("channels.playWithId", function(params) return {id = params.playbackId, state = "queued"} end)
           T.ari("playbacks.get", function(params) return {id = params.playbackId, state = "playing"} end)
