@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from real.wait import until
 
-from aribridge.ari import Link
+from aribridge.ari import Link, lanes
 from aribridge.asterisk.instance import PrivateAsterisk
+from aribridge.core.command import Command
 from aribridge.core.settings import AsteriskSettings
 
 
@@ -71,6 +72,20 @@ async def running_link(settings: AsteriskSettings, *, wait: bool = True) -> Asyn
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def until_lanes(link: Link) -> None:
+    async def all_up() -> bool:
+        return len(await lanes_of(link)) == lanes.LANES and link.commands == "lanes"
+
+    await until(all_up, within=20, what="lanes up")
+
+
+async def lanes_of(link: Link) -> list[dict[str, Any]]:
+    """The applications that are lanes of this link's, as Asterisk lists them, once their filter is set."""
+    answer = await link.call(Command(link.name, "applications.list"))
+    apps = json.loads(answer.body or b"")
+    return [app for app in apps if app["name"].startswith(f"{link.app}-lane-") and app["events_allowed"]]
 
 
 class FaultyProxy:

@@ -1,19 +1,23 @@
-"""An https target: TLS ends in front of a real Asterisk, with a certificate of its own CA."""
+"""An https target: TLS ends in front of a real Asterisk, or in it, with a certificate of its own CA."""
 
+import asyncio
 import datetime
 import ipaddress
 import ssl
 from pathlib import Path
 
 import pytest
-from ari_lab import FaultyProxy, running_link, settings_of
+from ari_lab import FaultyProxy, running_link, settings_of, until_lanes
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from real.asterisk import fresh_asterisk
+from real.machine import free_port
 from real.wait import until
 
 from aribridge.asterisk.instance import PrivateAsterisk
+from aribridge.core.command import Command
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +67,23 @@ async def test_another_certificate_is_refused_with_the_setting_to_change(
     ):
         await until(lambda: "not trusted: set ca_file" in link.reason, what="the reason")
         assert proxy.requests == 0
+
+
+async def test_asterisks_own_https_takes_many_commands_at_once(certificate: Path) -> None:
+    """It sees the first message of what it has decrypted, and the others when more comes."""
+    port = free_port()
+    async with fresh_asterisk("22") as asterisk:
+        with (asterisk.folder / "etc" / "http.conf").open("a") as conf:
+            conf.write(f"tlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {certificate}\n")
+        await asterisk.cli("module reload http")
+        settings = settings_of(asterisk, url=f"https://127.0.0.1:{port}/ari", ca_file=str(certificate))
+        async with running_link(settings) as (link, sink):
+            await until_lanes(link)
+            wanted = [f"e{number}" for number in range(200)]
+            tell = [
+                Command(link.name, "events.userEvent", {"eventName": name, "application": link.app}) for name in wanted
+            ]
+            answers = await asyncio.gather(*(link.call(command) for command in tell))
+            assert {answer.status for answer in answers} == {204}
+            for name in wanted:
+                await sink.wait_for(lambda told, name=name: told.get("eventname") == name)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from ari_lab import FaultyProxy, Sink, running_link, settings_of
+from ari_lab import FaultyProxy, Sink, lanes_of, running_link, settings_of, until_lanes
 from real.asterisk import fresh_asterisk
 from real.wait import until
 
@@ -30,20 +30,6 @@ async def by_lanes(asterisk: PrivateAsterisk, **changes: Any) -> AsyncIterator[t
     ):
         await until_lanes(link)
         yield link, sink, proxy
-
-
-async def until_lanes(link: Link) -> None:
-    async def all_up() -> bool:
-        return len(await lanes_of(link)) == lanes.LANES and link.commands == "lanes"
-
-    await until(all_up, within=20, what="lanes up")
-
-
-async def lanes_of(link: Link) -> list[dict[str, Any]]:
-    """The applications that are lanes of this link's, as Asterisk lists them, once their filter is set."""
-    answer = await call(link, "applications.list")
-    apps = json.loads(answer.body or b"")
-    return [app for app in apps if app["name"].startswith(f"{link.app}-lane-") and app["events_allowed"]]
 
 
 async def call(link: Link, op: str, timeout: float | None = None, **params: Any) -> Answer:  # noqa: ASYNC109 (of the command)
