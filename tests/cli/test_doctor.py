@@ -164,6 +164,15 @@ async def test_an_asterisk_with_advisories(doctor, asterisk16):
     assert "| Upgrade to 20.20.1 or later" in told[2]
 
 
+async def test_what_an_asterisk_that_dials_the_gateway_may_do(doctor, asterisk22):
+    code, found = await doctor.findings(doctor.gateway(target(asterisk22, link="outbound")))
+    assert code == 0
+    (told,) = [one for one in found if "outbound" in one[2]]
+    assert told[0] == "warn"
+    for text in ("without a bound", "may crash", "operations.md"):
+        assert text in told[2]
+
+
 async def test_a_udp_port_that_another_program_has(doctor, asterisk22):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))

@@ -9,6 +9,7 @@ from models.gateway_clients import ari
 from real.asterisk import fresh_asterisk
 from real.gateway import target
 from real.machine import free_port
+from real.wait import until
 
 from aribridge.asterisk.configuration import Settings
 
@@ -34,6 +35,16 @@ class Dialling:
         gateway = await gateways.start(section, server=server, ready=ready, **settings)
         gateway.asterisk = self.asterisk
         return gateway
+
+    async def outlive(self, gateway: Gateway) -> None:
+        """Kill the gateway, and wait until Asterisk has noticed: an event of just that moment may be its end, too."""
+        seen = self._disconnections
+        await gateway.kill()
+        await until(lambda: self._disconnections > seen, what="Asterisk has noticed that the gateway is gone")
+
+    @property
+    def _disconnections(self) -> int:
+        return self.asterisk.log_file.read_text().count("Websocket disconnected")
 
     async def call(self, channel: str, endpoint: str = "Local/600@default") -> None:
         """A call past the gateway, to the echo application."""

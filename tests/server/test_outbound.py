@@ -129,7 +129,7 @@ async def test_after_a_crash_there_is_a_gap_and_what_asterisk_kept(pbx, gateways
     gateway = await pbx.gateway(gateways)
     await pbx.call("crash-1")
     position = await last_seen(gateway)
-    await gateway.kill()
+    await pbx.outlive(gateway)
     await pbx.hang_up("crash-1")
     await gateway.start()
     async with back(gateway, position) as client:

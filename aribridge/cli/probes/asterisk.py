@@ -132,9 +132,14 @@ def _clock(what: str, ahead: float | None) -> Finding:
 def _link(what: str, settings: AsteriskSettings, version: str) -> Finding:
     if settings.link == "inbound":
         return Finding("ok", what, "inbound: the gateway opens the event socket")
-    if can_dial(as_numbers(version) or (0,)):
-        return Finding("ok", what, "outbound: Asterisk opens the event socket, and keeps events while we are away")
-    return of_sentence(what, outage.cannot_dial(settings, version).reason)
+    if not can_dial(as_numbers(version) or (0,)):
+        return of_sentence(what, outage.cannot_dial(settings, version).reason)
+    text = (
+        "outbound: Asterisk opens the event socket. While the gateway is away it keeps events, without a bound; and it "
+        "may crash if the gateway goes away just as it writes one"
+    )
+    remedy = "Let the gateway be away for seconds only, and stop it when few calls come and go: docs/operations.md"
+    return Finding("warn", what, text, remedy)
 
 
 def _application(
