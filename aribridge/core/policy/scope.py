@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+import msgspec
+
 from aribridge.core.principal import Principal
 
 
@@ -17,8 +19,7 @@ class Owner(NamedTuple):
     sub: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, gc=False):
     """Whose an object is: the phones of its call, who made it, the tenants that it belongs to."""
 
     endpoints: frozenset[str] = frozenset()
