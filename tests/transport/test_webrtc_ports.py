@@ -106,6 +106,33 @@ async def test_a_range_has_a_port_for_each_peer():
             pass
 
 
+@pytest.mark.parametrize("bound", ["peers", "handshakes", "address_handshakes"])
+async def test_a_bound_holds_for_offers_that_come_at_once(bound):
+    """Ports of a range are bound while other offers come."""
+    ports = free_range(8)
+    async with engine(udp=f"{ports[0]}-{ports[-1]}", **{bound: 2}) as rtc:
+        made = await asyncio.gather(*(rtc.offer(Events(), label=None) for _ in range(6)), return_exceptions=True)
+        refused = [one for one in made if isinstance(one, Problem)]
+        assert [one.code for one in refused] == ["too_many_requests"] * 4
+        assert all(f"webrtc.{bound}" in one.detail for one in refused)
+        assert rtc.peers == 2
+
+
+async def test_an_offer_that_is_given_up_keeps_no_port():
+    ports = free_range(2)
+    async with engine(udp=f"{ports[0]}-{ports[-1]}", bind=["127.0.0.1", "127.0.0.2"]) as rtc:
+        for turns in range(1, 6):
+            offering = asyncio.create_task(rtc.offer(Events(), label=None))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            offering.cancel()
+            await asyncio.gather(offering, return_exceptions=True)
+            if not offering.cancelled():
+                await offering.result().close("Close PC")
+            await until(lambda: not {port for _, port in udp_sockets() if port in ports}, what=f"{turns} turns")
+        assert rtc.peers == 0
+
+
 async def test_public_addresses_are_announced_instead():
     async with engine(public=["203.0.113.7", "2001:db8::7"]) as rtc:
         assert rtc.addresses[1:] == ["203.0.113.7 (public)", "2001:db8::7 (public)"]

@@ -46,6 +46,8 @@ class RtcEngine:
         self._fast = settings.fast_path
         self._leftovers = Leftovers()
         self._handshakes = Handshakes(settings)
+        # Binding ports waits: whoever came meanwhile would find the bounds as they were.
+        self._admission = asyncio.Lock()
 
     @property
     def peers(self) -> int:
@@ -105,6 +107,16 @@ class RtcEngine:
         return peer
 
     async def _make(self, events: PeerEvents, offer: sdp.Remote | None, *, controlling: bool) -> Peer:
+        async with self._admission:
+            peer = await self._admit(events, controlling=controlling)
+        try:
+            await peer.start(offer)
+        except BaseException:
+            await peer.release()
+            raise
+        return peer
+
+    async def _admit(self, events: PeerEvents, *, controlling: bool) -> Peer:
         if self.peers >= self._settings.peers:
             raise Problem("too_many_requests", f"The gateway has its {self._settings.peers} peers (webrtc.peers).")
         self._handshakes.check(events.address)
@@ -114,11 +126,6 @@ class RtcEngine:
         self._peers[peer.id] = peer
         self._handshakes.add(peer, events.address)
         self._sockets[peer.id] = sockets
-        try:
-            await peer.start(offer)
-        except BaseException:
-            await peer.release()
-            raise
         return peer
 
     def _assemble(self, events: PeerEvents, sockets: Sequence[UdpPort], *, controlling: bool) -> Peer:

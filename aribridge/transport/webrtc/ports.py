@@ -44,7 +44,7 @@ class SharedPort:
         try:
             for host in self._hosts:
                 self._bound.append(await _bind(host, self._port))
-        except OSError:
+        except BaseException:
             await self.close()
             raise
 

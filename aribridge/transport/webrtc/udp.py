@@ -93,7 +93,13 @@ class UdpPort(asyncio.DatagramProtocol):
         except OSError:
             sock.close()
             raise
-        _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(cls, sock=sock)
+        opening = asyncio.create_task(asyncio.get_running_loop().create_datagram_endpoint(cls, sock=sock))
+        try:
+            _, protocol = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            transport, _ = await opening  # in the next turn of the event loop; uvloop would leave it open
+            transport.close()
+            raise
         protocol._socket, protocol._segments = sock, can_segment(sock)
         return protocol
 
