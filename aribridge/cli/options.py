@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,20 @@ class StartFailure(Failure):
     """The gateway, or the Asterisk that it brings, could not start."""
 
     exit_code = 3
+
+
+class Span(click.FloatRange):
+    """A time of up to ``most``: "inf" is a number for Python, and so is "nan", which no range refuses."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(min=0, min_open=True, max=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Ends the command for what is none, or out of range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("nan is no number.", param, ctx)
+        return number
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:

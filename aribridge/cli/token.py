@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aribridge.cli.operator import settings_at_work
-from aribridge.cli.options import Failure, config_options, load_settings
+from aribridge.cli.options import Failure, Span, config_options, load_settings
 
 if TYPE_CHECKING:
     from aribridge.auth.keys import SigningKey
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aribridge.core.settings import JwtSettings, Settings
 
 INPUT_BYTES = 65536
+_MOST_DAYS = 36_500
 
 
 @click.group()
@@ -35,7 +36,7 @@ def token() -> None:
 @click.option(
     "--ops", multiple=True, metavar="GLOB", help="ARI operations allowed, such as 'channels.*'; none without."
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True, help="Validity.")
+@click.option("--minutes", type=Span(_MOST_DAYS * 1440), default=60, show_default=True, help="Validity.")
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -64,7 +65,7 @@ def issue(
 @config_options
 def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     """Read a token from standard input; print what it says, and whether this gateway would let it in."""
-    settings = load_settings(config, assignments, complete=False)
+    settings = settings_at_work(config, assignments)
     text = sys.stdin.read(INPUT_BYTES).strip()
     click.echo(_contents(text))
     principal = judged(settings, text)
@@ -76,7 +77,7 @@ def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
 @click.option("--jti", help="One token, by its jti claim.")
 @click.option(
     "--days",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Span(_MOST_DAYS),
     default=30,
     show_default=True,
     help="For how long; longer than your longest token.",
@@ -140,12 +141,25 @@ def judged(settings: Settings, text: str) -> Principal:
     from aribridge.protocol.problems import Problem
 
     settings.auth.jwt += dev_sections()
-    authenticator = Authenticator(settings.auth)
+    authenticator = Authenticator(settings.auth, _revoked(settings))
     asyncio.run(authenticator.keys.fetch())
     try:
         return authenticator.janus(None, text)
     except Problem as problem:
         raise Failure(f"not valid: {problem.detail}") from None
+
+
+def _revoked(settings: Settings) -> Callable[[Principal], bool]:
+    """What the gateway knows of revoked tokens; whoever may not read that is told so."""
+    from aribridge.auth import Revocations
+
+    try:
+        return Revocations(Path(settings.state)).covers
+    except OSError as error:
+        click.echo(f"Whether it was revoked is not known: {error}", err=True)
+        return lambda _: False
+    except ValueError as error:
+        raise Failure(str(error)) from None
 
 
 def dev_sections() -> list[JwtSettings]:
@@ -178,5 +192,5 @@ def _contents(text: str) -> str:
 def _remaining(expiry: Any) -> str:
     try:
         return f"{float(expiry) - time.time():.0f} seconds"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return "unknown"

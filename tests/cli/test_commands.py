@@ -312,6 +312,8 @@ def test_issue_signs_with_a_private_key(folder, dev_key):
         (["--key-file", "short"], 1, "shorter than 32 bytes"),
         (["--key-file", "broken.pem"], 1, "not a private key"),
         (["--minutes", "0"], 2, "--minutes"),
+        (["--minutes", "inf"], 2, "--minutes"),
+        (["--minutes", "nan"], 2, "--minutes"),
     ],
 )
 def test_issue_without_a_usable_key(folder, arguments, code, said):
@@ -349,3 +351,26 @@ def test_inspect_says_why_not(dev_key, make, said):
     assert "not valid" in told.stderr
     assert said in told.stderr
     assert len(text) < 10 or text not in told.output
+
+
+def test_inspect_knows_what_was_revoked(dev_key, tmp_path):
+    """The gateway would not let it in."""
+    minted = last_line(aribridge("token", "issue", "--sub", "alice"))
+    state = f"state={tmp_path / 'state'}"
+    aribridge("token", "revoke", "--sub", "alice", "--set", state)
+    told = aribridge("token", "inspect", "--set", state, stdin=minted)
+    assert (told.exit_code, told.stderr) == (1, "not valid: The token was revoked.\n")
+
+
+def test_inspect_survives_any_expiry(dev_key):
+    told = aribridge("token", "inspect", stdin=jwt.encode({"sub": "a", "exp": 10**400}, "d" * 40))
+    assert '"remaining": "unknown"' in told.stdout
+    assert told.exit_code == 1
+
+
+@pytest.mark.parametrize("days", ["inf", "nan", "1e308"])
+def test_what_is_revoked_can_be_read_again(folder, days):
+    """Without a gateway: the next one has to start with the file."""
+    told = aribridge("token", "revoke", "--sub", "alice", "--days", days, "--set", f"state={folder}")
+    assert (told.exit_code, "--days" in told.stderr) == (2, True)
+    assert last_line(aribridge("token", "revoke", "--sub", "bob", "--set", f"state={folder}")).startswith("revoked")
