@@ -71,9 +71,9 @@ def _store(config: Path | None, assignments: tuple[str, ...]) -> Iterator[Store]
     from aribridge.script.store import FILE, Store
 
     folder = Path(settings_at_work(config, assignments).state)
-    if not (folder / FILE).exists():
-        raise Failure(f"No script has stored anything yet: there is no {folder / FILE} (state in aribridge.toml).")
     try:
+        if not (folder / FILE).exists():
+            raise Failure(f"No script has stored anything yet: there is no {folder / FILE} (state in aribridge.toml).")
         with closing(Store(folder, 0)) as store:
             yield store
     except (OSError, sqlite3.Error) as error:
@@ -85,5 +85,13 @@ def _line(entry: Entry) -> str:
 
     text = msgspec.json.encode(entry.value).decode()
     value = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-    until = "" if entry.expires is None else f"  until {datetime.fromtimestamp(entry.expires, UTC):%Y-%m-%d %H:%M:%SZ}"
-    return f"{entry.script}  {entry.key}  {value}{until}"
+    return f"{entry.script}  {entry.key}  {value}{_until(entry.expires)}"
+
+
+def _until(expires: float | None) -> str:
+    if expires is None:
+        return ""
+    try:
+        return f"  until {datetime.fromtimestamp(expires, UTC):%Y-%m-%d %H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return "  until after the year 9999"

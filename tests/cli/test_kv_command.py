@@ -36,6 +36,15 @@ def test_list_shows_keys_values_and_the_end_of_each(state):
     assert kv("list", "ivr.lua").output == "ivr.lua  pin  1234\n"
 
 
+@pytest.mark.parametrize("seconds", [1e12, float("inf")])
+def test_list_shows_what_is_kept_for_longer_than_a_calendar_has(tmp_path, state, seconds):
+    """Lua's math.huge, for one."""
+    store = Store(tmp_path / "state", 10**6)
+    store.set("queue.lua", "motto", "all agents", seconds)
+    store.close()
+    assert 'queue.lua  motto  "all agents"' in kv("list").output
+
+
 def test_export_is_json_by_line(state):
     rows = [json.loads(line) for line in kv("export", "queue.lua").output.splitlines()]
     assert rows[0] == {"script": "queue.lua", "key": "agents", "value": ["200", "201"], "expires": None}

@@ -19,7 +19,7 @@ def look(settings: AsteriskSettings, folder: Path) -> Finding:
     what, file = f"asterisk {settings.name}", folder / WHAT
     try:
         general = _general(file)
-        found = int(general.get("websocket_write_timeout", DEFAULT_MS))
+        found = int(general.get("websocket_write_timeout", str(DEFAULT_MS)).removeprefix(">"))
     except (OSError, ValueError, Error):
         remedy = f"Look there: grep websocket_write_timeout {file}; 5000 is good, 100 the default."
         return Finding("unknown", what, f"its write timeout is not visible from here ({file} cannot be read)", remedy)
@@ -30,7 +30,7 @@ def look(settings: AsteriskSettings, folder: Path) -> Finding:
 
 
 def _general(file: Path) -> dict[str, str]:
-    """The section [general]. Raises OSError, configparser.Error."""
+    """The section [general], where ``=>`` leaves its ``>``. Raises OSError, configparser.Error."""
     parser = ConfigParser(
         delimiters=("=",),
         comment_prefixes=(";", "#"),
@@ -39,5 +39,7 @@ def _general(file: Path) -> dict[str, str]:
         allow_no_value=True,
         interpolation=None,
     )
-    parser.read_string(file.read_text(errors="replace"))
-    return dict(parser["general"]) if parser.has_section("general") else {}
+    # For Asterisk a line is a line, however far it is indented.
+    parser.read_string("\n".join(line.strip() for line in file.read_text(errors="replace").splitlines()))
+    section = parser["general"] if parser.has_section("general") else {}
+    return {name: value or "" for name, value in section.items()}
