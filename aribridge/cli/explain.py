@@ -59,11 +59,11 @@ def explain(
 def _decision(
     settings: Settings, principal: Principal, operation: str, params: dict[str, str], target: str | None
 ) -> dict[str, Any]:
-    from aribridge.cli.operator import ask
+    from aribridge.cli.operator import ask, is_served
     from aribridge.server.local import SOCKET
 
     socket = Path(settings.state) / SOCKET
-    if not socket.exists():
+    if not is_served(socket):
         click.echo("No gateway runs with this configuration: every call counts as somebody else's.", err=True)
         return _decision_by_file(settings, principal, operation, params)
     asked = {"principal": _told(principal), "op": operation, "params": params, "target": target}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket as sockets
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -38,9 +40,27 @@ def settings_at_work(config: Path | None, assignments: tuple[str, ...]) -> Setti
     from aribridge.server.local import SOCKET
 
     settings = load_settings(config, assignments, complete=False)
-    if config is None and dev.is_at_work() and not (Path(settings.state) / SOCKET).exists():
+    if config is None and dev.is_at_work() and not os.path.exists(Path(settings.state) / SOCKET):
         settings.state = str(dev.STATE.absolute())
     return settings
+
+
+def is_served(socket: Path) -> bool:
+    """Whether a gateway listens at its socket, which one that was killed leaves behind.
+
+    Ends the command where this user may not know.
+    """
+    with sockets.socket(sockets.AF_UNIX) as probe:
+        probe.settimeout(SECONDS)
+        try:
+            probe.connect(str(socket))
+        except TimeoutError:
+            return True
+        except PermissionError as error:
+            raise no_gateway(socket, error) from None
+        except OSError:
+            return False
+    return True
 
 
 def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: Any = None) -> Answer:

@@ -94,10 +94,10 @@ def revoke(*, sub: str | None, jti: str | None, days: float, config: Path | None
 def _revoke(folder: Path, sub: str | None, jti: str | None, seconds: float) -> int:
     """By the gateway that runs, which ends what is open; else in its file."""
     from aribridge.auth import Revocations
-    from aribridge.cli.operator import ask
+    from aribridge.cli.operator import ask, is_served
     from aribridge.server.local import SOCKET
 
-    if (folder / SOCKET).exists():
+    if is_served(folder / SOCKET):
         status, body = ask(folder / SOCKET, "POST", "/v1/revoke", json={"sub": sub, "jti": jti, "seconds": seconds})
         if status != 200:
             raise Failure(str(body["error"]))

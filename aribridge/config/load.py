@@ -21,7 +21,7 @@ PLACES = (Path("aribridge.toml"), Path("/etc/aribridge/aribridge.toml"))
 
 def find() -> Path | None:
     """The configuration that is used when none is named: in this folder, else the machine's."""
-    return next((place for place in PLACES if place.exists()), None)
+    return next((place for place in PLACES if _is_there(place)), None)
 
 
 def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str], *, complete: bool = True) -> Settings:
@@ -50,6 +50,14 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
     if problems:
         raise ConfigError(sorted(problems, key=_place))
     return settings
+
+
+def _is_there(place: Path) -> bool:
+    """Whether there is one, or it is not for this user to know: reading it says so."""
+    try:
+        return place.exists()
+    except PermissionError:
+        return True
 
 
 def _check_inline_passwords(path: Path | None, settings: Settings, document: Document, *, report: Report) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from real.machine import UNPRIVILEGED
 
 from aribridge import __version__
 from aribridge.auth import Authenticator
@@ -374,3 +376,42 @@ def test_what_is_revoked_can_be_read_again(folder, days):
     told = aribridge("token", "revoke", "--sub", "alice", "--days", days, "--set", f"state={folder}")
     assert (told.exit_code, "--days" in told.stderr) == (2, True)
     assert last_line(aribridge("token", "revoke", "--sub", "bob", "--set", f"state={folder}")).startswith("revoked")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("token", "revoke", "--sub", "alice"), ("explain", "channels.list"), ("kv", "list"), ("status",)],
+    ids=" ".join,
+)
+def test_a_state_folder_of_another_user_is_no_traceback(folder, arguments):
+    (folder / "state").mkdir(mode=0)
+    (folder / "aribridge.toml").write_text('state = "state"\n')
+    command = [*UNPRIVILEGED, sys.executable, "-m", "aribridge", *arguments]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, "Traceback" in told.stderr) == (1, False)
+    assert f"{folder / 'state'}/" in told.stderr
+    assert "Permission denied" in told.stderr
+
+
+def test_a_configuration_folder_of_another_user_is_no_traceback(folder, monkeypatch):
+    (folder / "etc").mkdir(mode=0)
+    code = (
+        "import sys; from pathlib import Path; import aribridge.config; from aribridge.cli import main; "
+        "sys.modules['aribridge.config.load'].PLACES = (Path('etc/aribridge.toml'),); main(['check'])"
+    )
+    told = subprocess.run([*UNPRIVILEGED, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr.splitlines()[0]) == (
+        1,
+        "etc/aribridge.toml: cannot be read: Permission denied. `aribridge init` writes a new one.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("token", "revoke", "--sub", "alice"), "revoked; 0"), (("explain", "channels.list"), "No gateway runs")],
+)
+def test_a_gateway_that_was_killed_counts_as_none(folder, arguments, said):
+    """It leaves its socket behind."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("admin.sock")
+    assert said in aribridge(*arguments, "--set", f"state={folder}").output

@@ -5,6 +5,7 @@ import json
 import secrets
 import shlex
 import socket
+import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from real.asterisk import fresh_asterisk
 from real.gateway import Gateway, target
-from real.machine import free_port
+from real.machine import UNPRIVILEGED, free_port
 from real.wait import until
 
 from aribridge.cli.probes import ari_conf, certificate, machine
@@ -239,6 +240,9 @@ def test_clocks_apart():
         ("[general](+)\nwebsocket_write_timeout=200 ; less\n#include more.conf\n[u](!)\ntype = user\n", "warn"),
         ("[general]\nwebsocket_write_timeout = 5000\n", "ok"),
         ("[general]\nwebsocket_write_timeout = soon\n", "unknown"),
+        ("[general]\nwebsocket_write_timeout => 5000\n", "ok"),
+        ("[general]\nenabled = yes\n  websocket_write_timeout = 5000\n", "ok"),
+        ("[general]\nwebsocket_write_timeout\n", "unknown"),
         (None, "unknown"),
     ],
 )
@@ -256,6 +260,18 @@ def test_a_state_folder_that_others_can_read(tmp_path):
     state.chmod(0o755)
     found = machine.look(Settings(state=str(state)), None)[-1]
     assert (found.level, found.remedy) == ("warn", f"chmod 700 {state}")
+
+
+def test_a_state_folder_that_this_user_may_not_look_for(tmp_path):
+    (tmp_path / "closed").mkdir()
+    code = (
+        "import os, sys; from aribridge.cli.probes import machine; from aribridge.core.settings import Settings; "
+        "print(machine.look(Settings(state=sys.argv[1]), None)[-1].level)"
+    )
+    (tmp_path / "closed").chmod(0)
+    command = [*UNPRIVILEGED, sys.executable, "-c", code, str(tmp_path / "closed" / "state")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.stdout == "fail\n", told.stderr
 
 
 def test_a_state_folder_that_is_a_file(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import socket
@@ -15,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NPM = ROOT / "tests/npm"
 # Below the range that the kernel gives to outgoing connections, so nobody takes a port between our look and its use.
 PORTS = range(10_000, 32_000)
+UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--inh-caps", "-all", "--bounding-set", "-all")
+"""In front of a command: what is closed by its mode is closed to root, too."""
 
 
 def program(name: str) -> str:

@@ -51,7 +51,7 @@ def _audit(running: dict[str, Any] | None) -> list[Finding]:
 
 def _state(folder: Path) -> Finding:
     """The folder itself, or where it is not made yet the one in which it will be."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         text = f"{folder} cannot be written by this user (uid {os.getuid()})"
         return Finding("fail", "state", text, f"chown it to the gateway's user, or run this as that user: {there}")
