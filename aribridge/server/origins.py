@@ -31,13 +31,13 @@ class Origins:
     def allows(self, origin: str, host: str) -> bool:
         """Whether a page of this origin may call the gateway that it knows as ``host``."""
         origin = origin.rstrip("/").lower()
-        parts = urlsplit(origin)
-        return (
-            origin in self._allowed
-            or "*" in self._allowed
-            or parts.netloc == host.lower()
-            or (self._dev and _is_loopback(parts.hostname))
-        )
+        if origin in self._allowed or "*" in self._allowed:
+            return True
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # no browser's
+            return False
+        return parts.netloc == host.lower() or (self._dev and _is_loopback(parts.hostname))
 
     def middleware(self) -> Middleware:
         """Answer preflights, and refuse foreign pages."""
