@@ -66,6 +66,10 @@ class Authenticator:
                 return self._judged(self._janus)
             raise
 
+    def confirm(self, principal: Principal) -> None:
+        """Raise Problem ``unauthorized`` where the token was revoked since it was judged."""
+        self._judged(principal)
+
     async def learn(self, token: object) -> None:
         """Wait, for some seconds at most, for a key that a token names, that is not known and may be any moment."""
         if not (self.keys.is_fetched and isinstance(token, str) and len(token) <= TOKEN_BYTES and token.isascii()):

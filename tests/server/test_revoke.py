@@ -6,6 +6,8 @@ import sys
 import aiohttp
 import pytest
 from real.gateway import target
+from real.peer import an_offer
+from real.wait import until
 from real.wsclient import connect, greeted
 
 
@@ -69,3 +71,31 @@ async def test_without_a_gateway_it_counts_from_the_next_start(asterisk22, gatew
     await revoke(gateway, "--jti", "t1")
     await gateway.start()
     assert await is_refused(gateway, gateway.token(jti="t1"))
+
+
+async def let_somebody_in(gateway):
+    return (await gateway.metrics()).get('aribridge_auth_total{result="accepted"}')
+
+
+async def has_no_peer(gateway):
+    return (await gateway.metrics())["aribridge_webrtc_peers"] == 0
+
+
+async def test_what_is_revoked_while_an_offer_comes_gets_no_peer(asterisk22, gateways):
+    gateway = await gateways.start(target(asterisk22))
+    offer, rest = await an_offer(), asyncio.Event()
+
+    async def slow():
+        yield offer[:20].encode()
+        await rest.wait()
+        yield offer[20:].encode()
+
+    headers = {"Authorization": f"Bearer {gateway.token(jti='t1')}", "Content-Type": "application/sdp"}
+    async with aiohttp.ClientSession() as http:
+        posting = asyncio.create_task(http.post(f"{gateway.url}/v1/rtc", headers=headers, data=slow()))
+        await until(lambda: let_somebody_in(gateway), what="the gateway reads the offer")
+        await revoke(gateway, "--jti", "t1")
+        rest.set()
+        response = await asyncio.wait_for(posting, 30)
+        assert (response.status, (await response.json())["detail"]) == (401, "The token was revoked.")
+    await until(lambda: has_no_peer(gateway), what="no peer is left")

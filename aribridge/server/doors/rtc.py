@@ -124,6 +124,11 @@ class RtcDoor:
         peer = await self._engine.answer(await _offered(request), session)
         session.peer = peer
         self._sessions[peer.id] = session
+        try:
+            self._authenticator.confirm(principal)  # the offer, and addresses for the answer, took their time
+        except Problem:
+            self.end(peer)
+            raise
         response = _answer(request, peer.sdp)
         response.headers["Location"] = f"{self._prefix}/v1/rtc/{peer.id}"
         for link in self._links:
