@@ -274,7 +274,8 @@ async def test_more_in_flight_than_the_limit_is_429(gateways, asterisk22):
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 async def test_an_origin_that_is_none_is_refused(gateway, origin, method):
     headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-    async with aiohttp.ClientSession() as http, http.request(method, f"{gateway.url}/v1/state", headers=headers) as told:
+    url = f"{gateway.url}/v1/state"
+    async with aiohttp.ClientSession() as http, http.request(method, url, headers=headers) as told:
         assert (told.status, (await told.json())["code"]) == (403, "origin_not_allowed")
         assert "Access-Control-Allow-Origin" not in told.headers
     assert not [line for line in gateway.log if "Traceback" in line]
