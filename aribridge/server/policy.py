@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from aribridge.config import load_policy, policy_file
@@ -18,24 +19,36 @@ class PolicyFile:
         self._targets = targets
         self._hub = hub
         self._path = policy_file(setting)
-        self._text = self._path.read_bytes()
+        self._text = self._read()
 
     @property
     def files(self) -> list[Path]:
         """The file, if the policy is not the one that the gateway brings."""
         return [self._path] if self._setting else []
 
-    def read(self) -> Policy | None:
-        """The policy of the file, None when the file is as it was. Raises ConfigError with all that is wrong in it."""
-        try:
-            return None if self._path.read_bytes() == self._text else load_policy(self._setting)
-        except OSError:
-            return load_policy(self._setting)
+    def reread(self) -> Callable[[], list[Path]]:
+        """Read the file anew; what is returned puts its policy in force, unless the file is as it was.
 
-    def replace(self, policy: Policy) -> None:
-        """Put a policy in force: whose things are, and what every client may see, is judged anew."""
-        self._text = self._path.read_bytes()
+        Raises ConfigError with all that is wrong in it.
+        """
+        # The text first: what is written between these two is found to be new by the next look.
+        text = self._read()
+        if text == self._text:
+            return list
+        policy = load_policy(self._setting)
+        return lambda: self._take(text, policy)
+
+    def _take(self, text: bytes | None, policy: Policy) -> list[Path]:
+        """Whose things are, and what every client may see, is judged anew."""
+        self._text = text
         self._access.policy = policy
         for target in self._targets:
             target.stream.rename(policy.names)
         self._hub.rejudge()
+        return self.files
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._path.read_bytes()
+        except OSError:  # which load_policy says better
+            return None

@@ -84,16 +84,10 @@ class Reloader:
         # Scripts of Janus may wait while they start, the others do not: after those of Janus nothing comes in between.
         prepared = await self._plugins.prepare()
         try:
-            policy = self._policy.read()
-            take_keys = self._authenticator.reread()
-            self._certificate.check()
+            takes = [source.reread() for source in (self._policy, self._authenticator, self._certificate)]
             changed = self._scripts.load()
         except BaseException:
             await drop(prepared)
             raise
-        if policy is not None:
-            self._policy.replace(policy)
-            changed.extend(self._policy.files)
-        changed.extend(take_keys())
-        changed.extend(self._certificate.replace())
+        changed.extend(file for take in takes for file in take())
         return [*changed, *(file for plugin, edition in prepared.items() for file in plugin.replace(edition))]

@@ -8,7 +8,7 @@ import ssl
 
 import aiohttp
 import pytest
-from real.certificates import make_pair
+from real.certificates import Pair, make_pair
 from real.gateway import target
 from real.wait import until
 from real.wsclient import Client
@@ -85,6 +85,18 @@ async def test_a_certificate_is_renewed_under_open_connections(gateways, asteris
         os.kill(gateway.pid, signal.SIGHUP)
         await until(lambda: shows(gateway, pairs[1]), what="new clients see the new certificate")
         assert (await client.ask(type="request", op="asterisk.ping"))["status"] == 200
+
+
+async def test_a_certificate_is_renewed_with_a_key_of_another_kind(gateways, asterisk22, tmp_path, pairs, files):
+    """Browsers would rather have the one with the elliptic curve: the old one must not be left."""
+    certificate, key = files
+    gateway = await gateways.start(
+        target(asterisk22), server={"tls_certificate": str(certificate), "tls_key": str(key)}
+    )
+    install(make_pair(tmp_path, "rsa", kind=["rsa:2048"]), certificate, key)
+    os.kill(gateway.pid, signal.SIGHUP)
+    await until(lambda: [line for line in gateway.log if "scripts.reloaded" in line], what="it is in force")
+    assert await presented(gateway) == fingerprint(Pair(certificate, key))
 
 
 async def shows(gateway, pair) -> bool:
