@@ -199,19 +199,28 @@ local function start_recording(s, name, params)
   host.send_channel(s, "record", params, "recording", name)
 end
 
+-- Takes the digit that ended a recording, which began after so many: it was not pressed for what comes next.
+local function take_terminator(s, terminator, before)
+  for k = before + 1, #s.digits do
+    if terminator == "any" or s.digits[k] == terminator then return remove(s.digits, k) end
+  end
+end
+
 -- call:record{name = "greeting", max = 60, silence = 3, beep = true, terminator = "#"}: seconds, until one of these.
 -- Returns the recording as Asterisk describes it; nil and the reason when it failed.
 host.verb("record", function(s, options)
   options = host.options("record", options, RECORD)
   local name = options.name
   if type(name) ~= "string" then refuse("record", "needs a name: call:record{name = \"greeting\"}") end
+  local terminator, before = options.terminator or "#", #s.digits
   s.recordings[name] = "recording"
   start_recording(s, name, {
     name = name, format = options.format or "wav", maxDurationSeconds = options.max or 60,
     maxSilenceSeconds = options.silence, beep = options.beep, ifExists = options.if_exists or "overwrite",
-    terminateOn = options.terminator or "#",
+    terminateOn = terminator,
   })
   wait_until(s, function() return s.recordings[name] ~= "recording" end)
+  take_terminator(s, terminator, before)
   local recording = s.recordings[name]
   s.recordings[name] = nil
   host.gone(s, "recording", name)

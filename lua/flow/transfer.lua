@@ -149,7 +149,11 @@ end
 local function transfer_blind(s, to, options)
   local seconds = host.options("transfer", options, BLIND).timeout or REFER_SECONDS
   host.ask(s, "transferring", true)
-  host.send_channel(s, "redirect", { endpoint = to })
+  local sent, problem = host.pcall(host.send_channel, s, "redirect", { endpoint = to })
+  if not sent then
+    if type(problem) == "table" and problem.outcome == "not_applied" then host.ask(s, "transferring", false) end
+    error(problem, 0)
+  end
   wait_until(s, function() return false end, seconds)
   host.ask(s, "transferring", false)
   return false

@@ -172,13 +172,14 @@ local function ring(self, entry)
   local chosen = queue.strategies[self.strategy](self, free(self))
   if #chosen == 0 then return false end
   entry.ringing = true
-  local by_endpoint, endpoints = {}, {}
+  local held, by_endpoint, endpoints = chosen, {}, {}
   for k, member in ipairs(chosen) do
     member.busy, by_endpoint[member.endpoint], endpoints[k] = true, member, member.endpoint
   end
   local function answered(leg)
     local winner = by_endpoint[leg.endpoint]
     for _, member in ipairs(chosen) do member.busy = member == winner end
+    held = { winner } -- others ring for the next caller from here on
     self.answers = self.answers + 1
     winner.calls, winner.last = winner.calls + 1, self.answers
     entry.call:moh(false)
@@ -191,7 +192,7 @@ local function ring(self, entry)
   local ok, result = pcall(entry.call.dial, entry.call, {
     endpoints = endpoints, timeout = self.ring, ringing = false, answered = answered, connected = connected,
   })
-  for _, member in ipairs(chosen) do member.busy = nil end
+  for _, member in ipairs(held) do member.busy = nil end
   self:wake()
   entry.ringing, entry.not_before = false, os.time() + self.retry
   if not ok then error(result, 0) end
