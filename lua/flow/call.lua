@@ -6,7 +6,7 @@
 
 local host = ...
 
-local type, error, setmetatable, pairs, next = type, error, setmetatable, pairs, next
+local type, error, setmetatable, pairs, ipairs, next = type, error, setmetatable, pairs, ipairs, next
 local remove, lower = table.remove, string.lower
 
 local MAX_DIGITS = 100
@@ -69,15 +69,37 @@ local function note(s, event)
   if handler then handler(event) end
 end
 
+-- Keeps what another run has not been given already: several may wait at once.
+local function keep(s, events, last)
+  for k, event in ipairs(events) do
+    local number = last - #events + k
+    if number > s.seen then s.events[number], s.seen = event, number end
+  end
+end
+
+-- In their order, whoever was given them: a handler that waits in here sees what came after its own event, too.
+local function note_kept(s)
+  while s.noted < s.seen do
+    s.noted = s.noted + 1
+    local event = s.events[s.noted]
+    s.events[s.noted] = nil
+    if event then note(s, event) end
+  end
+end
+
 -- Takes what has happened, and waits for something to happen first when nothing has, for `seconds` at most.
 local function pump(s, seconds)
-  local taken = host.wait("flow", s.flow, "pump", seconds)
+  local taken = host.wait("flow", s.flow, "pump", s.noted < s.seen and 0 or seconds, s.seen)
   if taken.gone then
     error(host.problem { code = taken.gone, detail = "the call is gone", source = "script", outcome = "not_applied" })
   end
-  s.now = taken.now
-  for k = 1, #taken.events do note(s, taken.events[k]) end
-  if s.ended then error(ended(s), 0) end -- by a handler, in the middle of another verb
+  s.ended = s.ended or taken.ended
+  if taken.events then
+    s.now = taken.now
+    keep(s, taken.events, taken.last)
+    note_kept(s)
+  end
+  if s.ended then error(ended(s), 0) end -- by a handler or a task, in the middle of another verb
 end
 
 -- Asks for something that Asterisk may refuse. If that is because the caller is gone, that is what is raised.
@@ -110,10 +132,10 @@ function host.try(s, op, params)
   return nil
 end
 
--- Whether Asterisk says that something, which `op` gets, is not there; false while it cannot say.
+-- Whether Asterisk says that something, which `op` gets, is not there; false while it cannot say. And what there is.
 function host.is_gone(s, op, params)
   local ok, problem = host.pcall(send, s, op, params)
-  if ok then return false end
+  if ok then return false, problem end
   if type(problem) ~= "table" or problem.source == "script" then error(problem, 0) end
   return problem.source == "asterisk" and problem.status == 404
 end
@@ -200,7 +222,7 @@ end
 local function call_of(flow, about)
   local call = setmetatable(fields(about), CALL)
   states[call] = {
-    call = call, flow = flow, id = call.id, now = 0, made = 0,
+    call = call, flow = flow, id = call.id, now = 0, made = 0, events = {}, seen = 0, noted = 0,
     digits = {}, posts = {}, handlers = {}, playbacks = {}, recordings = {}, legs = {}, bridged = {},
   }
   return call

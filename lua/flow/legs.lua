@@ -4,7 +4,7 @@ local host = ...
 
 local type, error, pairs, ipairs, tostring = type, error, pairs, ipairs, tostring
 local gsub, remove, ceil = string.gsub, table.remove, math.ceil
-local wait_until, try, send = host.wait_until, host.try, host.send
+local wait_until, try, is_gone, send = host.wait_until, host.try, host.is_gone, host.send
 
 local SPARE = 5 -- seconds that Asterisk rings longer than we let it
 local TOLD_SECONDS = 5 -- within which Asterisk tells that a leg hung up, of which it has refused something
@@ -73,8 +73,8 @@ host.observers["aribridge.gap"] = function(s)
   missed(s)
   for id, leg in pairs(s.legs) do
     if not leg.over then
-      local channel = try(s, "channels.get", { channelId = id })
-      if not channel then leg.over = true elseif channel.state == "Up" then leg.answered = true end
+      local gone, channel = is_gone(s, "channels.get", { channelId = id })
+      if gone then leg.over = true elseif channel and channel.state == "Up" then leg.answered = true end
     end
   end
 end

@@ -50,19 +50,25 @@ def test_only_the_newest_channels_are_remembered() -> None:
 
 async def test_events_wait_in_order_and_wake_everybody() -> None:
     mailbox = Mailbox()
-    waiting = [asyncio.create_task(mailbox.take(None)) for _ in range(2)]
+    waiting = [asyncio.create_task(mailbox.take(0, None)) for _ in range(2)]
     await asyncio.sleep(0)
     mailbox.put({"type": "A"})
     mailbox.put({"type": "B"})
-    assert await asyncio.gather(*waiting) == [[{"type": "A"}, {"type": "B"}], []]
-    assert await mailbox.take(0) == []
+    assert await asyncio.gather(*waiting) == [[{"type": "A"}, {"type": "B"}]] * 2
+    assert (mailbox.last, await mailbox.take(1, 0), await mailbox.take(2, 0)) == (2, [{"type": "B"}], [])
+    waiting = [asyncio.create_task(mailbox.take(2, None)) for _ in range(2)]
+    await asyncio.sleep(0)
+    mailbox.wake()
+    assert await asyncio.gather(*waiting) == [[], []]
 
 
 async def test_too_many_events_become_a_gap() -> None:
     mailbox = Mailbox()
     for number in range(1001):
         mailbox.put({"type": str(number)})
-    assert await mailbox.take(0) == [GAP, {"type": "1000"}]
+    assert await mailbox.take(0, 0) == [GAP, {"type": "1000"}]
+    assert mailbox.last == 1002
+    assert await mailbox.take(1001, 0) == [{"type": "1000"}]
 
 
 async def test_legs_are_removed_before_their_bridge_and_what_is_gone_is_no_fault() -> None:

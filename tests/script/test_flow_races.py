@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+from typing import Any
+
+from script_parts import RecordingAsterisks
+
+from aribridge.core.settings import ScriptSettings
+from aribridge.script import ScriptHost
+from aribridge.script.clocks import Clocks
 from aribridge.script.testing import Result
 
 
@@ -83,3 +92,155 @@ def test_a_call_whose_transfer_was_refused_was_not_transferred(tried):
           T.equal(call:ended(), {outcome = "hung up", by = "caller", where = "s.lua:5"})
         end"""
     assert failures(tried(script, tests)) == []
+
+
+def test_legs_ring_on_after_a_gap_in_which_asterisk_cannot_be_asked(tried):
+    script = """
+        local bridge = require "bridge"
+        function on_call(call)
+          call:on("ChannelTalkingStarted", function() bridge.sleep(1000) end)
+          call:dial{"PJSIP/200", "PJSIP/201"}
+        end"""
+    tests = """
+        local function too_many_events(call)
+          T.event({type = "ChannelTalkingStarted", channel = {id = call.id}})
+          for _ = 1, 1100 do T.event({type = "ChannelTalkingFinished", channel = {id = call.id}}) end
+          T.advance(2000)
+        end
+        function test_ring_on()
+          local call = T.call()
+          local phone = T.dialled()[1]
+          T.ari("channels.get", function() return T.error {status = 503, code = "target_down"} end)
+          too_many_events(call)
+          T.equal(call:ended(), nil)
+          phone:answer()
+          T.equal(call:talks_to(), {phone.id})
+        end
+        function test_gone()
+          local call = T.call()
+          T.ari("channels.get", function(params)
+            if params.channelId == call.id then return {id = call.id} end
+            return T.error {status = 404}
+          end)
+          too_many_events(call)
+          T.equal(call:ended().outcome, "hung up")
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
+def test_digits_are_read_in_their_order_while_a_handler_waits(tried):
+    script = """
+        local bridge = require "bridge"
+        function on_call(call)
+          call:answer()
+          call:on("dtmf", function(digit) if digit == "1" then call:play("sound:beep") end end)
+          bridge.sleep(1000)
+          call:set("GOT", (call:read{max = 3}))
+        end"""
+    tests = """
+        function test_order()
+          local call = T.call()
+          call:press("12")
+          T.advance(1100)
+          call:press("3")
+          T.advance(3000)
+          T.equal(call:variable("GOT"), "123")
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
+def test_what_came_with_the_event_of_a_handler_that_failed_is_not_lost(tried):
+    script = """
+        local bridge = require "bridge"
+        function on_call(call)
+          call:answer()
+          call:on("dtmf", function(digit) if digit == "1" then error("no") end end)
+          bridge.sleep(1000)
+          pcall(call.read, call, {max = 3})
+          call:set("GOT", (call:read{max = 3, timeout = 1}))
+        end"""
+    tests = """
+        function test_rest()
+          local call = T.call()
+          call:press("123")
+          T.advance(3000)
+          T.equal(call:variable("GOT"), "123")
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
+def test_a_task_that_waits_for_its_call_ends_with_it(tried):
+    script = """
+        local bridge = require "bridge"
+        local task = require "task"
+        function on_call(call)
+          task.spawn(function()
+            local _, problem = pcall(call.wait, call)
+            bridge.log("info", problem.code)
+          end)
+          call:answer()
+          call:wait(1)
+          if call.args[1] then call[call.args[1]](call) end
+        end"""
+    tests = """
+        local function logged(...)
+          local call = T.call{args = {...}}
+          T.advance(2000)
+          assert(call:ended())
+          local logs = T.logs()
+          T.equal(#logs, 1)
+          return logs[1].text
+        end
+        function test_over() T.equal(logged(), "no_such_call") end
+        function test_kept() T.equal(logged("keep"), "ended") end
+        function test_continued() T.equal(logged("continue"), "ended") end"""
+    assert failures(tried(script, tests)) == []
+
+
+def test_a_task_may_leave_the_call_to_clients_while_a_verb_waits(tried):
+    script = """
+        local bridge = require "bridge"
+        local task = require "task"
+        function on_call(call)
+          task.spawn(function() bridge.sleep(1000) call:keep() end)
+          call:answer()
+          call:wait()
+        end"""
+    tests = """
+        function test_keep()
+          local call = T.call()
+          T.advance(2000)
+          T.equal(call:ended(), {outcome = "kept", where = "s.lua:5"})
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
+def arrived(channel: str, **more: Any) -> dict[str, Any]:
+    return {"type": "StasisStart", "channel": {"id": channel}, "args": [], **more}
+
+
+async def test_a_task_that_has_to_pause_does_not_keep_an_event_from_the_verb_that_waits_for_it(
+    tmp_path, asterisks: RecordingAsterisks
+):
+    file = tmp_path / "s.lua"
+    file.write_text("""
+        local task = require "task"
+        function on_call(call)
+          task.spawn(function() call:wait(60) end)
+          call:wait(1)
+          call:answer()
+          call:set("GOT", (call:read{max = 1, timeout = 60}))
+        end""")
+    work = itertools.count(step=0.05)  # as if each turn of a task took that long
+    host = ScriptHost(ScriptSettings(files=[str(file)]), asterisks, clocks=Clocks(work=lambda: next(work)))
+    host.load()
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        await asterisks.reached(1)
+        for _ in range(20):  # so that both wait, the task first
+            await asyncio.sleep(0)
+        host.on_event("pbx", {"type": "ChannelDtmfReceived", "digit": "5", "channel": {"id": "1.1"}})
+        await asterisks.reached(2)
+    assert asterisks.calls[1][2]["value"] == "5"
+    await host.close()

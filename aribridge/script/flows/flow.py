@@ -11,7 +11,7 @@ import structlog
 from aribridge.core.command import Command
 from aribridge.core.trace_text import channels_in
 from aribridge.protocol.problems import Problem
-from aribridge.script.errors import ScriptFailure
+from aribridge.script.errors import CallFailure, ScriptFailure
 from aribridge.script.flows.dialplan import attempt, fall_back
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.mailbox import Mailbox
@@ -64,6 +64,8 @@ class Flow:
         self._scripting: asyncio.Task[ScriptFailure | None] | None = None
         self._sending: set[asyncio.Task[Any]] = set()
         self._ending = ""
+        self._has_left = False
+        self._over = False
         self._transferring = False
         self._left: Gone | None = None
         self._where: str | None = None
@@ -77,6 +79,7 @@ class Flow:
         elif not self._gone.done():
             self._gone.set_result(why)
             self._run.cancel(why)
+            self.mailbox.wake()
 
     @property
     def resumable(self) -> bool:
@@ -113,10 +116,11 @@ class Flow:
     # --- what the script asks for, by the verbs of lua/flow
 
     async def serve(self, verb: str, *arguments: Any) -> Any:
-        """Carry out one wish of the script's side. Raises Problem."""
+        """Carry out one wish of the script's side. Raises Problem; CallFailure when its script is done with the call."""
+        self._check_not_over()
         match verb, *arguments:
-            case "pump", seconds:
-                return await self._pump(seconds)
+            case "pump", seconds, seen:
+                return await self._pump(seconds, seen)
             case "call", op, params, kind, ident:
                 return await self._make(op, params, kind, ident)
             case "drop", kind, ident:
@@ -132,13 +136,22 @@ class Flow:
                 self.mailbox.put({"type": "aribridge.post", "message": message})
         return None
 
-    async def _pump(self, seconds: float | None) -> dict[str, Any]:
+    async def _pump(self, seconds: float | None, seen: int) -> dict[str, Any]:
+        """What happened after number ``seen``; ``gone``, ``ended``: why the script has the call no more."""
+        events = [] if self._gone.done() else await self.mailbox.take(seen, seconds)
         if self._gone.done():
             return {"gone": self._gone.result()}
-        events = await self.mailbox.take(seconds)
+        if self._has_left:
+            return {"ended": self._ending}
+        self._check_not_over()
         for event in events:
             self._follow(event)
-        return {"now": self._clock(), "events": events}
+        return {"now": self._clock(), "events": events, "last": self.mailbox.last}
+
+    def _check_not_over(self) -> None:
+        """Tasks that a script started may go on after it."""
+        if self._over:
+            raise CallFailure("no_such_call", "the flow of this call is over")
 
     def _follow(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "ChannelDestroyed":
@@ -166,16 +179,17 @@ class Flow:
 
     async def _end(self, ending: str, where: str | None, op: str | None, params: dict[str, Any]) -> None:
         self._ending, self._where = ending, where
-        if op is None:
-            return
         try:
-            await self._finish(self._send(op, params))
+            if op is not None:
+                await self._finish(self._send(op, params))
         except Problem:
             self._ending, self._where = "", None
             if self._left:
                 self.leave(self._left)
             await self._await_news()
             raise
+        self._has_left = True
+        self.mailbox.wake()
 
     async def _finish(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Send to the end, even if the script no longer waits for it: what is half made cannot be removed."""
@@ -199,6 +213,8 @@ class Flow:
         started = self._clock()
         self._scripting = asyncio.create_task(self._run_script(hook, arguments))
         await asyncio.wait([self._scripting])
+        self._over = True
+        self.mailbox.wake()
         if self._sending:
             await asyncio.wait(self._sending)
         if self._scripting.cancelled():

@@ -1,4 +1,4 @@
-"""What happens to a flow's channels, in order, until its script takes it."""
+"""What happens to a flow's channels, in order, until its script has seen it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ _MOST = 1000
 
 
 class Mailbox:
-    """Events of one flow. Several runs may wait for them: all are woken, the first takes what there is."""
+    """Events of one flow, numbered from 1 on; ``last`` is the newest one's number.
+
+    Several runs may wait for them. All are woken and given what there is, since a run may take its time until it looks.
+    """
 
     def __init__(self) -> None:
+        self.last = 0
         self._events: deque[dict[str, Any]] = deque()
         self._arrived = asyncio.Event()
 
@@ -23,20 +27,31 @@ class Mailbox:
         """Add an event; over the bound, what waits is given up and a gap says so."""
         if len(self._events) >= _MOST:
             self._events.clear()
-            self._events.append(GAP)
-        self._events.append(event)
+            self._add(GAP)
+        self._add(event)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let all who wait look again."""
         # Who waits now is woken; who comes later finds the events.
         self._arrived.set()
         self._arrived = asyncio.Event()
 
-    async def take(self, seconds: float | None) -> list[dict[str, Any]]:
-        """Everything there is, as soon as there is something; nothing when the time is over or another run took it."""
+    async def take(self, seen: int, seconds: float | None) -> list[dict[str, Any]]:
+        """What comes after number ``seen``, up to which the script has seen all, as soon as there is something.
+
+        Nothing when the time is over, or when who waits is to look again.
+        """
+        for _ in range(min(seen - self.last + len(self._events), len(self._events))):
+            self._events.popleft()
         if not self._events:
             try:
                 async with asyncio.timeout(seconds):
                     await self._arrived.wait()
             except TimeoutError:
                 return []
-        taken = list(self._events)
-        self._events.clear()
-        return taken
+        return list(self._events)
+
+    def _add(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        self.last += 1
