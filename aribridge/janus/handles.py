@@ -64,7 +64,7 @@ class Handle:
 
     @property
     def principal(self) -> Principal:
-        """Whose handle it is, by the newest credentials seen."""
+        """Whose handle it is, by those of its credentials that last longest."""
         return self._session.principal
 
     def renew(self, principal: Principal) -> None:

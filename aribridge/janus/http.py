@@ -146,7 +146,7 @@ def _json(text: str) -> web.Response:
 
 
 def _most(maxev: str) -> int:
-    return min(int(maxev[:6]), 1000) if maxev.isascii() and maxev.isdecimal() else 1
+    return max(1, min(int(maxev[:6]), 1000)) if maxev.isascii() and maxev.isdecimal() else 1
 
 
 def _is_gone(request: web.Request) -> bool:

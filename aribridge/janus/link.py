@@ -66,6 +66,7 @@ class Link:
         self._rtc = rtc
         self._events = events
         self._connection: _Connection | None = None
+        self._making = False
         self._early: list[tuple[float, Candidate]] = []
 
     async def negotiate(self, jsep: Jsep) -> Jsep | None:
@@ -82,6 +83,7 @@ class Link:
         """Offer a data channel. Raises JanusError 471 where there is a connection already."""
         if self._connection is not None:
             raise JanusError(Code.WRONG_STATE, "The handle has a peer connection already; hang up first.")
+        self._check_not_making()
         connection = _Connection(self._events, self._forget)
         await self._install(connection, self._rtc.offer(connection, label=label))
         return Jsep("offer", connection.peer.sdp)
@@ -119,6 +121,7 @@ class Link:
     async def _answer(self, sdp: str) -> str:
         connection = self._connection
         if connection is None:
+            self._check_not_making()
             connection = _Connection(self._events, self._forget)
             await self._install(connection, self._rtc.answer(sdp, connection))
             await self._settle(connection)
@@ -134,8 +137,17 @@ class Link:
         await connection.peer.accept_answer(sdp)
         await self._settle(connection)
 
+    def _check_not_making(self) -> None:
+        """The client and the plugin may both offer at once, and a second connection would be nobody's."""
+        if self._making:
+            raise JanusError(Code.WRONG_STATE, "The handle's peer connection is being made; wait, or hang up first.")
+
     async def _install(self, connection: _Connection, making: Awaitable[Peer]) -> None:
-        connection.peer = await making
+        self._making = True
+        try:
+            connection.peer = await making
+        finally:
+            self._making = False
         if connection.over:
             raise JanusError(Code.WRONG_STATE, "The peer connection ended while it was made; send a new offer.")
         self._connection = connection

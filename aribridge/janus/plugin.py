@@ -52,7 +52,7 @@ class HandleContext(Protocol):
 
     @property
     def principal(self) -> Principal:
-        """Whose handle it is, by the newest credentials seen."""
+        """Whose handle it is, by those of its credentials that last longest."""
 
     def renew(self, principal: Principal) -> None:
         """The client has a fresh token of the same subject: its session lasts as long as that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -51,14 +52,18 @@ class Session:
         self.over = False
 
     def touch(self) -> None:
-        """Count a sign of life, as long as the newest credentials are good."""
+        """Count a sign of life, as long as the credentials are good."""
         expires = self.principal.expires
         if expires is None or time.time() < expires:
             self.active = time.monotonic()
 
     def renew(self, principal: Principal) -> None:
-        """A connection of the session has a fresh token of the same subject."""
-        self.principal = principal
+        """Here are credentials of the same subject: those count that are good for longest.
+
+        A page that has brought a fresh token on its data channel may go on with its older one elsewhere.
+        """
+        if _end_of(principal) >= _end_of(self.principal):
+            self.principal = principal
         self.touch()
 
     def emit(self, event: Mapping[str, Any]) -> None:
@@ -143,8 +148,7 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None or owner(session.principal) != owner(principal):
             raise JanusError(Code.NO_SESSION, f"No session {session_id}; it may have timed out. Create one.")
-        session.principal = principal
-        session.touch()
+        session.renew(principal)
         return session
 
     def lose(self, session: Session) -> None:
@@ -205,6 +209,10 @@ class Sessions:
                 self.end(session, "not claimed")
         elif 0 < self._settings.session_seconds < silent:
             self.end(session, "timeout", {"janus": "timeout", "session_id": session.id})
+
+
+def _end_of(principal: Principal) -> float:
+    return math.inf if principal.expires is None else principal.expires
 
 
 def owner(principal: Principal) -> tuple[str | None, str]:

@@ -14,8 +14,11 @@ MAX_DEPTH = 32
 
 
 def encode(message: Mapping[str, Any]) -> str:
-    """Write a message, as ASCII so that no string of a client can make it unsendable."""
-    return json.dumps(message, separators=(",", ":"))
+    """Write a message, as ASCII so that no string of a client can make it unsendable.
+
+    Raises ValueError, TypeError for what JSON has not, such as NaN.
+    """
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
 def decode_all(text: str) -> list[object]:

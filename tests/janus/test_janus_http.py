@@ -60,6 +60,8 @@ async def test_maxev_gives_an_array_only_above_one(rig: Rig) -> None:
     assert len(await rig.poll(handle["session_id"], maxev="10")) == 1
     context.push({"n": 5})
     assert (await rig.poll(handle["session_id"], maxev="nonsense"))["plugindata"]["data"]["n"] == 5
+    context.push({"n": 6})
+    assert (await rig.poll(handle["session_id"], maxev="0"))["plugindata"]["data"]["n"] == 6
 
 
 async def test_a_poll_waits_for_what_happens(rig: Rig) -> None:

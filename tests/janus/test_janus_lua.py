@@ -174,6 +174,8 @@ async def talking(client: RawClient, handle: dict[str, int]) -> AsyncIterator[tu
         ((-1, "no such room"), "no such room"),
         ((0, "no json"), "no object"),
         ((0, "[1]"), "no object"),
+        ((0, '{"a": NaN}'), "no object"),
+        ((0, '{"a": 1e999}'), "failed on this message"),
         ((0, None), "handleMessage has to return"),
         ((), "handleMessage has to return"),
         ((0,), "handleMessage has to return"),
@@ -290,6 +292,22 @@ async def test_a_message_that_fails_leaves_no_connection(bob, lua_rig):
     caller = Caller()
     await caller.open()
     reply = await bob.ask("message", **handle, body={"do": "fail"}, jsep=await caller.offer())
+    assert reply["error"]["code"] == 462
+    assert lua_rig.rtc.peers == 0
+    async with talking(bob, handle) as (again, channel):
+        channel.send("all is well")
+        assert await again.hear() == ("JanusDataChannel", "all is well")
+    await caller.pc.close()
+
+
+async def test_a_message_that_takes_too_long_leaves_none_either(bob, lua_rig, held, monkeypatch):
+    handle = await attached(bob)
+    caller = Caller()
+    await caller.open()
+    offer = await caller.offer()
+    with monkeypatch.context() as patched:
+        patched.setattr("aribridge.janus.handle_requests.REQUEST_SECONDS", 1)
+        reply = await bob.ask("message", **handle, body={"do": "wait", "url": held.url}, jsep=offer)
     assert reply["error"]["code"] == 462
     assert lua_rig.rtc.peers == 0
     async with talking(bob, handle) as (again, channel):

@@ -184,6 +184,16 @@ async def test_a_claim_brings_newer_credentials(rig: Rig) -> None:
     assert after > before + 500
 
 
+async def test_an_older_token_does_not_shorten_the_session_again(rig: Rig) -> None:
+    old, fresh = {"token": token(seconds=60)}, {"token": token(seconds=600)}
+    async with rig.client(old) as first, rig.client(fresh) as second:
+        handle = await first.attach(await first.create())
+        await second.ask("keepalive", session_id=handle["session_id"])
+        lasts = rig.probe_of(handle).context.principal.expires
+        assert (await first.ask("keepalive", session_id=handle["session_id"]))["janus"] == "ack"
+        assert rig.probe_of(handle).context.principal.expires == lasts
+
+
 @pytest.mark.parametrize("close", [True, False])
 async def test_sessions_survive_a_connection_however_it_ends(rig: Rig, close: bool) -> None:
     async with rig.client() as first:

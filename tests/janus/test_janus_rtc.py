@@ -11,6 +11,7 @@ from janus_rig import Caller, serving, token
 from real.wait import until
 
 from aribridge.core.principal import Principal
+from aribridge.janus.errors import Code, JanusError
 from aribridge.janus.plugins.echotest import PREFIX
 from aribridge.transport.webrtc import Peer
 
@@ -126,6 +127,16 @@ async def test_a_handle_can_call_again_after_hangup(rig: Rig, alice: RawClient, 
     channel.send("hi")
     assert (await again.hear())[1] == "alice said 'hi' on JanusDataChannel"
     await again.pc.close()
+
+
+async def test_of_two_offers_at_once_one_makes_the_connection(rig: Rig, alice: RawClient) -> None:
+    handle = await alice.attach(await alice.create())
+    context = rig.probe_of(handle).context
+    made = await asyncio.gather(context.offer(), context.offer(), return_exceptions=True)
+    refused = [error.code for error in made if isinstance(error, JanusError)]
+    assert (rig.rtc.peers, refused) == (1, [Code.WRONG_STATE])
+    await context.hang_up("over")
+    assert rig.rtc.peers == 0
 
 
 @pytest.mark.parametrize("end", ["detach", "destroy", "stop"])

@@ -116,7 +116,7 @@ class Flow:
     # --- what the script asks for, by the verbs of lua/flow
 
     async def serve(self, verb: str, *arguments: Any) -> Any:
-        """Carry out one wish of the script's side. Raises Problem; CallFailure when its script is done with the call."""
+        """Carry out one wish of the script's side. Raises Problem, CallFailure when the script is done."""
         self._check_not_over()
         match verb, *arguments:
             case "pump", seconds, seen:

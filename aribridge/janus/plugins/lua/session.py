@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import structlog
 
@@ -63,8 +63,8 @@ class LuaSession:
                 await asyncio.wait({self._creating})
             with self._events.after(transaction):
                 return _result(await self._handle(body, jsep, transaction, update=update))
-        except JanusError:
-            # Nobody will answer the offer now.
+        except (JanusError, asyncio.CancelledError):
+            # Nobody will answer the offer now: it failed, or took too long.
             if offered and not update:
                 await self._context.hang_up(CLOSED)
             raise
@@ -189,9 +189,13 @@ def _result(values: list[Any]) -> Result:
             )
 
 
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         value = None
     if not isinstance(value, dict):
