@@ -14,7 +14,7 @@ MOST_OF_ONE = 1000
 MOST = 50_000
 MOST_LOST = 10_000
 _MOST_IDS = 8
-"""Connections of a row by which one owner is found."""
+"""Connections of a row by which one owner is found; those that it still has are, however many they are."""
 
 Who = tuple[str, str | None]
 """Subject and tenant."""
@@ -135,8 +135,10 @@ class Ownership:
         self._idle.pop(owner, None)
         for thing in owner.things:
             self._due.pop(thing, None)
-        if len(owner.ids) > _MOST_IDS:
-            del self._owners[owner.ids.pop(0)]
+        gone = next((ident for ident in owner.ids if ident not in owner.alive), None)
+        if len(owner.ids) > _MOST_IDS and gone is not None:
+            owner.ids.remove(gone)
+            del self._owners[gone]
 
     def _give(self, thing: Thing, owner: Owner, grace: float) -> None:
         self.ended(thing)

@@ -1,5 +1,7 @@
 """Who owns what, and when it is to end."""
 
+from itertools import pairwise
+
 import pytest
 
 from aribridge.core.making import Thing
@@ -63,6 +65,20 @@ def test_every_earlier_connection_is_good_for_a_resume():
     assert table.next_due is None
     table.left("four", 0.0)
     assert table.next_due == 10.0
+
+
+def test_of_many_connections_in_a_row_none_is_forgotten_while_it_lives():
+    table = owning()
+    table.own(thing(), "one", ALICE, 10.0, 0.0)
+    row = ["one", *(f"again-{number}" for number in range(20))]
+    for before, connection in pairwise(row):
+        table.came(connection, ALICE)
+        assert table.resume(connection, before)
+    table.own(thing("c2"), "one", ALICE, 10.0, 0.0)
+    for connection in row:
+        assert table.next_due is None
+        table.left(connection, 0.0)
+    assert sorted(one.id for one in table.due(10.0)) == ["c1", "c2"]
 
 
 def test_another_subject_resumes_nothing():
