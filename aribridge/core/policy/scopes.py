@@ -96,11 +96,17 @@ class Scopes:
 
     def subjects(self, event: Mapping[str, Any]) -> Subjects:
         """What an event is about, and whose that is now."""
-        found = tuple([(kind, self.of(kind, ident)) for kind, ident, _ in mentions(event)])
+        found = tuple([(mention[0], self._as_told(*mention)) for mention in mentions(event)])
         if found or not isinstance(event.get("tenant"), str):
             return found
         # Scripts may publish for a tenant; Asterisk's events have no such field.
         return ((NO_OBJECT, Scope(tenants=frozenset((event["tenant"],)))),)
+
+    def _as_told(self, kind: str, ident: str, value: Mapping[str, Any]) -> Scope:
+        """Whose an object is by an event: a recording that ended is told to those whose call was recorded."""
+        target = _target_of(value) if kind == "recordings" else None
+        scope = self.of(kind, ident)
+        return scope if target is None else _joined([scope, self.of(*target)])
 
     def rebuild(self, objects: Mapping[str, Mapping[str, Mapping[str, Any]]], *, everything: bool) -> None:
         """Begin anew with the objects that there are, by kind and id; what was learnt of them before stays.
@@ -166,9 +172,9 @@ class Scopes:
             self._within.pop(member, None)
 
     def _learn_job(self, key: Key, value: Mapping[str, Any], dirty: set[Key]) -> None:
-        target, _, ident = str(value.get("target_uri", "")).partition(":")
-        if target in {"channel", "bridge"}:
-            _bounded(self._targets, key, (f"{target}s", ident))
+        target = _target_of(value)
+        if target is not None:
+            _bounded(self._targets, key, target)
             dirty.add(key)
 
     def _relate(self, event: Mapping[str, Any], dirty: set[Key]) -> None:
@@ -186,9 +192,11 @@ class Scopes:
             self._revive("bridges", event.get("bridge"), dirty)
         elif kind == "BridgeDestroyed":
             self._forget_bridge(_id(event.get("bridge")), dirty)
+        elif kind == "PlaybackStarted":
+            self._revive("playbacks", event.get("playback"), dirty)
         elif kind in _ENDS:
             for found in mentions(event):
-                self._end_job(found)
+                self._end_job(found, dirty)
 
     def _dial(self, event: Mapping[str, Any], dirty: set[Key]) -> None:
         caller, peer = _id(event.get("caller")), _id(event.get("peer"))
@@ -246,10 +254,11 @@ class Scopes:
         self._owners.pop(key, None)
         _bounded(self._gone, key, scope)
 
-    def _end_job(self, found: Mention) -> None:
+    def _end_job(self, found: Mention, dirty: set[Key]) -> None:
         """A playback or live recording is over; a stored recording of that name is its maker's alone."""
         key = found[:2]
         scope = self.of(*key)
+        dirty.discard(key)
         self._targets.pop(key, None)
         self._known.pop(key, None)
         if key[0] == "playbacks":
@@ -348,6 +357,12 @@ _ENDS = frozenset({"PlaybackFinished", "RecordingFinished", "RecordingFailed"})
 def _id(value: Any) -> str:
     ident = value.get("id") if isinstance(value, dict) else None
     return ident if isinstance(ident, str) else ""
+
+
+def _target_of(job: Mapping[str, Any]) -> Key | None:
+    """The channel or bridge on which a playback or recording is."""
+    target, _, ident = str(job.get("target_uri", "")).partition(":")
+    return (f"{target}s", ident) if target in {"channel", "bridge"} else None
 
 
 def _tenant_of(owner: Owner) -> Tenants:

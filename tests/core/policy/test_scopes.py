@@ -13,6 +13,7 @@ TENANTS = {
     "both": TenantSettings(["PJSIP/shared-1"]),
 }
 ANN = Owner("acme", "ann")
+RUN = ("Started", "Finished")
 
 
 @pytest.fixture
@@ -34,6 +35,14 @@ def bridge(ident, *members, kind="mixing"):
 
 def entered(scopes, ident, *members, kind="mixing"):
     return set(scopes.note({"type": "ChannelEnteredBridge", "bridge": bridge(ident, *members, kind=kind)}))
+
+
+def whose(scopes, kind, **fields):
+    """The phones that an event is told as being about."""
+    event = {"type": kind, **fields}
+    scopes.note(event)
+    [(_, scope)] = scopes.subjects(event)
+    return scope.endpoints
 
 
 def endpoints(scopes, ident):
@@ -159,6 +168,28 @@ def test_playbacks_and_live_recordings_follow_what_they_are_on(scopes):
     assert scopes.of("recordings", "x").tenants == {"acme"}
     scopes.note({"type": "RecordingFinished", "recording": {"name": "x", "target_uri": "channel:c"}})
     assert scopes.of("recordings", "x").tenants == frozenset()
+
+
+def test_the_end_of_a_playback_is_told_as_its_beginning_was(scopes):
+    created(scopes, "c", "PJSIP/acme-1")
+    told = [whose(scopes, f"Playback{what}", playback={"id": "p", "target_uri": "channel:c"}) for what in RUN]
+    assert told == [{"PJSIP/acme-1"}] * 2
+
+
+@pytest.mark.parametrize("end", ["Finished", "Failed"])
+def test_the_end_of_a_recording_is_told_to_those_whose_call_it_was(scopes, end):
+    created(scopes, "c", "PJSIP/acme-1")
+    recording = {"name": "x", "target_uri": "channel:c"}
+    told = [whose(scopes, f"Recording{what}", recording=recording) for what in ("Started", end)]
+    assert told == [{"PJSIP/acme-1"}] * 2
+    assert scopes.of("recordings", "x").endpoints == frozenset()
+
+
+def test_a_playback_with_the_id_of_an_earlier_one_is_whose_it_is_now(scopes):
+    for ident, name in (("c", "PJSIP/acme-1"), ("d", "PJSIP/globex-1")):
+        created(scopes, ident, name)
+        told = [whose(scopes, f"Playback{what}", playback={"id": "p", "target_uri": f"channel:{ident}"}) for what in RUN]
+        assert told == [{name}] * 2
 
 
 @pytest.mark.parametrize(
