@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aribridge.protocol import encode
+from aribridge.transport.webrtc.sdp import LEAST_MAX_MESSAGE_SIZE
 
 texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=2000)
 
@@ -19,6 +20,15 @@ def test_parts_fit_and_join_to_the_reply(text, most):
     assert [message["part"] for message in messages] == list(range(1, len(messages) + 1))
     assert [message["last"] for message in messages] == [False] * (len(messages) - 1) + [True]
     assert json.loads("".join(message["text"] for message in messages)) == json.loads(reply)
+
+
+@given(texts, st.integers(LEAST_MAX_MESSAGE_SIZE, 1100))
+def test_parts_are_made_for_the_longest_id_and_the_smallest_carrier(text, most):
+    ident = "\x01" * 64
+    reply = encode.encode(encode.reply(ident, 200, {"text": text}))
+    frames = list(encode.parts(ident, reply, most))
+    assert all(len(frame.encode()) <= most for frame in frames)
+    assert "".join(json.loads(frame)["text"] for frame in frames) == reply
 
 
 @given(st.lists(texts, min_size=1, max_size=20), st.integers(100, 3000))

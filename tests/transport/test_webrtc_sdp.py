@@ -102,6 +102,7 @@ def test_what_cannot_share_the_transport_is_declined(head, other):
         (HEAD + DATA, "ice-ufrag"),
         (HEAD + DATA + TRANSPORT.replace("setup:actpass", "setup:holdconn"), "setup"),
         (HEAD + DATA + TRANSPORT.replace("sha-256", "md5"), "fingerprint"),
+        (HEAD + DATA + TRANSPORT + "a=max-message-size:1\r\n", "max-message-size"),
         (HEAD + DATA.replace("5001", "x") + TRANSPORT, "sctp-port"),
         (HEAD + DATA.replace("5001", "65536") + TRANSPORT, "sctp-port"),
         (HEAD + DATA.replace("UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 5000") + TRANSPORT, "RFC 8841"),

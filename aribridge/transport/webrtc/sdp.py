@@ -20,6 +20,8 @@ MAX_TEXT = 262_144
 MAX_MEDIA = 64
 MAX_CANDIDATES = 64
 DEFAULT_MAX_MESSAGE_SIZE = 65_536  # RFC 8841 section 6.1: what a description without the attribute means
+LEAST_MAX_MESSAGE_SIZE = 1000
+"""Less than that holds no part of a reply: its id alone may take 384 bytes."""
 DIGESTS = ("sha-256", "sha-384", "sha-512")
 SCTP_PORT = 5000
 
@@ -113,7 +115,7 @@ def parse(text: str) -> Remote:
         fingerprints=_fingerprints(transport),
         setup=_required(transport, "setup", "|".join(_SETUPS)),
         sctp_port=_number(data.attributes, "sctp-port", SCTP_PORT, most=65535),
-        max_message_size=_number(data.attributes, "max-message-size", DEFAULT_MAX_MESSAGE_SIZE, most=2**63),
+        max_message_size=_max_message_size(data.attributes),
         candidates=tuple(value for name, value in tagged.attributes if name == "candidate")[:MAX_CANDIDATES],
     )
 
@@ -206,6 +208,13 @@ def _number(attributes: Attributes, name: str, default: int, *, most: int) -> in
     if not re.fullmatch("[0-9]{1,19}", value) or int(value) > most:
         raise _bad(f"The a={name} of the SDP is not a number up to {most}.")
     return int(value)
+
+
+def _max_message_size(attributes: Attributes) -> int:
+    size = _number(attributes, "max-message-size", DEFAULT_MAX_MESSAGE_SIZE, most=2**63)
+    if 0 < size < LEAST_MAX_MESSAGE_SIZE:
+        raise _bad(f"The a=max-message-size of the SDP is less than {LEAST_MAX_MESSAGE_SIZE} bytes.")
+    return size
 
 
 def _head(session: str, version: int, bundle: tuple[str, ...]) -> list[str]:
