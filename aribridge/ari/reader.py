@@ -120,5 +120,5 @@ class Reader:
 def _decode(text: str) -> _Type:
     try:
         return msgspec.json.decode(text, type=_Type)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return _Type()

@@ -293,7 +293,7 @@ class Feed:
     def _decoded(self, text: str) -> dict[str, Any] | None:
         try:
             return _decode(text)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             log.warning("event.unreadable", target=self._stream.target, text=text[:200])
             return None
 

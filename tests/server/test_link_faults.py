@@ -11,6 +11,7 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import aiohttp
 from models.gateway_clients import ari, following
 from real.asterisk import fresh_asterisk
 from real.gateway import target
@@ -146,3 +147,22 @@ async def every_fault(gateways, release):
         )
         for name, (noticed, mended) in zip(("cut", "half-open", "hung", "killed"), times, strict=True):
             sys.stdout.write(f"Asterisk {release}, {name}: noticed {noticed:.2f} s, right {mended:.2f} s after\n")
+
+
+async def test_an_event_nested_deeper_than_python_reads_is_left_out(gateways, asterisk22):
+    """Any ARI client may send one; Asterisk passes on some two thousand levels."""
+    section = target(asterisk22)
+    gateway = await gateways.start(section)
+    deep = f'{{"variables":{{"ApplicationReplaced":{"[" * 1500}{"]" * 1500}}}}}'
+    headers = {
+        "Authorization": aiohttp.encode_basic_auth(asterisk22.user, asterisk22.password),
+        "Content-Type": "application/json",
+    }
+    url = f"{asterisk22.ari_url}/events/user"
+    app = {"application": section["app"]}
+    async with aiohttp.ClientSession(headers=headers) as http, following(gateway) as events:
+        for name in ("Deep", "Last"):
+            async with http.post(f"{url}/{name}", params=app, data=deep if name == "Deep" else None) as response:
+                assert response.status == 204
+        await until(lambda: [event for _, _, event in events.got if event.get("eventname") == "Last"], within=30)
+        assert events.reasons == []
