@@ -47,10 +47,17 @@ class Access:
 
     def sight(self, principal: Principal) -> Sight | None:
         """What of the stream a principal may see; None for everything. Raises Problem ``forbidden``."""
-        if self.policy.level(principal, READ_EVENTS) is Level.NONE:
+        if not self._may_see(principal):
             detail = f"Nothing allows events: it takes {READ_EVENTS} in the token's ops or by a role of the policy."
             raise Problem("forbidden", detail)
         return self.policy.sight(principal)
+
+    def sight_left(self, principal: Principal) -> Sight | None:
+        """As ``sight``, for subscriptions that are open already: nothing where events are not allowed any more."""
+        return self.policy.sight(principal) if self._may_see(principal) else Sight(self.policy.reach(principal), {})
+
+    def _may_see(self, principal: Principal) -> bool:
+        return self.policy.level(principal, READ_EVENTS) is not Level.NONE
 
     def claimed(self, principal: Principal, command: Command, target: Target) -> Command:
         """The command with the id of the channel or bridge that it makes, which is the principal's from now on.

@@ -218,6 +218,7 @@ class Connection:
             return
         if self._identity.principal is None:
             raise Problem("unauthorized", "hello: a token is needed here.")
+        self._identity.check()
         self._protocol.greet(hello)
         self._writer.batch = "batch" in self._protocol.features
         self._send(self._welcome(hello))
@@ -234,7 +235,10 @@ class Connection:
             if problem.retry == "never":
                 self.goodbye("unauthorized", problem.detail)
             return False
-        return self._admit(self.principal) if stranger else True
+        if stranger:
+            return self._admit(self.principal)
+        self._take_fresh()
+        return True
 
     def _admit(self, principal: Principal) -> bool:
         """Count the connection for its subject, or say goodbye where that has enough of them."""
@@ -249,9 +253,13 @@ class Connection:
         if self._identity.principal is None:
             raise Problem("hello_required", "auth renews a token; the first one comes in the hello.")
         self._identity.present(auth.token)
+        self._take_fresh()
+        self._send(encode.reply(auth.id, 200, {"expires_in": self._identity.expires_in}))
+
+    def _take_fresh(self) -> None:
+        """A fresh token is the peer's, too, and may let the client see other things."""
         self._renewed(self.principal)
         self.rejudge()
-        self._send(encode.reply(auth.id, 200, {"expires_in": self._identity.expires_in}))
 
     def _welcome(self, hello: Hello) -> dict[str, Any]:
         limits = self._parts.limits

@@ -47,7 +47,7 @@ class Subscriptions:
 
     def rejudge(self, principal: Principal) -> None:
         """What the principal may see has or may have changed."""
-        sight = self._access.policy.sight(principal)
+        sight = self._access.sight_left(principal)
         for _, view in self._open.values():
             view.rejudge(sight)
 

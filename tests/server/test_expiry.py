@@ -10,7 +10,7 @@ import pytest
 from real.gateway import target
 from real.peer import connected
 from real.wait import until
-from real.wsclient import greeted
+from real.wsclient import connect, greeted
 
 GRACE = 4.0
 LEFT = 2.0
@@ -75,6 +75,16 @@ async def test_without_one_what_is_open_ends_after_a_while(gateway):
         return (await gateway.metrics())["aribridge_webrtc_peers"] == 0
 
     await until(is_left, what="no peer connection is left")
+
+
+async def test_a_hello_is_no_way_round_the_end_of_a_token(gateway):
+    ends = soon()
+    async with connect(gateway.url, bearer=gateway.token(exp=ends)) as client:
+        await until(lambda: time.time() > ends, within=60)
+        reply = await client.ask(type="hello", subs=[{"sub": 1}])
+        assert (reply["status"], reply["error"]["code"]) == (401, "unauthorized")
+        welcome = await client.ask(type="hello", token=gateway.token(), subs=[{"sub": 1}])
+        assert [one["status"] for one in welcome["subs"]] == [200]
 
 
 async def test_janus_sessions_end_and_are_saved_alike(gateway):

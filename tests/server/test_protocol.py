@@ -154,3 +154,23 @@ async def test_the_catalogue_is_the_connected_asterisks(any_gateway):
     ids = {operation["id"] for operation in catalogue["operations"]}
     assert "channels.originate" in ids
     assert ("channels.progress" in ids) is catalogue["version"].startswith("22")
+
+
+async def test_a_token_that_allows_no_events_ends_what_is_told(any_gateway):
+    async with connect(any_gateway.url, bearer=any_gateway.token()) as client:
+        await client.ask(type="subscribe", sub=1)
+        assert (await client.ask(type="auth", token=any_gateway.token(ops=["channels.*"])))["status"] == 200
+        gap = await client.until(lambda seen: seen["type"] == "gap")
+        reply = await client.request("POST", "/channels", query={"endpoint": "Local/600@default"})
+        await client.request("DELETE", f"/channels/{reply['body']['id']}")
+        assert (await client.ask(type="auth", token=any_gateway.token()))["status"] == 200
+        back = await client.until(lambda seen: seen["type"] == "gap" and seen is not gap)
+        assert [one["reason"] for one in (gap, back)] == ["policy_changed"] * 2
+        assert not [seen for seen in client.seen[: client.seen.index(back)] if seen["type"] == "event"]
+
+
+async def test_the_token_of_a_late_hello_counts_for_what_was_subscribed_to_before(any_gateway):
+    async with connect(any_gateway.url, bearer=any_gateway.token()) as client:
+        await client.ask(type="subscribe", sub=1)
+        await client.ask(type="hello", token=any_gateway.token(ops=["channels.*"]))
+        assert (await client.until(lambda seen: seen["type"] == "gap"))["reason"] == "policy_changed"
