@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
@@ -16,14 +16,24 @@ from aribridge.hub.result import Result
 from aribridge.protocol.messages import Request, RestRequest
 from aribridge.protocol.problems import Problem
 
+_MOST_FIELDS = 256
+
 
 def to_request(rest: RestRequest) -> Request:
     """Bring a RESTRequest into the form of a request; an api_key in it is dropped. Raises Problem."""
-    uri = urlsplit(rest.uri)
+    uri = split(rest.uri)
     query = dict(reversed(_pairs(uri.query) + [(item.name, item.value) for item in rest.query_strings]))
     body = _body(rest)
     query.pop("api_key", None)
     return Request(id=0, method=rest.method, path="/" + uri.path.lstrip("/"), query=query or None, body=body)
+
+
+def split(uri: str) -> SplitResult:
+    """The parts of a RESTRequest's uri. Raises Problem ``bad_path``."""
+    try:
+        return urlsplit(uri)
+    except ValueError as error:
+        raise Problem("bad_path", f"RESTRequest: uri: {error}.") from None
 
 
 def to_response(rest: RestRequest, result: Result, app: str) -> dict[str, Any]:
@@ -45,7 +55,10 @@ def to_response(rest: RestRequest, result: Result, app: str) -> dict[str, Any]:
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query, keep_blank_values=True, max_num_fields=256)
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise Problem("bad_parameter", f"RESTRequest: more than {_MOST_FIELDS} parameters.") from None
 
 
 def _body(rest: RestRequest) -> dict[str, Any] | None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 import structlog
 
 from aribridge.core.principal import Principal
-from aribridge.core.rates import WRITE
+from aribridge.core.rates import READ, WRITE
 from aribridge.hub import audited
 from aribridge.hub.answers import Answers
 from aribridge.hub.costs import cost_of, cost_of_path
 from aribridge.hub.identity import Identity
 from aribridge.hub.lanes import Lanes
 from aribridge.hub.parts import HubParts
-from aribridge.hub.rest_form import to_request
+from aribridge.hub.rest_form import split, to_request
 from aribridge.hub.result import Result
 from aribridge.hub.seats import Seat
 from aribridge.protocol.messages import Request, RestRequest, ScriptMessage
@@ -50,7 +49,7 @@ class Work:
 
     def rest_request(self, rest: RestRequest) -> None:
         """Carry out a command in Asterisk's own form, after those before it, and answer it in that form."""
-        refusal = self._refusal(cost_of_path(rest.method, urlsplit(rest.uri).path), "request")
+        refusal = self._refusal(_cost_of_rest(rest), "request")
         if refusal is not None:
             self._answers.answer_rest(rest, refusal, self._app())
         else:
@@ -125,6 +124,14 @@ class Work:
         with suppress(Problem):
             return self._parts.targets.pick(None).link.app
         return ""
+
+
+def _cost_of_rest(rest: RestRequest) -> int:
+    """What cannot be read is cheap to refuse, later on."""
+    try:
+        return cost_of_path(rest.method, split(rest.uri).path)
+    except Problem:
+        return READ
 
 
 def _too_late() -> Result:

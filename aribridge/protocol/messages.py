@@ -76,7 +76,7 @@ class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag
     target: Name | None = None
     key: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     lane: Name | None = None
-    timeout_ms: Annotated[int, Meta(ge=1)] | None = None
+    timeout_ms: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     own: Own | None = None
     flow: bool = False
 

@@ -91,6 +91,7 @@ async def test_clients_that_leave_before_they_are_answered_are_no_failure(gatewa
         ),
         ({"type": "request", "op": "channels.list", "target": "pbx2"}, 404, "unknown_target", "pbx"),
         ({"type": "request", "op": "channels.list", "key": ""}, 400, "bad_message", "key"),
+        ({"type": "request", "op": "channels.list", "timeout_ms": 10**400}, 400, "bad_message", "timeout_ms"),
         ({"type": "request", "op": "channels.list", "own": {}}, 400, "bad_parameter", "own"),
         ({"type": "request", "op": "bridges.create", "own": {"on_loss": "explode"}}, 400, "bad_message", "on_loss"),
         ({"type": "request", "op": "events.eventWebsocket"}, 501, "use_subscribe", "subscribe"),
@@ -152,6 +153,20 @@ async def test_an_api_key_is_refused_and_not_logged(gateway):
         answer = await client.until(lambda seen: seen["type"] == "RESTResponse")
         assert (answer["status_code"], answer["request_id"], answer["uri"]) == (200, "r", "channels")
     assert "planted-secret" not in "\n".join(gateway.log)
+
+
+@pytest.mark.parametrize(
+    ("uri", "body"),
+    [("//[a/channels", ""), ("channels?" + "&".join("x" * 300), ""), ("channels", "&".join("x" * 300))],
+    ids=["no uri", "many parameters", "many fields"],
+)
+async def test_a_rest_request_that_cannot_be_read_is_refused(gateway, uri, body):
+    async with greeted(gateway.url, gateway.token()) as client:
+        form = {"content_type": "application/x-www-form-urlencoded", "message_body": body}
+        await client.send({"type": "RESTRequest", "request_id": "r", "method": "GET", "uri": uri, **form})
+        answer = await client.until(lambda seen: seen["type"] == "RESTResponse")
+        assert (answer["status_code"], answer["request_id"]) == (400, "r")
+        assert "RESTRequest" in answer["message_body"]
 
 
 async def test_a_duplicate_id_in_flight_is_409(gateway):
