@@ -188,7 +188,8 @@ def test_the_end_of_a_recording_is_told_to_those_whose_call_it_was(scopes, end):
 def test_a_playback_with_the_id_of_an_earlier_one_is_whose_it_is_now(scopes):
     for ident, name in (("c", "PJSIP/acme-1"), ("d", "PJSIP/globex-1")):
         created(scopes, ident, name)
-        told = [whose(scopes, f"Playback{what}", playback={"id": "p", "target_uri": f"channel:{ident}"}) for what in RUN]
+        playback = {"id": "p", "target_uri": f"channel:{ident}"}
+        told = [whose(scopes, f"Playback{what}", playback=playback) for what in RUN]
         assert told == [{name}] * 2
 
 
