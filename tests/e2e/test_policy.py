@@ -126,6 +126,7 @@ async def test_dangerous_things_need_a_grant_of_their_own(divided):
             await sue.request("POST", f"/channels/{channel}/continue", query={"context": "globex"}),
             await sue.request("POST", f"/channels/{channel}/play", query={"media": "recording:globex/secret"}),
             await sue.request("POST", f"/channels/{channel}/play", query={"media": "sound:/etc/passwd"}),
+            await sue.request("POST", f"/channels/{channel}/play", query={"media": "sound:x", "lang": "../../spool"}),
             await sue.request("POST", f"/channels/{channel}/record", query={"name": "globex/x", "format": "wav"}),
             await sue.request(
                 "POST", f"/channels/{channel}/record", query={"name": "acme/../globex/x", "format": "wav"}

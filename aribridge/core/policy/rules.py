@@ -41,6 +41,7 @@ class Rule:
             How.VARIABLE: self._variable,
             How.SET: self._set,
             How.MEDIA: self._media,
+            How.LANGUAGE: self._language,
         }
 
     def refusal(self, command: Command, app: str, reach: Reach, scopes: Scopes) -> str | None:
@@ -105,9 +106,14 @@ class Rule:
             return None
         if kind == "recording":
             return self._object(Use(How.OBJECT, "recordings", name), reach, scopes)
-        if kind == "sound" and (name.startswith("/") or ".." in name or "://" in name):
+        if kind == "sound" and (_leads_elsewhere(name) or "://" in name):
             return f"The sound {_shown(name)} is not one of Asterisk's own."
         return None
+
+    def _language(self, use: Use, _: Reach, __: Scopes) -> str | None:
+        if self.level is Level.ANY or not _leads_elsewhere(use.id):
+            return None
+        return f"The language {_shown(use.id)} is not one of Asterisk's own: it leads to other folders."
 
 
 def grants(globs: Iterable[str]) -> Callable[[str], bool]:
@@ -120,6 +126,11 @@ def grants(globs: Iterable[str]) -> Callable[[str], bool]:
         return named(op) if _NAMED_ONLY.fullmatch(op) else plain(op) is not None
 
     return test
+
+
+def _leads_elsewhere(path: str) -> bool:
+    """Whether a path leads out of the folder of Asterisk's sounds."""
+    return path.startswith("/") or ".." in path
 
 
 def _shown(text: str) -> str:

@@ -25,6 +25,7 @@ class How(Enum):
     VARIABLE = "a variable or dialplan function is read"
     SET = "a variable or dialplan function is set"
     MEDIA = "it is played"
+    LANGUAGE = "a folder of sounds, in which what is played is looked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ _OBJECTS = {
     "deviceName": "deviceStates",
 }
 _APPS = frozenset({"app", "application", "applicationName"})
+_PLAIN = {"endpoint": How.CALL, "context": How.CONTEXT, "media": How.MEDIA, "lang": How.LANGUAGE}
 _SOURCES = {"channel": "channels", "bridge": "bridges", "endpoint": "endpoints", "deviceState": "deviceStates"}
 _COMMA_LISTS = frozenset({"channel", "media", "variables", "eventSource", "source"})
 _DEFAULT_CONTEXT = "default"
@@ -74,8 +76,8 @@ def _use(op: str, name: str, text: str) -> Iterator[Use]:
         yield Use(How.OBJECT, _OBJECTS[name], text)
     elif name in _APPS:
         yield Use(How.APP, "", text)
-    elif name in {"endpoint", "context", "media"}:
-        yield Use({"endpoint": How.CALL, "context": How.CONTEXT, "media": How.MEDIA}[name], "", text)
+    elif name in _PLAIN:
+        yield Use(_PLAIN[name], "", text)
     elif name in {"variable", "variables"}:
         yield Use(_variable_use(op), "", text)
     elif name in {"eventSource", "source"}:
