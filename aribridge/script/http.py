@@ -112,7 +112,7 @@ class Http:
         answer = await self.send(_read(fields))
         told = {"status": answer.status, "headers": answer.headers, "body": _text(answer.body)}
         if "json" in answer.headers.get("content-type", ""):
-            with suppress(msgspec.DecodeError):
+            with suppress(msgspec.DecodeError, RecursionError):
                 told["json"] = msgspec.json.decode(answer.body)
         return told
 

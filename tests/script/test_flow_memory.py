@@ -124,6 +124,20 @@ async def test_those_who_talk_are_left_alone_until_one_is_gone(kv: Kv) -> None:
     assert found.resumed == ["1.1"]
 
 
+async def test_who_stands_by_touches_nothing_that_was_found_before(kv: Kv) -> None:
+    found = Found(kv, {"1.1": "app,a", "2": "app"}, [], resume=True)
+    found.memory.note("f_1", CALL)
+    held = found.asterisks.held = asyncio.Event()
+    looking = asyncio.create_task(found.find())
+    await found.asterisks.reached(1)
+    found.earlier.forget("pbx")
+    held.set()
+    await looking
+    assert (found.did(), found.left, found.resumed) == ([], [], [])
+    await found.find()
+    assert (found.left, found.resumed) == (["2"], ["1.1"])
+
+
 async def test_only_calls_of_nobody_in_the_application_are_left_to_clients(kv: Kv) -> None:
     channels = {"1": "app", "2": "app,x", "3": "other", "4": "", "5": "app", "aribridge-ab-1": "app"}
     found = Found(kv, channels, [["5"]])

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 from typing import Any
 
+import structlog
+from real.wait import until
 from script_parts import RecordingAsterisks
 
 from aribridge.core.settings import ScriptSettings
@@ -244,3 +246,49 @@ async def test_a_task_that_has_to_pause_does_not_keep_an_event_from_the_verb_tha
         await asterisks.reached(2)
     assert asterisks.calls[1][2]["value"] == "5"
     await host.close()
+
+
+async def test_a_call_that_the_dialplan_sends_back_at_once_is_its_next_flows(load, asterisks: RecordingAsterisks):
+    host = load("""
+        local calls = 0
+        function on_call(call)
+          calls = calls + 1
+          call:moh()
+          if calls == 1 then call:continue() else call:wait() end
+        end""")
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    host.on_event("pbx", arrived("1.1"))
+    await asterisks.reached(1)
+    held = asterisks.held = asyncio.Event()
+    await asterisks.reached(2)  # the first flow waits to hear that the call has left
+    host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
+    host.on_event("pbx", arrived("1.1"))
+    with structlog.testing.capture_logs() as logs:
+        held.set()
+        await asterisks.reached(3)
+        await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
+    assert [call[1] for call in asterisks.calls] == [
+        "channels.startMoh",
+        "channels.continueInDialplan",
+        "channels.startMoh",
+    ]
+    assert asterisks.owned[-1] == ("pbx", "1.1", "s1.lua")
+
+
+def test_what_a_script_does_with_several_calls_at_once_keeps_them_too(tried):
+    script = """
+        local ari = require "ari"
+        function accepts() return false end
+        function on_call() end
+        function on_message(conn, data)
+          ari.bridges.createWithId{bridgeId = "b"}
+          ari.bridges.addChannel{bridgeId = "b", channel = data}
+        end"""
+    tests = """
+        function test_both()
+          local first, second = T.call(), T.call()
+          T.message(T.conn(), first.id .. "," .. second.id)
+          T.advance(100000)
+          T.equal({first:state(), second:state()}, {"Ring", "Ring"})
+        end"""
+    assert failures(tried(script, tests)) == []

@@ -49,6 +49,10 @@ async def hang(_: web.Request) -> web.Response:
     raise AssertionError
 
 
+async def deep(_: web.Request) -> web.Response:
+    return web.Response(text="[" * 100_000, content_type="application/json")
+
+
 async def binary(_: web.Request) -> web.Response:
     return web.Response(body=b"\xff\x00\xfe")
 
@@ -58,6 +62,7 @@ async def server() -> AsyncIterator[TestServer]:
     app = web.Application()
     for path, handler in (
         ("/echo", echo),
+        ("/deep", deep),
         ("/redirect", redirect),
         ("/around", redirect),
         ("/large", large),
@@ -101,6 +106,11 @@ async def test_text_goes_as_it_is_and_bytes_come_as_they_are(
     assert await ask(load, client, server, body) == "plain ü"
     body = "local answer = bridge.http{url = data} return {answer.json == nil, answer.body:byte(1, -1)}"
     assert await ask(load, client, server, body, "/bin") == [True, 255, 0, 254]
+
+
+async def test_json_that_nobody_can_read_is_text(load: Any, client: ScriptClient, server: TestServer) -> None:
+    body = "local answer = bridge.http{url = data} return {answer.status, answer.json == nil, #answer.body}"
+    assert await ask(load, client, server, body, "/deep") == [200, True, 100_000]
 
 
 async def test_errors_are_tables(load: Any, client: ScriptClient, server: TestServer) -> None:

@@ -280,7 +280,8 @@ class Flows:
             log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
         finally:
             del self._flows[flow.id], self._runs[flow.id]
-            self._asterisks.own(flow.target, flow.channel, None)
+            if not self._of_caller(flow.target, flow.channel):  # the dialplan may have sent the call back already
+                self._asterisks.own(flow.target, flow.channel, None)
             if not flow.suspended:
                 self._memory.forget(flow.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -65,16 +66,22 @@ class Earlier:
         self._leave = leave
         self._left: dict[str, dict[str, Record]] = {}
         self._found: set[str] = set()
+        self._forgotten: Counter[str] = Counter()
 
     async def find(self, target: str, app: str, reading: Awaitable[dict[str, Record]]) -> None:
         """Settle what was left on an Asterisk; what ``reading`` brings counts the first time."""
+        times = self._forgotten[target]
         try:
             read = await reading
-            left = self._left.setdefault(target, read)
+            if times == self._forgotten[target]:
+                self._left.setdefault(target, read)
             scene = await look(self._asterisks, target)
         except (Problem, CallFailure) as problem:
             log.warning("flow.not_resumed", target=target, error=problem.detail)
             return
+        if times != self._forgotten[target]:
+            return  # another gateway has this Asterisk's calls by now
+        left = self._left[target]
         if target not in self._found:
             self._found.add(target)
             known = {channel for record in left.values() for channel in record.channels()}
@@ -86,6 +93,7 @@ class Earlier:
         """Begin anew with an Asterisk: whatever is found in it at the next look was left behind."""
         self._left.pop(target, None)
         self._found.discard(target)
+        self._forgotten[target] += 1
 
     def left(self, target: str) -> Collection[str]:
         """The flows whose calls wait to be gone on with."""
@@ -108,7 +116,7 @@ class Earlier:
             log.warning("flow.not_resumed", target=target, error=problem.detail)
 
     async def _settle(self, target: str, scene: Scene) -> None:
-        left, talking = self._left[target], scene.talking()
+        left, talking = self._left.get(target, {}), scene.talking()
         alone = [flow for flow, record in left.items() if talking.isdisjoint(record.channels())]
         # Taken out before anything waits: two looks must not go on with the same call.
         records = [(flow, left.pop(flow)) for flow in alone]

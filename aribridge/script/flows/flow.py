@@ -222,6 +222,9 @@ class Flow:
             log.info("flow.suspended", script=self.script.name, target=self.target, channel=self.channel)
             return
         failure = self._scripting.result()
+        if self._ending == "continue":
+            # Nothing more can be asked of the call here; if the dialplan sent it back, the music is its next flow's.
+            self._ledger.drop("moh", self.channel)
         if self._ending != "keep":
             await self._ledger.remove_all()
         outcome = await self._settle(failure)

@@ -28,9 +28,10 @@ class Unhandled:
         if not self._waiting:
             return
         for value in command.params.values():
-            for channel in value if isinstance(value, list) else (value,):
-                if isinstance(channel, str):
-                    self.forget(command.target, channel)
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, str):
+                    for channel in item.split(","):
+                        self.forget(command.target, channel)
 
     def forget(self, target: str, channel: str) -> None:
         """Stop the clock of a call, if one runs."""
