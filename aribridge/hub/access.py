@@ -79,7 +79,8 @@ class Access:
         thing = made_by(command)
         if thing is not None and thing.kind == "recordings":
             # Not before: the name may be that of another's recording.
-            target.stream.scopes.made((thing.kind, thing.id), owner_of(principal))
+            is_new = command.params.get("ifExists", "fail") == "fail"
+            target.stream.scopes.recorded(thing.id, owner_of(principal), is_new=is_new)
         if answer.body is None or principal.may(command.op):
             return answer
         return self._scoped(principal, command, answer, target)

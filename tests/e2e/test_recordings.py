@@ -32,7 +32,12 @@ async def acme(asterisk, tmp_path, gateways):
 async def recorded(acme, asterisk):
     """The name of a recording that ann, an agent, made of her call."""
     name = f"acme/2026/call {secrets.token_hex(4)}"
-    async with greeted(acme.url, ann(acme), subs=[{"sub": 1}]) as client:
+    await record(acme, asterisk, ann(acme), name)
+    return name
+
+
+async def record(gateway, asterisk, token, name):
+    async with greeted(gateway.url, token, subs=[{"sub": 1}]) as client:
         channel = (await client.request("POST", "/channels", query={"endpoint": TONE}))["body"]["id"]
         await client.event("StasisStart", id=channel)
         body = {"name": name, "format": "wav"}
@@ -42,9 +47,9 @@ async def recorded(acme, asterisk):
         await until(lambda: file.stat().st_size > 8000, what="something is recorded")
         stopped = await client.request("POST", f"/recordings/live/{quote(name, safe='')}/stop")
         assert stopped["status"] == 204, stopped
+        await client.until(lambda seen: seen["type"] == "event" and seen["data"]["type"] == "RecordingFinished")
         await client.request("DELETE", f"/channels/{channel}")
         await client.event("ChannelDestroyed", id=channel)
-    return name
 
 
 def ann(gateway):
@@ -123,6 +128,15 @@ async def test_others_get_nothing_and_all_is_on_record(acme, recorded):
     assert (got["effect"], got["status"], got["outcome"], got["carrier"]) == ("allow", 200, "applied", "http")
     assert (missing["effect"], missing["status"]) == ("allow", 404)
     assert [(one["effect"], one["outcome"]) for one in lines(acme, "gus")] == [("deny", "not_applied")]
+
+
+async def test_a_recording_with_the_name_of_a_deleted_one_is_whose_it_is_now(acme, recorded, asterisk):
+    async with greeted(acme.url, person(acme, "sue", "acme", "supervisor")) as sue:
+        deleted = await sue.request("DELETE", f"/recordings/stored/{quote(recorded, safe='')}")
+        assert deleted["status"] == 204
+    bob = person(acme, "bob", "acme", "agent", endpoints=[TONE])
+    await record(acme, asterisk, bob, recorded)
+    assert [(await ask(acme, recorded, token))[0] for token in (bob, ann(acme))] == [200, 403]
 
 
 def lines(gateway, sub):

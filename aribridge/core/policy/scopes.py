@@ -74,6 +74,14 @@ class Scopes:
         self._owners.pop(key, None)
         self._owners.pop((key[0], f"{key[1]};2"), None)
 
+    def recorded(self, name: str, owner: Owner, *, is_new: bool) -> None:
+        """Have a recording be its maker's; one that ``is_new`` is, whoever had one of this name before."""
+        key = ("recordings", name)
+        if is_new or key not in self._owners:
+            _bounded(self._owners, key, owner)
+            if key in self._known:
+                self._settle(key)
+
     def knows(self, key: Key) -> bool:
         """Whether this object was heard of, or is being made."""
         return key in self._known or key in self._owners or key in self._targets

@@ -185,6 +185,23 @@ def test_the_end_of_a_recording_is_told_to_those_whose_call_it_was(scopes, end):
     assert scopes.of("recordings", "x").endpoints == frozenset()
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_recording_is_its_makers_though_it_began_before_that_was_known(scopes, is_new):
+    created(scopes, "c", "PJSIP/acme-1")
+    recording = {"name": "x", "target_uri": "channel:c"}
+    scopes.note({"type": "RecordingStarted", "recording": recording})
+    scopes.recorded("x", ANN, is_new=is_new)
+    assert (scopes.of("recordings", "x").owners, scopes.of("recordings", "x").endpoints) == ({ANN}, {"PJSIP/acme-1"})
+    scopes.note({"type": "RecordingFinished", "recording": recording})
+    assert scopes.of("recordings", "x").owners == {ANN}
+
+
+def test_what_is_added_to_a_recording_does_not_make_it_anothers(scopes):
+    scopes.recorded("x", ANN, is_new=True)
+    scopes.recorded("x", Owner("acme", "bob"), is_new=False)
+    assert scopes.of("recordings", "x").owners == {ANN}
+
+
 def test_a_playback_with_the_id_of_an_earlier_one_is_whose_it_is_now(scopes):
     for ident, name in (("c", "PJSIP/acme-1"), ("d", "PJSIP/globex-1")):
         created(scopes, ident, name)
