@@ -13,6 +13,7 @@ from aribridge.core.policy.lists import within_sight
 from aribridge.core.policy.policy import READ_EVENTS, Decision, Policy
 from aribridge.core.policy.scope import Level, Sight, owner_of
 from aribridge.core.principal import Principal
+from aribridge.hub.asked import Asked
 from aribridge.hub.targets import Target
 from aribridge.obs import metrics
 from aribridge.protocol.problems import Problem
@@ -59,22 +60,24 @@ class Access:
     def _may_see(self, principal: Principal) -> bool:
         return self.policy.level(principal, READ_EVENTS) is not Level.NONE
 
-    def claimed(self, principal: Principal, command: Command, target: Target) -> Command:
+    def claimed(self, asked: Asked, command: Command, target: Target) -> Command:
         """The command with the id of the channel or bridge that it makes, which is the principal's from now on.
 
         An id is chosen here only for whom roles count: its events must not come before it is known whose they are.
         """
+        principal = asked.principal
         if not principal.roles or not can_be_owned(command.op):
             return command
         command = named(command, self._instance.fresh_name())
         if (thing := made_by(command)) is not None:
-            target.stream.scopes.made((thing.kind, thing.id), owner_of(principal))
+            asked.claims = target.stream.scopes.made((thing.kind, thing.id), owner_of(principal))
         return command
 
-    def answered(self, principal: Principal, command: Command, answer: Answer, target: Target) -> Answer:
+    def answered(self, asked: Asked, command: Command, answer: Answer, target: Target) -> Answer:
         """Asterisk's answer as the principal may see it; what it says of the maker's things is remembered."""
+        principal = asked.principal
         if answer.status >= 400:
-            self._unmade(command, target)
+            self._unmade(asked, command, target)
             return answer
         thing = made_by(command)
         if thing is not None and thing.kind == "recordings":
@@ -85,14 +88,15 @@ class Access:
             return answer
         return self._scoped(principal, command, answer, target)
 
-    def failed(self, command: Command, problem: Problem, target: Target) -> None:
+    def failed(self, asked: Asked, command: Command, problem: Problem, target: Target) -> None:
         """Asterisk did not answer."""
         if problem.outcome == "not_applied":
-            self._unmade(command, target)
+            self._unmade(asked, command, target)
 
-    def _unmade(self, command: Command, target: Target) -> None:
+    def _unmade(self, asked: Asked, command: Command, target: Target) -> None:
         thing = made_by(command)
-        if thing is not None and thing.can_be_owned:
+        # What another command is making under this id may have been the reason.
+        if thing is not None and thing.can_be_owned and asked.claims:
             target.stream.scopes.unmade((thing.kind, thing.id))
 
     def _scoped(self, principal: Principal, command: Command, answer: Answer, target: Target) -> Answer:

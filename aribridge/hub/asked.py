@@ -27,6 +27,8 @@ class Asked:
     changed_by: ChangedBy | None = None
     scripts: list[str] = field(default_factory=list)
     """Those that changed, answered or refused it, in their order."""
+    claims: bool = False
+    """What it makes was taken for its maker's because of it."""
     only_reads: bool = False
     is_file: bool = False
     """What answers it is a file, which goes another way than replies."""

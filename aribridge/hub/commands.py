@@ -109,7 +109,7 @@ class CommandPath:
         command, request = prepare(decided), asked.request
         if can_be_owned(command.op) and grace_of(request.own, command.op) is not None:
             command = self._owners.prepare(asked.client.id, command)
-        command = self._access.claimed(asked.principal, command, self._targets.pick(command.target))
+        command = self._access.claimed(asked, command, self._targets.pick(command.target))
         command = self._scripts.flows.outgoing(command, by="client", flow=request.flow)
         asked.command = command
         return await self._send(asked, command)
@@ -171,9 +171,9 @@ class CommandPath:
             with metrics.stage_seconds.labels("asterisk").time():
                 answer = await tracing.call(target, command, who, seconds, asked.client.id)
         except Problem as problem:
-            self._access.failed(command, problem, target)
+            self._access.failed(asked, command, problem, target)
             return failed(problem, made)
-        answer = self._access.answered(asked.principal, command, answer, target)
+        answer = self._access.answered(asked, command, answer, target)
         if answer.status >= 400:
             self._scripts.flows.refused(command)
         return answered(command, answer, target, made)
