@@ -122,6 +122,7 @@ class View:
     def push(self, entry: Entry) -> None:
         """Take the entry that was just added to the log, and may concern this view."""
         if not self.behind and self._sink.room:
+            self._is_slow = False
             frame = self._read((entry,))
             if frame is not None:
                 self._sink.put(frame)

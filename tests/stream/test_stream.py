@@ -1,5 +1,7 @@
 """Events of a stream: who follows `prev` can prove that nothing which passes the filter is missing."""
 
+import json
+
 import pytest
 from models.streams import RoomySink, StreamClient, stream_event
 
@@ -153,6 +155,19 @@ def test_a_client_slower_than_the_history_gets_a_gap(stream):
     assert types(client) == ["a", "b"]
     assert client.reasons == ["slow_consumer"]
     assert client.holes[0][1]["seq"] == 20
+
+
+def test_a_client_that_caught_up_after_a_gap_may_fall_behind_again(stream):
+    client = StreamClient(stream, most_frames=1)
+    for _ in range(3):
+        happen(stream, *"abcdefghijkl")
+        while client.sink.frames:
+            client.take(json.loads(client.sink.frames.pop(0)))
+            # As a connection does: it asks only who is behind.
+            while client.view.behind and client.sink.room and (frame := client.view.next()):
+                client.sink.put(frame)
+        assert not client.sink.given_up
+    assert client.reasons == ["slow_consumer"] * 3
 
 
 def test_a_ping_never_overtakes_events(stream):
