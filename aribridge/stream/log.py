@@ -106,6 +106,8 @@ class Log:
         """Why not everything after ``since`` can be told, as the reason of a gap; None if it can."""
         if since.epoch != self.epoch:
             return "upstream_lost" if since.epoch.partition(".")[0] == self._run else "restarted"
+        if not self.is_open:
+            return "upstream_lost"
         self.history.expire(self._clock())
         return None if self.history.follows(since.seq) else "history_expired"
 

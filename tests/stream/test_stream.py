@@ -128,6 +128,22 @@ def test_loss_and_return_of_the_target_are_told_once_each(stream):
     assert client.reasons == ["upstream_lost"] * 2
 
 
+@pytest.mark.parametrize("mode", ["events", "state"])
+def test_who_comes_back_while_the_target_is_away_is_told_so(stream, mode):
+    client = StreamClient(stream, mode=mode)
+    client.read()
+    stream.lost()
+    client.read()
+    client.resume()
+    client.waits = False
+    client.read()
+    assert client.waits
+    assert client.reasons == ["upstream_lost"] * 2
+    stream.open(CallState())
+    client.read()
+    assert not client.waits
+
+
 def test_a_flapping_target_is_one_gap_to_a_client_that_reads_nothing(stream):
     client = StreamClient(stream, most_frames=0)
     for _ in range(100):
