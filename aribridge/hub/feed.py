@@ -152,7 +152,8 @@ class Feed:
                 if not self._waiting:
                     break
                 first = self._waiting[0]
-                if first is _UP:
+                # Nothing follows on a stream that was given up meanwhile.
+                if first is _UP or (first is _CONTINUED and not self._stream.is_open):
                     await self._open()
                 else:
                     self._take(first)

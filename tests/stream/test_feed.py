@@ -11,6 +11,7 @@ from real.wait import until
 
 from aribridge.core.command import Answer
 from aribridge.core.settings import StreamSettings
+from aribridge.core.state.objects import CallState
 from aribridge.core.state.resync import Read
 from aribridge.hub import Feed
 from aribridge.hub import feed as feed_module
@@ -235,3 +236,17 @@ async def test_events_of_scripts_keep_their_place_and_odd_ones_are_left_out(stre
         await drained(feed)
         client.read()
         assert [event["type"] for _, _, event in client.got] == ["ChannelCreated", "Lunch", "ChannelCreated"]
+
+
+async def test_what_was_given_up_is_not_continued_by_a_link_that_comes_too_late(stream, asterisk):
+    stream.open(CallState())
+    saved, stream = stream.save(), Stream("pbx", StreamSettings())
+    stream.restore(saved, everything=True)
+    asterisk.pbx.create_channel("a")
+    async with running(stream, asterisk) as feed:
+        feed.lost("Asterisk does not dial in.")
+        feed.up(continued=True)
+        asterisk.tell(feed)
+        await until(lambda: stream.is_open, every=0.001, within=5, what="the stream opens")
+        await drained(feed)
+        assert stream.state.values("channels") == asterisk.pbx.objects["channels"]
