@@ -128,6 +128,7 @@ class Scopes:
         dirty: set[Key] = set()
         for kind, values in objects.items():
             for ident, value in values.items():
+                self._gone.pop((kind, ident), None)
                 self._learn(kind, ident, value, dirty)
         for key in dirty | {("channels", ident) for ident in self._channels}:
             self._settle(key)

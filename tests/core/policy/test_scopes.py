@@ -259,6 +259,15 @@ def test_a_rebuilt_registry_knows_calls_from_what_there_is(scopes):
     assert not scopes.made(("channels", "b"), ANN)
 
 
+def test_what_was_gone_and_is_there_again_is_whose_it_is_now(scopes):
+    created(scopes, "a", "PJSIP/acme-1")
+    entered(scopes, "br", "a")
+    scopes.note({"type": "BridgeDestroyed", "bridge": bridge("br")})
+    objects = {"channels": {"g": channel("g", "PJSIP/globex-1")}, "bridges": {"br": bridge("br", "g")}}
+    scopes.rebuild(objects, everything=True)
+    assert scopes.of("bridges", "br").tenants == {"globex"}
+
+
 @pytest.mark.parametrize(
     "event", [{}, {"channel": 3}, {"bridge": {"id": "b", "channels": [1, None]}}, {"endpoint": []}, {"peer": {"a": {}}}]
 )
