@@ -258,6 +258,14 @@ async def test_a_label_that_nobody_opened_is_opened_from_here(bob):
         assert await caller.hear() == ("news", "hello")
 
 
+async def test_a_label_that_no_channel_can_have_costs_that_message_alone(bob):
+    handle = await attached(bob)
+    async with talking(bob, handle) as (caller, _):
+        assert (await do(bob, handle, "relay", label="a" * 70_000))["janus"] == "success"
+        assert (await do(bob, handle, "relay"))["janus"] == "success"
+        assert await caller.hear() == ("JanusDataChannel", "hello")
+
+
 async def test_without_a_connection_nothing_is_relayed(bob):
     handle = await attached(bob)
     assert (await do(bob, handle, "relay"))["plugindata"]["data"]["code"] == -1

@@ -19,6 +19,9 @@ log = structlog.get_logger("aribridge.janus")
 DEFAULT_LABEL = "JanusDataChannel"
 """Where Janus sends what has no label, and what janus.js calls its channel."""
 
+MAX_NAME = 65_535
+"""Bytes of a label and of a protocol in the message that opens a channel (RFC 8832)."""
+
 MAX_WAITING = 10_000
 MAX_BYTES = 8_388_608
 SEND_SECONDS = 30.0
@@ -76,6 +79,9 @@ class Relay:
     def _open(self, frame: Frame, label: str, protocol: str) -> None:
         waiting = self._opening.get(label)
         if waiting is None:
+            if max(len(label), len(protocol)) > MAX_NAME:
+                log.warning("relay.no_channel", label=label[:64], error=f"names have at most {MAX_NAME} bytes")
+                return
             try:
                 self._opener.open_channel(label, protocol)
             except (CarrierClosed, Problem, UnicodeEncodeError) as error:
