@@ -6,11 +6,13 @@ import asyncio
 import itertools
 from typing import Any
 
+import pytest
 import structlog
 from real.wait import until
 from script_parts import RecordingAsterisks
 
 from aribridge.core.settings import ScriptSettings
+from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
 from aribridge.script.clocks import Clocks
 from aribridge.script.testing import Result
@@ -292,3 +294,59 @@ def test_what_a_script_does_with_several_calls_at_once_keeps_them_too(tried):
           T.equal({first:state(), second:state()}, {"Ring", "Ring"})
         end"""
     assert failures(tried(script, tests)) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("function on_call(call) end", ["channels.hangup"]),
+        (
+            "function on_call(call) call:answer() end",
+            ["channels.setChannelVar", "channels.continueInDialplan"],
+        ),
+        (
+            "function accepts(call) return false end function on_call(call) end",
+            ["channels.setChannelVar", "channels.continueInDialplan"],
+        ),
+    ],
+    ids=["hung up", "failed", "nobody's"],
+)
+async def test_a_call_that_ends_while_there_is_no_link_is_not_left_in_silence(
+    load, asterisks: RecordingAsterisks, monkeypatch, script: str, wanted: list[str]
+):
+    monkeypatch.setattr("aribridge.script.flows.patience._PAUSE_SECONDS", 0.05)
+    host = load(script, unhandled_after=1)
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    down = Problem("target_down", "no link")
+    asterisks.answers |= dict.fromkeys(("channels.answer", *wanted), down)
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        await asterisks.reached(5)
+        asterisks.answers |= dict.fromkeys(wanted, None)
+        while [call[1] for call in asterisks.calls][-len(wanted) :] != wanted:
+            await asterisks.reached(len(asterisks.calls) + 1)
+
+
+async def test_a_gateway_that_stops_waits_for_no_link(load, asterisks: RecordingAsterisks):
+    host = load("function on_call(call) end")
+    asterisks.answers |= {"channels.list": [], "bridges.list": [], "channels.hangup": Problem("target_down", "no link")}
+    host.on_event("pbx", arrived("1.1"))
+    await asterisks.reached(1)
+    async with asyncio.timeout(20):
+        await host.close()
+
+
+async def test_legs_are_hung_up_when_the_link_is_back(load, asterisks: RecordingAsterisks, monkeypatch):
+    monkeypatch.setattr("aribridge.script.flows.patience._PAUSE_SECONDS", 0.05)
+    host = load('function on_call(call) call:dial{"PJSIP/1", "PJSIP/2"} end')
+    asterisks.answers |= {"channels.list": [], "bridges.list": [], "channels.hangup": Problem("target_down", "no link")}
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        await asterisks.reached(3)
+        host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
+        await asterisks.reached(7)
+        asterisks.answers["channels.hangup"] = None
+        with structlog.testing.capture_logs() as logs:
+            await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
+    assert not any(entry["event"] == "flow.left_behind" for entry in logs)
+    assert [call[1] for call in asterisks.calls[-2:]] == ["channels.hangup"] * 2

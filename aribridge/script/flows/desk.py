@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from aribridge.script.flows.flow import Flow
 from aribridge.script.flows.made import Made
 from aribridge.script.flows.mailbox import GAP
 from aribridge.script.flows.memory import Memory, Record
+from aribridge.script.flows.patience import Patience
 from aribridge.script.flows.unhandled import Unhandled
 from aribridge.script.host import Asterisks
 from aribridge.script.script import Script
@@ -56,6 +58,7 @@ class Flows:
         self._instance = instance
         self._made = Made(instance)
         self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
+        self._patience: defaultdict[str, Patience] = defaultdict(Patience)
         self._flows: dict[str, Flow] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,7 +140,8 @@ class Flows:
 
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
         ident = self._instance.fresh_flow()
-        flow = Flow(ident, script, record, channel, script.asterisks, self._memory, self._on_failure)
+        again = self._patience[record.target].again
+        flow = Flow(ident, script, record, channel, script.asterisks, self._memory, self._on_failure, again)
         self._flows[flow.id] = flow
         script.asterisks.own(flow.target, flow.channel, script.name)
         log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
@@ -195,6 +199,7 @@ class Flows:
         """Another gateway has this Asterisk's calls now: leave them alone, and go on with what is left at a resync."""
         self._unhandled.forget_all(target)
         self._earlier.forget(target)
+        self._patience.pop(target, Patience()).end()
         for flow in self._flows.values():
             if flow.target == target:
                 flow.suspend()
@@ -257,6 +262,8 @@ class Flows:
         """
         self._closing = True
         self._unhandled.close()
+        for patience in self._patience.values():
+            patience.end()
         talking = await self._talking()
         for flow in self._flows.values():
             if _is_left(flow, talking):
@@ -287,7 +294,8 @@ class Flows:
 
     def _give_up(self, target: str, channel: str) -> None:
         log.warning("flow.unhandled", target=target, channel=channel)
-        self._start(fall_back(self._asterisks, target, channel, "unhandled", "continue"))
+        again = self._patience[target].again
+        self._start(fall_back(self._asterisks, target, channel, "unhandled", "continue", again))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

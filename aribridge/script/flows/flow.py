@@ -16,6 +16,7 @@ from aribridge.script.flows.dialplan import attempt, fall_back
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.mailbox import Mailbox
 from aribridge.script.flows.memory import Memory, Record
+from aribridge.script.flows.patience import Again
 from aribridge.script.host import Asterisks
 from aribridge.script.script import Script
 
@@ -31,7 +32,8 @@ class Flow:
     """``id`` is known to the script's side alone; ``channel`` is the caller's, and changes when it is replaced.
 
     ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
-    ``memory`` is told of everything that the next run of the gateway has to know.
+    ``memory`` is told of everything that the next run of the gateway has to know. ``again`` is
+    asked whether to try again what Asterisk could not be asked for at the flow's end.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Flow:
         asterisks: Asterisks,
         memory: Memory,
         on_failure: str,
+        again: Again,
     ) -> None:
         self.id = ident
         self.target = record.target
@@ -54,10 +57,11 @@ class Flow:
         self._about = channel
         self._asterisks = asterisks
         self._on_failure = on_failure
+        self._again = again
         self._args = record.args
         self._memory = memory
         self._has_saved = record.saved is not None
-        self._ledger = Ledger(self._send, record.made)
+        self._ledger = Ledger(self._send, record.made, again)
         self._clock = asyncio.get_running_loop().time
         self._gone: asyncio.Future[Gone] = asyncio.get_running_loop().create_future()
         self._run = script.open_flow()
@@ -269,10 +273,10 @@ class Flow:
             return "hung up"
         if failure is None and not self._gone.done():
             self.hung_up_by = "script"
-            await attempt(self._asterisks, self.target, "channels.hangup", channelId=self.channel)
+            await attempt(self._asterisks, self.target, "channels.hangup", self._again, channelId=self.channel)
             return "hung up"
         result = "budget" if failure and failure.ran_out else "error"
         if self._on_failure == "hangup":
             self.hung_up_by = "gateway"
-        await fall_back(self._asterisks, self.target, self.channel, result, self._on_failure)
+        await fall_back(self._asterisks, self.target, self.channel, result, self._on_failure, self._again)
         return result

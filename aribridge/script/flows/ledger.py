@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from aribridge.protocol.problems import Problem
+from aribridge.script.flows.patience import Again, never
 
 log = structlog.get_logger("aribridge.script")
 
@@ -30,8 +31,9 @@ _SECONDS = 5.0
 class Ledger:
     """Resources by kind and id, on one Asterisk."""
 
-    def __init__(self, send: Send, entries: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, send: Send, entries: Iterable[tuple[str, str]] = (), again: Again = never) -> None:
         self._send = send
+        self._again = again
         self._entries: dict[tuple[str, str], None] = dict.fromkeys(entries)
 
     def add(self, kind: str, ident: str) -> None:
@@ -51,7 +53,7 @@ class Ledger:
         return list(self._entries)
 
     async def remove_all(self, *, apart_from: str = "") -> None:
-        """Remove what is left, in a few seconds at most; apart from things of a kind."""
+        """Remove what is left, each in a few seconds at most once Asterisk is reached; apart from things of a kind."""
         for kind in (kind for kind in _REMOVERS if kind != apart_from):
             idents = [ident for of_kind, ident in self._entries if of_kind == kind]
             await asyncio.gather(*(self._remove(kind, ident) for ident in idents))
@@ -60,12 +62,16 @@ class Ledger:
 
     async def _remove(self, kind: str, ident: str) -> None:
         operation, parameter = _REMOVERS[kind]
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await self._send(operation, {parameter: ident})
-        except Problem as problem:
-            # What is gone already is answered 404, or 409 for a channel that has left.
-            if problem.source != "asterisk":
-                log.warning("flow.left_behind", kind=kind, id=ident, error=problem.detail)
-        except TimeoutError:
-            log.warning("flow.left_behind", kind=kind, id=ident, error="Asterisk did not answer")
+        while True:
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    await self._send(operation, {parameter: ident})
+            except Problem as problem:
+                # What is gone already is answered 404, or 409 for a channel that has left.
+                if problem.source != "asterisk":
+                    if await self._again(problem):
+                        continue
+                    log.warning("flow.left_behind", kind=kind, id=ident, error=problem.detail)
+            except TimeoutError:
+                log.warning("flow.left_behind", kind=kind, id=ident, error="Asterisk did not answer")
+            return
