@@ -100,7 +100,9 @@ class Scopes:
         for found in mentions(event):
             self._learn(*found, dirty)
         self._relate(event, dirty)
-        return tuple(key for key in dirty if self._settle(key)) if dirty else ()
+        # What plays and records somewhere has the scope of that, so it comes last.
+        in_order = sorted(dirty, key=self._targets.__contains__) if dirty else ()
+        return tuple(key for key in in_order if self._settle(key))
 
     def subjects(self, event: Mapping[str, Any]) -> Subjects:
         """What an event is about, and whose that is now."""

@@ -1,6 +1,9 @@
 """Whose objects are, as events tell it."""
 
+import random
+
 import pytest
+from models.pbx import HAPPENINGS, ModelPbx, happen
 
 from aribridge.core.policy.document import TenantSettings
 from aribridge.core.policy.names import Names
@@ -208,6 +211,41 @@ def test_a_playback_with_the_id_of_an_earlier_one_is_whose_it_is_now(scopes):
         playback = {"id": "p", "target_uri": f"channel:{ident}"}
         told = [whose(scopes, f"Playback{what}", playback=playback) for what in RUN]
         assert told == [{name}] * 2
+
+
+def test_what_plays_on_a_channel_has_its_new_party_at_once(scopes):
+    for ident, name in (("c", "PJSIP/acme-1"), ("d", "PJSIP/trunk")):
+        created(scopes, ident, name)
+    played = [f"p{number}" for number in range(20)]
+    for ident in played:
+        scopes.note({"type": "PlaybackStarted", "playback": {"id": ident, "target_uri": "channel:c"}})
+    moved = entered(scopes, "br", "c", "d")
+    assert moved >= {("playbacks", ident) for ident in played}
+    assert {scopes.of("playbacks", ident).endpoints for ident in played} == {frozenset({"PJSIP/acme-1", "PJSIP/trunk"})}
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_what_events_tell_step_by_step_is_what_one_finds_anew(seed):
+    chance, pbx = random.Random(seed), ModelPbx()
+    names = Names({"one": TenantSettings(["PJSIP/c0"]), "two": TenantSettings(["PJSIP/c1"])})
+    scopes = Scopes(names)
+    for _ in range(60):
+        happen(pbx, chance.choice(HAPPENINGS), chance.randrange(6))
+        for topic in tuple(pbx.topics):
+            while topic in pbx.topics:
+                scopes.note(with_phones(pbx.deliver(topic)))
+        anew = Scopes(names)
+        anew.rebuild(with_phones(pbx.objects), everything=True)
+        for kind, objects in pbx.objects.items():
+            assert [scopes.of(kind, ident) for ident in objects] == [anew.of(kind, ident) for ident in objects]
+
+
+def with_phones(value):
+    """The model's channels have no names: each is one of the phone of its id."""
+    if not isinstance(value, dict):
+        return value
+    named = {"name": f"PJSIP/{value['id']}-0000002a"} if "dialplan" in value else {}
+    return {key: with_phones(inner) for key, inner in value.items()} | named
 
 
 @pytest.mark.parametrize(
