@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -87,7 +87,7 @@ def _fits(kind: Any, value: Any) -> bool:
     if isinstance(value, bool):  # bool is a kind of int in Python, but not in TOML.
         return kind is bool
     if kind is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
     return not is_section(kind) and isinstance(value, get_origin(kind) or kind)
 
 
@@ -108,7 +108,9 @@ def _shown(setting: Setting, value: Any) -> str:
 
 
 def _example(setting: Setting) -> str:
-    if setting.secret or isinstance(setting.default, bool) or setting.default in ("", [], {}):
+    if setting.secret or is_section(setting.kind) or isinstance(setting.default, bool):
+        return ""
+    if setting.default in ("", [], {}):
         return ""
     shown = f'"{setting.default}"' if isinstance(setting.default, str) else setting.default
     return f" The default is {shown}{f' {setting.unit}' if isinstance(shown, int | float) else ''}."

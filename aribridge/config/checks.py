@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aribridge.config.addresses import host_and_port, is_loopback, port_range
 from aribridge.config.bind import Report
@@ -114,8 +114,16 @@ def url_fault(text: str) -> str | None:
     return None
 
 
+def _parts(text: str) -> SplitResult:
+    """Of a URL; all are empty for what cannot be one, as ``http://[``."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
+
+
 def _origin(text: str) -> str | None:
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme in {"http", "https"} and parts.hostname and text == f"{parts.scheme}://{parts.netloc}".lower():
         return None
     return (
@@ -140,7 +148,7 @@ def _network(text: str) -> str | None:
 
 
 def _base_url(text: str) -> str | None:
-    parts = urlsplit(text)
+    parts = _parts(text)
     plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"\s", text))
     if parts.scheme in {"http", "https"} and parts.hostname and plain:
         return None
@@ -148,7 +156,7 @@ def _base_url(text: str) -> str | None:
 
 
 def _https(text: str) -> str | None:
-    parts = urlsplit(text)
+    parts = _parts(text)
     plain = not (parts.fragment or "@" in parts.netloc or re.search(r"\s", text))
     if parts.scheme == "https" and parts.hostname and plain:
         return None

@@ -158,12 +158,15 @@ ONE_FAULT = {
     "negative": ("[auth]\nleeway = -1\n", "0 or more, got -1.0"),
     "text for a list": ("[server]\norigins = 'https://a'\n", "expected a list in [ ]"),
     "number in a list": ("[server]\norigins = [1]\n", "server.origins: expected text in quotes, got 1"),
-    "text for a table": ("server = 'x'\n", "server: expected a table, got"),
+    "a number past all floats": (f"[auth]\nleeway = {'9' * 400}\n", "auth.leeway: expected a number, got 999"),
+    "text for a table": ("server = 'x'\n", 'server: expected a table, got "x".'),
     "table for an array of tables": ("[asterisk]\nurl = 'x'\n", "asterisk: expected a list in [ ], got a table"),
     "port too high": ("[server]\nlisten = 'a:65536'\n", "0 to 65535"),
     "bare IPv6": ("[server]\nlisten = '::1:80'\n", "in brackets"),
     "same port twice": ("[server]\nlisten = '127.0.0.1:8189'\n", "server.admin: is the same address"),
     "origin with a path": ("[server]\norigins = ['https://a.example/']\n", "no path, no slash"),
+    "origin in half a bracket": ("[server]\norigins = ['http://[']\n", "no path, no slash"),
+    "public URL in half a bracket": ("[server]\npublic_url = 'https://['\n", "expected a URL such as"),
     "any origin": ("[server]\norigins = ['*']\n", "expected an origin"),
     "UDP range upside down": ("[webrtc]\nudp = '5-4'\n", "expected a port or a range"),
     "no address": ("[webrtc]\npublic = ['pbx.example']\n", "expected an IP address"),
@@ -184,6 +187,7 @@ def test_one_fault_is_told_once(folder, text, fault):
     told = faults(folder, f"{text}{good}")
     assert [line for line in told if fault in line] == told[:1] or text.startswith("[asterisk]")
     assert fault in "\n".join(told)
+    assert "Settings(" not in "\n".join(told)
 
 
 @pytest.mark.parametrize(
@@ -442,9 +446,10 @@ def test_addresses_are_split_or_refused(text, split):
         st.integers() | st.text() | st.booleans() | st.floats(allow_nan=False),
         lambda inner: st.lists(inner, max_size=3),
         max_leaves=6,
-    ),
+    )
+    | st.integers(min_value=10**308),
     st.sampled_from(
-        ["server.listen", "limits.frame", "asterisk", "webrtc.ice_servers", "log.level", "auth.jwt", "x.y"]
+        ["server.listen", "limits.frame", "auth.leeway", "asterisk", "webrtc.ice_servers", "log.level", "auth.jwt", "x.y"]
     ),
 )
 def test_any_value_anywhere_is_read_or_told(value, key):
