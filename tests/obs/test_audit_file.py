@@ -1,11 +1,13 @@
 """The audit log as a file: whole lines, put aside by day and size, removed after some days; an outage loses nothing."""
 
+import errno
 import json
 import os
 import re
 import shutil
 import stat
 import subprocess
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -171,6 +173,23 @@ def test_a_folder_that_is_gone_is_said_once_and_loses_nothing_when_it_is_back(st
         wait_for(lambda: audit.report()["fault"] is None)
     assert [entry["event"] for entry in logs] == ["audit.failed", "audit.written_again"]
     assert [line["number"] for line in written(state)] == [0, 1, 2, 3]
+
+
+def test_a_pipe_in_the_place_of_the_file_holds_up_nobody(state):
+    """It would be opened once somebody reads there, which nobody may ever do."""
+    state.mkdir()
+    pipe = state / "audit.jsonl"
+    os.mkfifo(pipe)
+    starting = threading.Thread(target=audit.start, args=(AuditSettings(file=str(pipe)), state), daemon=True)
+    starting.start()
+    starting.join(10)
+    assert not starting.is_alive()
+    assert audit.report()["fault"] == f"{pipe}: {os.strerror(errno.ENXIO)}"
+    audit.note("gateway", "allow", number=0)
+    pipe.unlink()
+    wait_for(lambda: audit.report()["fault"] is None)
+    audit.stop()
+    assert [line["number"] for line in lines(pipe)] == [0]
 
 
 def test_a_file_that_somebody_removes_is_made_anew(state):

@@ -15,7 +15,8 @@ log = structlog.get_logger("aribridge.audit")
 
 _ASIDE = "%Y%m%dT%H%M%S.%fZ"
 _STAMP = r"-\d{8}T\d{6}\.\d{6}Z"
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+# Without waiting: a pipe would be open once somebody reads there.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class AuditFile:
