@@ -177,7 +177,12 @@ host.verb("on", function(s, what, fn)
   if type(what) ~= "string" or (fn ~= nil and type(fn) ~= "function") then
     refuse("on", "takes a name and a function")
   end
-  if lower(what) == "dtmf" then s.on_dtmf = fn else s.handlers[what] = fn end
+  if lower(what) == "dtmf" then
+    s.on_dtmf = fn
+  else
+    s.handlers[what] = fn
+    host.ask(s, "listen", what)
+  end
 end)
 
 -- Waits `seconds`, or for what call:notify sent; returns that, or nil.

@@ -350,3 +350,68 @@ async def test_legs_are_hung_up_when_the_link_is_back(load, asterisks: Recording
             await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
     assert not any(entry["event"] == "flow.left_behind" for entry in logs)
     assert [call[1] for call in asterisks.calls[-2:]] == ["channels.hangup"] * 2
+
+
+async def test_flows_of_a_script_that_a_reload_brought_are_not_taken_for_those_of_the_last_run(
+    tmp_path, asterisks: RecordingAsterisks
+):
+    file = tmp_path / "s.lua"
+    file.write_text("function on_event(event) return event end")
+    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=0.3), asterisks, tmp_path)
+    host.load()
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    host.flows.resync("pbx", "app")
+    host.on_event("pbx", arrived("1.0"))  # a client's, for as long as it likes
+    file.write_text("""
+        local ari = require "ari"
+        function on_call(call) call:answer() call:wait() end
+        function on_resume(call) ari.channels.list() end""")
+    host.load()
+    host.on_event("pbx", arrived("1.1"))
+    inside = {"app_name": "Stasis", "app_data": "app"}
+    asterisks.answers["channels.list"] = [{"id": ident, "dialplan": inside} for ident in ("1.0", "1.1")]
+    await asterisks.reached(1)
+    with structlog.testing.capture_logs() as logs:
+        host.flows.resync("pbx", "app")
+        await asterisks.reached(4)
+        await asyncio.sleep(0.6)  # longer than scripts.unhandled_after
+    assert sorted(call[1] for call in asterisks.calls) == [
+        "bridges.list",
+        "channels.answer",
+        "channels.get",
+        "channels.list",
+    ]
+    assert [entry["event"] for entry in logs] == []
+    await host.close()
+
+
+async def test_calls_are_the_clients_for_good_once_no_script_takes_any(tmp_path, asterisks: RecordingAsterisks):
+    file = tmp_path / "s.lua"
+    file.write_text("function accepts(call) return false end function on_call(call) end")
+    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=0.3), asterisks)
+    host.load()
+    host.on_event("pbx", arrived("1.1"))
+    file.write_text("function on_event(event) return event end")
+    host.load()
+    await asyncio.sleep(0.6)  # longer than scripts.unhandled_after
+    assert asterisks.calls == []
+    await host.close()
+
+
+def test_a_flow_hears_of_every_event_that_it_asks_for(tried):
+    script = """
+        function on_call(call)
+          call:on("ChannelVarset", function(event) call:set("SEEN", event.variable) end)
+          call:on("ChannelCallerId", function() call:hangup() end)
+          call:wait()
+        end"""
+    tests = """
+        function test_all()
+          local call = T.call()
+          T.event({type = "ChannelDialplan", channel = {id = call.id}})
+          T.event({type = "ChannelVarset", variable = "X", channel = {id = call.id}})
+          T.equal(call:variable("SEEN"), "X")
+          T.event({type = "ChannelCallerId", channel = {id = call.id}})
+          T.equal(call:ended().outcome, "hung up")
+        end"""
+    assert failures(tried(script, tests)) == []

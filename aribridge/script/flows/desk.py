@@ -29,7 +29,7 @@ from aribridge.script.script import Script
 log = structlog.get_logger("aribridge.script")
 
 _NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCreated", "ChannelConnectedLine", "ChannelCallerId"})
-"""Events that no verb of a call waits for."""
+"""Events that no verb of a call waits for: they go to flows that ask for them alone."""
 
 _COMINGS_AND_GOINGS = frozenset({"StasisStart", "StasisEnd", "ChannelDestroyed"})
 
@@ -99,8 +99,8 @@ class Flows:
         kind = event.get("type")
         if kind in _COMINGS_AND_GOINGS:
             self._came_or_went(target, kind, event)
-        if self._flows and kind not in _NOISE:
-            self._route(target, event)
+        if flows := self._listening(kind):
+            self._route(target, event, flows)
         if self._earlier.parted(target, event):
             self._start(self._earlier.settle(target))
 
@@ -173,9 +173,13 @@ class Flows:
     def _of_caller(self, target: str, channel: Any) -> list[Flow]:
         return [flow for flow in self._flows.values() if (flow.target, flow.channel) == (target, channel)]
 
-    def _route(self, target: str, event: Mapping[str, Any]) -> None:
+    def _listening(self, kind: Any) -> list[Flow]:
+        """The flows that an event of this type may be for."""
+        return [flow for flow in self._flows.values() if kind not in _NOISE or kind in flow.listens_to]
+
+    def _route(self, target: str, event: Mapping[str, Any], flows: list[Flow]) -> None:
         about = labels_of(event).channel
-        for flow in self._flows.values():
+        for flow in flows:
             if flow.target == target and not about.isdisjoint(flow.channels()):
                 flow.mailbox.put(dict(event))
 
@@ -193,7 +197,9 @@ class Flows:
                 flow.mailbox.put(GAP)
                 self._start(flow.look())
         if any(self._takers()):
-            self._start(self._earlier.find(target, app, self._memory.left(target)))
+            self._start(self._earlier.find(target, app, self._memory.left(target), frozenset(self._flows)))
+        else:
+            self._earlier.leave_be(target)
 
     def stand_by(self, target: str) -> None:
         """Another gateway has this Asterisk's calls now: leave them alone, and go on with what is left at a resync."""
@@ -293,6 +299,8 @@ class Flows:
                 self._memory.forget(flow.id)
 
     def _give_up(self, target: str, channel: str) -> None:
+        if not any(self._takers()):
+            return  # since a reload clients own every call
         log.warning("flow.unhandled", target=target, channel=channel)
         again = self._patience[target].again
         self._start(fall_back(self._asterisks, target, channel, "unhandled", "continue", again))

@@ -68,13 +68,19 @@ class Earlier:
         self._found: set[str] = set()
         self._forgotten: Counter[str] = Counter()
 
-    async def find(self, target: str, app: str, reading: Awaitable[dict[str, Record]]) -> None:
-        """Settle what was left on an Asterisk; what ``reading`` brings counts the first time."""
+    async def find(
+        self,
+        target: str,
+        app: str,
+        reading: Awaitable[dict[str, Record]],
+        present: Collection[str] = (),
+    ) -> None:
+        """Settle what was left on an Asterisk; ``reading`` counts the first time, without ``present`` flows."""
         times = self._forgotten[target]
         try:
             read = await reading
             if times == self._forgotten[target]:
-                self._left.setdefault(target, read)
+                self._left.setdefault(target, {flow: read[flow] for flow in read if flow not in present})
             scene = await look(self._asterisks, target)
         except (Problem, CallFailure) as problem:
             log.warning("flow.not_resumed", target=target, error=problem.detail)
@@ -88,6 +94,10 @@ class Earlier:
             for channel in scene.of_nobody(app) - known:
                 self._leave(target, channel)
         await self._settle(target, scene)
+
+    def leave_be(self, target: str) -> None:
+        """What is in an Asterisk now is the clients', whatever scripts take later."""
+        self._found.add(target)
 
     def forget(self, target: str) -> None:
         """Begin anew with an Asterisk: whatever is found in it at the next look was left behind."""

@@ -31,6 +31,7 @@ _OUTCOMES = {"continue": "continued", "keep": "kept", "hangup": "hung up"}
 class Flow:
     """``id`` is known to the script's side alone; ``channel`` is the caller's, and changes when it is replaced.
 
+    ``listens_to`` are the types of events that the script asked for, besides those that verbs wait for.
     ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
     ``memory`` is told of everything that the next run of the gateway has to know. ``again`` is
     asked whether to try again what Asterisk could not be asked for at the flow's end.
@@ -53,6 +54,7 @@ class Flow:
         self.script = script
         self.suspended = False
         self.mailbox = Mailbox()
+        self.listens_to: set[str] = set()
         self.hung_up_by = ""
         self._about = channel
         self._asterisks = asterisks
@@ -136,6 +138,8 @@ class Flow:
                 self._has_saved = True
             case "transferring", is_so:
                 self._transferring = is_so
+            case "listen", kind:
+                self.listens_to.add(kind)
             case "post", message:
                 self.mailbox.put({"type": "aribridge.post", "message": message})
         return None
