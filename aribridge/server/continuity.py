@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -51,7 +52,7 @@ class Continuity:
             kept = msgspec.msgpack.decode(data, type=Kept) if version == FORMAT else None
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             log.warning("stream.not_loaded", target=settings.name, error=str(error))
             return None
         age = max(0.0, time.time() - kept.at) if kept else 0.0
@@ -74,7 +75,8 @@ class Continuity:
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 out.write(msgspec.msgpack.encode(kept))
         except OSError as error:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
             log.warning("stream.not_kept", target=settings.name, error=str(error))
         else:
             log.info("stream.kept", target=settings.name, events=len(stream.entries), epoch=stream.epoch)
