@@ -19,9 +19,10 @@ _TELLING = re.compile(_WORDS, re.IGNORECASE)
 _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # JSON and Python literals: "token": "…", with any escaped quotes inside.
+        # JSON and Python literals: "token": "…", with any escaped quotes inside, or a number.
         (
-            rf"""((?:{_WORDS})[\w-]{{0,32}}["']\s{{0,4}}:\s{{0,4}})("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)""",
+            rf"""((?:{_WORDS})[\w-]{{0,32}}["']\s{{0,4}}:\s{{0,4}})"""
+            r"""("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|-?[0-9][0-9.eE+-]*)""",
             rf"\1{HIDDEN}",
         ),
         # Schemes of the Authorization header, RFC 9110 section 11.6.2.

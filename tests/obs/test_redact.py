@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aribridge.auth.janus import sign
-from aribridge.obs.redact import redact, redact_text
+from aribridge.obs.redact import HIDDEN, redact, redact_text
 
 # Begin with what no surrounding text has.
 SECRETS = st.text(string.ascii_letters + string.digits + "_-.~+/=:", min_size=12, max_size=40).map("Zq9{}".format)
@@ -61,6 +61,14 @@ def test_a_password_in_a_url(user, secret):
 def test_the_signature_of_a_signed_url(name):
     text = redact_text(f"media=sound:https://store.example/a.wav?Expires=3600&{name}=Zq9abc%2F&x=design=1")
     assert text == f"media=sound:https://store.example/a.wav?Expires=3600&{name}=[redacted]&x=design=1"
+
+
+@pytest.mark.parametrize("secret", ["4711", "-4711", "4711.25e3"])
+@pytest.mark.parametrize("after", ["", "}", ", 'mailbox': '200'}"])
+def test_a_number_that_is_a_secret(secret, after):
+    """The PIN of a mailbox, for one."""
+    for text in (f'{{"password": {secret}{after}', f"{{'api_key':{secret}{after}"):
+        assert redact_text(text) == text.replace(secret, HIDDEN)
 
 
 @given(st.text(string.ascii_letters, min_size=1, max_size=8), SECRETS.filter(lambda text: not set("/:@") & set(text)))
