@@ -26,6 +26,13 @@ class Answers:
         """Send a message that is short by its nature."""
         self._writer.put(encode.encode(message))
 
+    def message(self, data: Any) -> None:
+        """Send a script's message. Raises Problem ``frame_too_large``."""
+        text = encode.encode({"type": "message", "data": data})
+        if (size := encode.size(text)) > self._max_send:
+            raise Problem("frame_too_large", f"A message of {size} bytes; this client takes {self._max_send}.")
+        self._writer.put(text)
+
     def error(self, ident: int | str | None, problem: Problem) -> None:
         """Send an error reply."""
         self.send(encode.error(ident, problem))

@@ -109,8 +109,8 @@ class Connection:
         return self._identity.principal is not None
 
     def send_message(self, data: Any) -> None:
-        """Send a message of a script's to the client."""
-        self._send({"type": "message", "data": data})
+        """Send a message of a script's to the client. Raises Problem ``frame_too_large``."""
+        self._answers.message(data)
 
     # --- life
 

@@ -30,7 +30,7 @@ class Client(Protocol):
         """Who it is, by the newest token."""
 
     def send_message(self, data: Any) -> None:
-        """Send JSON data to the client as a message of a script's; never waits, never raises."""
+        """Send JSON data to the client as a message of a script's; never waits. Raises Problem for too large a one."""
 
 
 class Asterisks(Protocol):

@@ -52,7 +52,10 @@ class Outbox:
     def _send(self, client_id: str, data: Any) -> None:
         # A client may be gone by the time a script writes to it: as with any network, that is no error.
         if client := self._clients.get(client_id):
-            client.send_message(data)
+            try:
+                client.send_message(data)
+            except Problem as problem:
+                self._log.error("script.send_failed", connection=client_id, code=problem.code, error=problem.detail)
 
     def _publish(self, target: str | None, event: dict[str, Any]) -> None:
         try:

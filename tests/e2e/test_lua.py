@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from real.gateway import target
 from real.machine import ROOT
+from real.peer import connected
 from real.proxy import faulty_proxy
 from real.wait import until
 from real.wsclient import greeted
@@ -84,6 +85,18 @@ async def test_a_script_that_fails_harms_only_the_message(gateways, asterisk22, 
         assert (reply["status"], error["code"], error["source"]) == (500, "script_error", "script")
         assert (await client.request("GET", "/asterisk/info"))["status"] == 200
     assert any("broken.lua:2" in line for line in gateway.log)
+
+
+async def test_a_message_larger_than_its_client_takes_is_left_out_and_named(gateways, asterisk22, tmp_path):
+    script = tmp_path / "large.lua"
+    script.write_text("function on_message(conn, data) conn:send{ text = ('x'):rep(data) } return data end")
+    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]})
+    async with connected(gateway.url, gateway.token()) as (_, channel):
+        for size in (300_000, 50_000):
+            assert (await channel.ask(type="message", data=size))["body"] == size
+        got = await channel.until(lambda seen: seen["type"] == "message")
+        assert len(got["data"]["text"]) == 50_000
+    assert [line for line in gateway.log if "script.send_failed" in line and "frame_too_large" in line]
 
 
 async def test_what_a_script_rewrote_passes_the_policy_again(gateways, asterisk22, tmp_path):
