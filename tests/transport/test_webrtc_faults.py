@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import socket
 import time
 from struct import pack
@@ -23,6 +24,7 @@ from real.wait import until
 from webrtc_parts import Client, EchoEvents, Events, Recorder, connected, engine, without_candidates
 
 from aribridge.protocol.problems import Problem
+from aribridge.transport.carrier import CarrierClosed
 from aribridge.transport.webrtc import Peer
 from aribridge.transport.webrtc.ice import GATHER_SECONDS, MAX_RELAYING, IceAgent
 from aribridge.transport.webrtc.sctp import WINDOW, Association
@@ -224,6 +226,24 @@ class TestLimits:
             channel.send("x" * 10_001)
             assert await events.reason() == "Message too large"
             assert events.receivers[0].frames.empty()
+
+    @pytest.mark.parametrize("fast_path", [True, False])
+    async def test_a_message_that_the_client_does_not_take_ends_the_channel(self, fast_path):
+        """A channel on which nothing more comes would look like a gateway that hangs."""
+        client, events = Client(), Events()
+        async with engine(fast_path=fast_path) as rtc:
+            theirs = client.create("one")
+            offer = await client.offer()
+            peer = await rtc.answer(re.sub(r"(a=max-message-size:)\d+", r"\g<1>1000", offer), events)
+            await client.take_answer(peer.sdp)
+            ours = await events.opened()
+            await ours.send("x" * 1000)
+            assert await client.next("one") == "x" * 1000
+            with pytest.raises(CarrierClosed, match="1000 bytes"):
+                await ours.send("x" * 1001)
+            assert events.receivers[0].closed_with == ["Message too large"]
+            await until(lambda: theirs.readyState == "closed")
+            await client.pc.close()
 
     async def test_a_message_without_end_is_cut(self):
         events = Events()

@@ -100,6 +100,10 @@ class DataChannel:
             self._channel.send(frame)
         except InvalidStateError:
             raise CarrierClosed(f"The data channel {self.peer} is not open.") from None
+        except ValueError as error:  # it is more than the other side takes: what comes after it would be of no use
+            self.lose("Message too large")
+            self._channel.close()
+            raise CarrierClosed(str(error)) from None
 
     @property
     def _has_room(self) -> bool:
