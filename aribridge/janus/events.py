@@ -30,7 +30,10 @@ class EventQueue:
         return len(self._events)
 
     def put(self, event: str) -> None:
-        """Add an event."""
+        """Add an event; one that is too large for all there is room for is lost, and no other one for its sake."""
+        if len(event) > MAX_BYTES:
+            self._tell_loss()
+            return
         self._events.append(event)
         self._bytes += len(event)
         while len(self._events) > self._limit or self._bytes > MAX_BYTES:
@@ -49,7 +52,10 @@ class EventQueue:
         self._bytes += len(event)
 
     def _drop_oldest(self) -> None:
+        self._tell_loss()
+        self._bytes -= len(self._events.popleft())
+
+    def _tell_loss(self) -> None:
         if not self._dropping:
             log.warning("events.dropped", session=self._session_id, kept=self._limit, setting="janus.queue")
-        self._bytes -= len(self._events.popleft())
         self._dropping = True

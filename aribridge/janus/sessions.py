@@ -71,7 +71,7 @@ class Session:
         if self.over:
             return
         self.events.put(encode(event))
-        if self.source is not None:
+        if self.events and self.source is not None:
             self.source.wake(self)
 
     def bind(self, source: Source) -> None:

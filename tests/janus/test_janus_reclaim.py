@@ -172,6 +172,17 @@ async def test_what_is_kept_is_bounded_in_bytes_too(rig: Rig) -> None:
         assert kept == list(range(20, 30))
 
 
+async def test_an_event_too_large_to_be_kept_costs_the_client_that_event_alone(rig: Rig, alice: RawClient) -> None:
+    handle = await alice.attach(await alice.create())
+    context = rig.probe_of(handle).context
+    context.push({"n": 1})
+    context.push({"fill": "x" * 1_100_000})
+    context.push({"n": 2})
+    assert [(await alice.event("event"))["plugindata"]["data"]["n"] for _ in range(2)] == [1, 2]
+    context.push({"fill": "x" * 1_100_000})
+    assert (await alice.ask("keepalive", session_id=handle["session_id"]))["janus"] == "ack"
+
+
 async def test_a_claim_brings_newer_credentials(rig: Rig) -> None:
     async with rig.client({"token": token(seconds=2)}) as first:
         handle = await first.attach(await first.create())
