@@ -160,18 +160,20 @@ end
 
 -- What became of them ----------------------------------------------------------------------------------------------
 
-function host.first_answered(legs)
-  for _, leg in ipairs(legs) do
-    if leg.answered and not leg.over then return leg end
-  end
-  return nil
-end
-
 function host.all_over(legs)
   for _, leg in ipairs(legs) do
     if not leg.over then return false end
   end
   return true
+end
+
+-- One that has hung up already counts where nobody else may answer any more.
+function host.first_answered(legs)
+  local none_is_left = host.all_over(legs)
+  for _, leg in ipairs(legs) do
+    if leg.answered and (none_is_left or not leg.over) then return leg end
+  end
+  return nil
 end
 
 function host.status_of(legs)

@@ -132,6 +132,31 @@ def test_legs_ring_on_after_a_gap_in_which_asterisk_cannot_be_asked(tried):
     assert failures(tried(script, tests)) == []
 
 
+def test_a_party_that_answered_and_hung_up_at_once_has_answered(tried):
+    script = """
+        local bridge = require "bridge"
+        function on_call(call)
+          call:answer()
+          call:on("ChannelTalkingStarted", function() bridge.sleep(1000) end)
+          local result, endpoint = call:dial(call.args, {early_media = false})
+          call:set("DIALLED", result .. " " .. tostring(endpoint))
+        end"""
+    tests = """
+        local function dialled(...)
+          local call = T.call{args = {...}}
+          T.event({type = "ChannelTalkingStarted", channel = {id = call.id}})
+          local phones = T.dialled()
+          phones[1]:answer()
+          phones[1]:hangup()
+          for k = 2, #phones do phones[k]:refuse() end
+          T.advance(20000)
+          return call:variable("DIALLED")
+        end
+        function test_one() T.equal(dialled("PJSIP/200"), "answered PJSIP/200") end
+        function test_two() T.equal(dialled("PJSIP/200", "PJSIP/201"), "answered PJSIP/200") end"""
+    assert failures(tried(script, tests)) == []
+
+
 def test_digits_are_read_in_their_order_while_a_handler_waits(tried):
     script = """
         local bridge = require "bridge"
