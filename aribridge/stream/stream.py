@@ -104,7 +104,7 @@ class Stream:
 
     def rename(self, names: Names) -> None:
         """Have things be whose their names say by a new policy, from here on."""
-        self.scopes.names = names
+        self.scopes.rename(names)
         self.scopes.rebuild(self.state.all_values(), everything=self.state.everything)
         self.settle()
 

@@ -118,14 +118,23 @@ class Scopes:
         scope = self.of(kind, ident)
         return scope if target is None else _joined([scope, self.of(*target)])
 
+    def rename(self, names: Names) -> None:
+        """Have things be whose their names say by other names; `rebuild` is to follow."""
+        self.names = names
+        for channel in self._channels.values():
+            channel.tenants = NOBODY
+
     def rebuild(self, objects: Mapping[str, Mapping[str, Mapping[str, Any]]], *, everything: bool) -> None:
         """Begin anew with the objects that there are, by kind and id; what was learnt of them before stays.
 
         ``everything``: the events of all objects come, not only those of the gateway's application.
         """
         self._everything = everything
-        legs = {ident: one.legs & objects["channels"].keys() for ident, one in self._channels.items()}
-        self._channels = {ident: _Channel(legs=legs.get(ident, set())) for ident in objects["channels"]}
+        there, before = objects["channels"].keys(), self._channels
+        self._channels = {ident: _Channel() for ident in there}
+        for ident in there & before.keys():
+            was = before[ident]
+            self._channels[ident] = _Channel(tenants=was.tenants, legs=was.legs & there)
         self._bridges, self._within, self._targets, self._known = {}, {}, {}, {}
         dirty: set[Key] = set()
         for kind, values in objects.items():

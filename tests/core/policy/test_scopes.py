@@ -297,6 +297,19 @@ def test_a_rebuilt_registry_knows_calls_from_what_there_is(scopes):
     assert not scopes.made(("channels", "b"), ANN)
 
 
+def test_a_call_that_went_on_elsewhere_stays_its_tenants_when_the_link_was_down(scopes):
+    created(scopes, "a", "PJSIP/trunk", context="acme")
+    elsewhere = channel("a", "PJSIP/trunk", context="shared")
+    scopes.note({"type": "ChannelDialplan", "channel": elsewhere})
+    assert scopes.of("channels", "a").tenants == {"acme"}
+    objects = {"channels": {"a": elsewhere}}
+    scopes.rebuild(objects, everything=True)
+    assert scopes.of("channels", "a").tenants == {"acme"}
+    scopes.rename(Names({"globex": TENANTS["globex"]}))
+    scopes.rebuild(objects, everything=True)
+    assert scopes.of("channels", "a").tenants == frozenset()
+
+
 def test_what_was_gone_and_is_there_again_is_whose_it_is_now(scopes):
     created(scopes, "a", "PJSIP/acme-1")
     entered(scopes, "br", "a")
