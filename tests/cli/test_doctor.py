@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from real.asterisk import fresh_asterisk
+from real.certificates import make_pair
 from real.gateway import Gateway, target
 from real.machine import UNPRIVILEGED, free_port
 from real.wait import until
 
 from aribridge.cli.probes import ari_conf, certificate, machine
 from aribridge.cli.probes.asterisk import MOST_APART, _ahead, _clock
+from aribridge.config import certificate_fault
 from aribridge.core.settings import AsteriskSettings, ServerSettings, Settings
 
 PIPE = asyncio.subprocess.PIPE
@@ -252,6 +254,16 @@ def test_the_write_timeout_of_ari_conf(tmp_path, text, level):
     found = ari_conf.look(AsteriskSettings(), tmp_path)
     assert found.level == level
     assert bool(found.remedy) == (level != "ok")
+
+
+def test_a_certificate_that_only_openssl_reads(tmp_path):
+    pair = make_pair(tmp_path, "pbx")
+    trusted = tmp_path / "trusted.crt"
+    subprocess.run(["openssl", "x509", "-trustout", "-in", pair.certificate, "-out", trusted], check=True)
+    settings = ServerSettings(tls_certificate=str(trusted), tls_key=str(pair.key))
+    assert certificate_fault(settings.tls_certificate, settings.tls_key) is None
+    (found,) = certificate.look(settings, None)
+    assert (found.level, "BEGIN CERTIFICATE" in found.remedy) == ("unknown", True)
 
 
 def test_a_state_folder_that_others_can_read(tmp_path):

@@ -27,7 +27,11 @@ def look(settings: ServerSettings, running: dict[str, Any] | None) -> list[Findi
     """Everything about it; that the files can be read and fit is a matter of the configuration."""
     if not settings.tls_certificate:
         return []
-    certificate = x509.load_pem_x509_certificates(Path(settings.tls_certificate).read_bytes())[0]
+    try:
+        certificate = x509.load_pem_x509_certificates(Path(settings.tls_certificate).read_bytes())[0]
+    except (OSError, ValueError) as error:
+        remedy = "Look at it with `openssl x509 -noout -text -in`; it should begin with -----BEGIN CERTIFICATE-----."
+        return [Finding("unknown", WHAT, f"cannot be looked into: {error}", remedy)]
     found = [_time(certificate), _names(certificate, settings.public_url)]
     return found if running is None else [*found, _in_use(certificate, settings)]
 
