@@ -31,7 +31,9 @@ def check_files(settings: Settings, report: Report) -> None:
     for path, setting, value in values_of(settings):
         if setting.name in {"password_file", "api_secret_file", "token_secret_file", "token_file"} and value:
             report_any(path, file_fault(value, secret=True), report)
-        elif (setting.name == "ca_file" and value) or setting.name == "files":
+        elif setting.name == "ca_file" and value:
+            report_any(path, file_fault(value) or _ca_fault(value), report)
+        elif setting.name == "files":
             for file in value if setting.item else [value]:
                 report_any(path, None if file.startswith(STOCK) else file_fault(file), report)
     _read_passwords(settings)
@@ -69,6 +71,14 @@ def certificate_fault(certificate: str, key: str) -> str | None:
         return f"{certificate} and {key} are not a certificate and its key in PEM, without a passphrase."
     except ValueError:
         return f"{key} has a passphrase; a gateway that starts by itself needs a key without one."
+    return None
+
+
+def _ca_fault(name: str) -> str | None:
+    try:
+        ssl.create_default_context(cafile=name)
+    except OSError:
+        return f"{name} holds no certificate of a CA in PEM, which begins with -----BEGIN CERTIFICATE-----."
     return None
 
 

@@ -234,6 +234,8 @@ ASTERISK_FAULTS = {
     "password a number": ('url = "http://p/ari"\npassword = 123', "expected text in quotes, got something else"),
     "bad app": ('url = "http://p/ari"\napp = "a,b"', "1 to 64 letters"),
     "bad user": ('url = "http://p/ari"\nuser = ""', "ari.conf"),
+    "CA that is none": ('url = "https://p/ari"\nca_file = "jwt.key"', "jwt.key holds no certificate of a CA in PEM"),
+    "CA that is a folder": ('url = "https://p/ari"\nca_file = "."', "is not a file"),
     "event that is needed": (
         'url = "http://p/ari"\nevents_disallowed = ["ChannelVarset", "StasisStart"]',
         "StasisStart is needed by the gateway itself",
