@@ -143,6 +143,17 @@ def test_yesterdays_file_is_put_aside_and_what_is_too_old_is_removed(state):
     assert lines(aside) == [{"kind": "gateway"}]
 
 
+def test_what_is_to_be_kept_for_ever_is(state):
+    (state / "audit").mkdir(parents=True)
+    aside = state / "audit/audit-20010101T000000.000000Z.jsonl"
+    aside.touch()
+    os.utime(aside, (0, 0))
+    audit.start(AuditSettings(days=999_999), state)
+    audit.note("gateway", "allow", number=0)
+    assert [line["number"] for line in written(state)] == [0]
+    assert files(state) == [aside]
+
+
 def test_what_is_alike_is_one_line_a_minute_with_its_count(state):
     audit.start(AuditSettings(), state)
     for number in range(100):

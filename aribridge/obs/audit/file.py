@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import structlog
 
 log = structlog.get_logger("aribridge.audit")
 
+_DAY_SECONDS = 86_400
 _ASIDE = "%Y%m%dT%H%M%S.%fZ"
 _STAMP = r"-\d{8}T\d{6}\.\d{6}Z"
 # Without waiting: a pipe would be open once somebody reads there.
@@ -89,7 +91,7 @@ class AuditFile:
 
     def _remove_old(self) -> None:
         """Remove what is older than it is to be kept, and the oldest of what is too much altogether."""
-        limit = (datetime.now(UTC) - timedelta(days=self._days)).timestamp()
+        limit = time.time() - self._days * _DAY_SECONDS
         room = self._total_bytes - self._file_bytes
         for file in sorted(self._earlier(), reverse=True):
             status = file.stat()
