@@ -19,7 +19,7 @@ from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
 from aribridge.core.state import rules
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-ICE_SCHEMES = ("stun:", "stuns:", "turn:", "turns:")
+_ICE_URL = re.compile(r"(?:stuns?:(?!.*[?])|turns?:)[^?:\s]+(?::([0-9]{1,5}))?(?:[?]transport=\w+)?")
 CONSENT_SECONDS = 10.0
 NEEDED = rules.NEEDED | {"ApplicationReplaced", "ChannelDtmfReceived", "ChannelHangupRequest", "Dial"}
 """By the state of calls, by call flows, and to know that another client took the application."""
@@ -255,10 +255,16 @@ def _check_peers(settings: Settings, report: Report) -> None:
             report(("webrtc", "ice_servers", index), fault)
 
 
+def _is_ice_url(text: str) -> bool:
+    """Whether it is the address of a STUN or TURN server (RFC 7064, RFC 7065)."""
+    match = _ICE_URL.fullmatch(text)
+    return match is not None and 0 < int(match[1] or 3478) <= 65535
+
+
 def _ice_fault(server: dict[str, Any]) -> str | None:
     urls = server.get("urls")
     urls = [urls] if isinstance(urls, str) else urls
-    if not isinstance(urls, list) or not urls or not all(str(url).startswith(ICE_SCHEMES) for url in urls):
+    if not isinstance(urls, list) or not urls or not all(_is_ice_url(str(url)) for url in urls):
         return 'expected urls = ["stun:host:port"] or ["turn:host:port"].'
     if unknown := server.keys() - {"urls", "username", "credential"}:
         return f"unknown key {min(unknown)}; known are urls, username, credential."

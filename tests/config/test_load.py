@@ -173,6 +173,9 @@ ONE_FAULT = {
     "slow consent": ("[webrtc]\nconsent_seconds = 11\n", "at most 10 seconds"),
     "ICE server without urls": ("[webrtc]\nice_servers = [{}]\n", "expected urls"),
     "ICE server of another scheme": ("[webrtc]\nice_servers = [{urls = ['http://a']}]\n", "expected urls"),
+    "ICE server with a name for a port": ("[webrtc]\nice_servers = [{urls = 'stun:a:b'}]\n", "expected urls"),
+    "ICE server with a port too high": ("[webrtc]\nice_servers = [{urls = 'stun:a:99999'}]\n", "expected urls"),
+    "STUN with a transport": ("[webrtc]\nice_servers = [{urls = ['stun:a?transport=udp']}]\n", "expected urls"),
     "TURN without credential": ("[webrtc]\nice_servers = [{urls = 'turn:a'}]\n", "needs username and credential"),
     "unknown key of an ICE server": ("[webrtc]\nice_servers = [{urls = 'stun:a', url = 1}]\n", "unknown key url"),
     "missing script": ("[scripts]\nfiles = ['gone.lua']\n", "scripts.files: gone.lua: No such file"),
@@ -320,6 +323,14 @@ def test_stored_tokens_of_janus(folder, text, fault):
     told = faults(folder, GOOD + sections)
     assert len(told) == 1
     assert fault in told[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["stun:a", "stuns:a.example:5349", "turn:192.0.2.1:3478?transport=udp", "turns:a:65535?transport=tcp"]
+)
+def test_ice_servers_as_browsers_have_them(folder, url):
+    server = f'{{urls = ["{url}"], username = "u", credential = "c"}}'
+    assert load(write(folder, f"{GOOD}[webrtc]\nice_servers = [{server}]\n"), {}, {}).webrtc.ice_servers
 
 
 @pytest.mark.parametrize("url", ["https://id.example.com/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys"])
