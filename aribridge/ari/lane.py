@@ -88,7 +88,7 @@ class Lane:
             return await waiting.answer
         except aiohttp.ClientError as error:
             self._give_up(name)
-            raise NoAnswer(error, sent=True, late=False) from error
+            raise NoAnswer(error, sent=False, late=False) from error
 
     def _give_up(self, name: str) -> _Waiting:
         """What Asterisk did not answer in time, it may be still at: whatever came behind would wait as well."""

@@ -66,9 +66,14 @@ class Lanes:
         lane = self._free(client) if fits(request) and is_quick(command) else None
         if lane is None:
             return await self._http.send(request, seconds, client)
-        if request.method != "GET":
+        if request.method == "GET":
+            return await self._read(lane, request, seconds, client)
+        try:
             return await lane.send(request, seconds)
-        return await self._read(lane, request, seconds, client)
+        except NoAnswer as error:
+            if error.sent:
+                raise
+            return await self._http.send(request, seconds, client)
 
     async def keep_up(self) -> None:
         """Open lanes whenever they are wanted and not there, until cancelled."""

@@ -225,6 +225,15 @@ async def test_a_lane_that_is_cut_ends_what_it_carries_truthfully(asterisk22: Pr
         assert sink.types() == ["up"]
 
 
+async def test_what_a_lane_did_not_take_goes_by_http(asterisk22: PrivateAsterisk) -> None:
+    """In the turn in which a socket ends, nobody has noticed yet."""
+    async with by_lanes(asterisk22) as (link, _, _):
+        assert link._lanes is not None
+        for lane in link._lanes._lanes:
+            lane._socket._transport.close()  # type: ignore[attr-defined]
+        assert (await call(link, "channels.hangup", channelId="none")).status == 404
+
+
 async def test_a_killed_asterisk_leaves_the_outcome_open_and_lanes_come_back() -> None:
     async with (
         fresh_asterisk("22") as asterisk,
