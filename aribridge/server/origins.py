@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from aribridge.obs.sparing import Sparing
 from aribridge.protocol.problems import Problem
 from aribridge.server.problems import problem_response
 
@@ -27,6 +28,7 @@ class Origins:
     def __init__(self, allowed: list[str], *, dev: bool) -> None:
         self._allowed = {origin.rstrip("/").lower() for origin in allowed}
         self._dev = dev
+        self._sparing = Sparing()
 
     def allows(self, origin: str, host: str) -> bool:
         """Whether a page of this origin may call the gateway that it knows as ``host``."""
@@ -48,7 +50,7 @@ class Origins:
             if origin is None:
                 return await handler(request)
             if not self.allows(origin, request.host):
-                return problem_response(_refusal(origin))
+                return problem_response(self._refusal(origin[:200]))
             if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
                 return web.Response(status=204, headers=_PREFLIGHT)
             return await handler(request)
@@ -61,6 +63,13 @@ class Origins:
         if origin is not None and self.allows(origin, request.host):
             response.headers.update(_headers(origin))
 
+    def _refusal(self, shown: str) -> Problem:
+        if self._sparing.may_say(shown):
+            log.warning("origin.refused", origin=shown, remedy=f'add "{shown}" to server.origins in aribridge.toml')
+        return Problem(
+            "origin_not_allowed", f"Pages of {shown} may not use this gateway; server.origins lists who may."
+        )
+
 
 def _headers(origin: str) -> dict[str, str]:
     return {
@@ -68,12 +77,6 @@ def _headers(origin: str) -> dict[str, str]:
         "Access-Control-Expose-Headers": "Location, Link, Content-Range",
         "Vary": "Origin",
     }
-
-
-def _refusal(origin: str) -> Problem:
-    shown = origin[:200]
-    log.warning("origin.refused", origin=shown, remedy=f'add "{shown}" to server.origins in aribridge.toml')
-    return Problem("origin_not_allowed", f"Pages of {shown} may not use this gateway; server.origins lists who may.")
 
 
 def _is_loopback(host: str | None) -> bool:

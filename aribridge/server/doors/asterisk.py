@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import time
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -14,12 +13,10 @@ from aiohttp import web
 from aribridge.ari import Link
 from aribridge.core.settings import AsteriskSettings
 from aribridge.obs import audit
+from aribridge.obs.sparing import Sparing
 from aribridge.protocol.problems import Problem
 
 log = structlog.get_logger("aribridge.server")
-
-_AGAIN_SECONDS = 60.0
-_MOST_SAID = 100
 
 
 class AsteriskDoor:
@@ -27,7 +24,7 @@ class AsteriskDoor:
 
     def __init__(self, doors: Iterable[tuple[AsteriskSettings, Link]]) -> None:
         self._doors = {settings.name: (settings, link) for settings, link in doors}
-        self._said: dict[str, float] = {}
+        self._sparing = Sparing()
 
     def routes(self) -> list[web.RouteDef]:
         """Address and handler."""
@@ -61,12 +58,8 @@ class AsteriskDoor:
         return web.Response(status=status, text=f"{reason}: {remedy}\n", headers=challenge)
 
     def _say(self, **what: str | None) -> None:
-        """Log it once a minute: Asterisk tries twice a second."""
-        now, key = time.monotonic(), str(what)
-        if len(self._said) >= _MOST_SAID:
-            self._said.clear()
-        if now - self._said.get(key, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
-            self._said[key] = now
+        """Log it now and then: Asterisk tries twice a second."""
+        if self._sparing.may_say(str(what)):
             log.warning("asterisk.refused", **what)
 
 
