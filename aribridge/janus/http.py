@@ -45,7 +45,7 @@ class HttpDoor:
         try:
             await self._submit(request, client)
             async with asyncio.timeout(REPLY_SECONDS):
-                return _json(encode(await client.answer))
+                return _json(await client.answer)
         except TimeoutError:
             reason = f"No answer within {REPLY_SECONDS:.0f} s; earlier requests of the handle take long."
             return _json(encode(error_reply(JanusError(Code.UNKNOWN, reason), None)))
@@ -65,7 +65,7 @@ class HttpDoor:
         client = _Poster(request)
         name = request.path.rpartition("/")[2]
         self._desk.submit({"janus": name, "transaction": secrets.token_hex(6)}, client)
-        return _json(encode(await client.answer))
+        return _json(await client.answer)
 
     async def _poll(self, request: web.Request) -> web.Response:
         await self._desk.auth.learn(request.query.get("token"))
@@ -106,12 +106,13 @@ class _Poster:
     def __init__(self, request: web.Request) -> None:
         self.address = request.remote or ""
         self.source = LongPoll()
-        self.answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def reply(self, message: Mapping[str, Any]) -> None:
         """Answer the POST, unless it has given up."""
+        text = encode(message)
         if not self.answer.done():
-            self.answer.set_result(message)
+            self.answer.set_result(text)
 
 
 def _address(request: web.Request) -> Address:

@@ -167,6 +167,15 @@ async def test_bodies_that_are_no_request(rig: Rig, body: bytes, code: int) -> N
         assert (await response.json())["error"]["code"] == code
 
 
+async def test_an_answer_that_is_no_json_is_an_error_of_the_plugins(rig: Rig) -> None:
+    handle = await attach(rig)
+    body = {"janus": "message", "transaction": "t", "token": token(), "body": {"kind": "sync", "data": {"n": 5}}}
+    text = json.dumps(body).replace("5}", "1e999}")
+    async with rig.http.post(rig.url + path_of(handle), data=text) as response:
+        assert response.status == 200
+        assert (await response.json())["error"]["code"] == 462
+
+
 async def test_options_is_answered(rig: Rig) -> None:
     for path in ("", "/1", "/1/2"):
         async with rig.http.options(rig.url + path) as response:
