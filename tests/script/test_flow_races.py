@@ -440,3 +440,54 @@ def test_a_flow_hears_of_every_event_that_it_asks_for(tried):
           T.equal(call:ended().outcome, "hung up")
         end"""
     assert failures(tried(script, tests)) == []
+
+
+def test_a_call_that_somebody_else_sends_on_has_not_hung_up(tried):
+    script = """
+        local ari = require "ari"
+        function on_call(call) call:answer() call:wait() end
+        function on_message(conn, data)
+          return (pcall(ari.channels[data.op], {channelId = data.id}))
+        end"""
+    tests = """
+        local function ask(op, id) return T.message(T.conn(), {op = op, id = id}) end
+        local function ended(op)
+          local call = T.call()
+          T.equal(ask(op, call.id), true)
+          return call:ended()
+        end
+        function test_continued()
+          T.equal(ended("continueInDialplan").outcome, "continued")
+          T.equal(ended("continueInDialplan").by, nil)
+        end
+        function test_hung_up() T.equal(ended("hangup").by, "script") end
+        function test_refused()
+          for _, op in ipairs{"continueInDialplan", "hangup"} do
+            T.ari("channels." .. op, function() return T.error {status = 409, detail = "no"} end)
+            local call = T.call()
+            T.equal(ask(op, call.id), false)
+            call:hangup()
+            T.equal({call:ended().outcome, call:ended().by}, {"hung up", "caller"})
+          end
+        end"""
+    assert failures(tried(script, tests)) == []
+
+
+async def test_a_call_that_left_and_came_back_during_a_gap_has_one_flow(load, asterisks: RecordingAsterisks):
+    host = load("""
+        local calls = 0
+        function on_call(call)
+          calls = calls + 1
+          call:set("FLOW", calls)
+          call:moh()
+          call:wait()
+        end""")
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    host.on_event("pbx", arrived("1.1"))
+    await asterisks.reached(2)
+    with structlog.testing.capture_logs() as logs:
+        host.on_event("pbx", arrived("1.1"))
+        await asterisks.reached(4)
+        await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
+    assert [call[1] for call in asterisks.calls] == ["channels.setChannelVar", "channels.startMoh"] * 2
+    assert asterisks.owned[-1] == ("pbx", "1.1", "s1.lua")

@@ -31,6 +31,8 @@ log = structlog.get_logger("aribridge.script")
 _NOISE = frozenset({"ChannelVarset", "ChannelDialplan", "ChannelCreated", "ChannelConnectedLine", "ChannelCallerId"})
 """Events that no verb of a call waits for: they go to flows that ask for them alone."""
 
+_ENDS = frozenset({"channels.hangup", "channels.continueInDialplan"})
+
 _COMINGS_AND_GOINGS = frozenset({"StasisStart", "StasisEnd", "ChannelDestroyed"})
 
 _GRACE_SECONDS = 3.0
@@ -76,8 +78,7 @@ class Flows:
         if not any(self._takers()):
             return command
         self._unhandled.touched(command)
-        if command.op == "channels.hangup":
-            self._hung_up(command, by)
+        self._note_end(command, by)
         command = self._made.name(command)
         if not flow:
             self._made.add(command)
@@ -91,6 +92,7 @@ class Flows:
     def refused(self, command: Command) -> None:
         """Asterisk did not carry the command out."""
         self._made.drop(command)
+        self._note_end(command, "")
 
     # --- events on their way from Asterisk
 
@@ -120,6 +122,8 @@ class Flows:
     def _offer(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
         about = _about(target, event)
         script = self._owner(about)
+        for flow in self._of_caller(target, channel):
+            flow.give_way()
         if self._closing:
             self._put_off(target, channel, script, about["args"])
             return
@@ -183,9 +187,15 @@ class Flows:
             if flow.target == target and not about.isdisjoint(flow.channels()):
                 flow.mailbox.put(dict(event))
 
-    def _hung_up(self, command: Command, by: str) -> None:
+    def _note_end(self, command: Command, by: str) -> None:
+        """Note who ends a call, if a command does; nobody after all where ``by`` is empty."""
+        if command.op not in _ENDS:
+            return
         for flow in self._of_caller(command.target, command.params.get("channelId")):
-            flow.hung_up_by = by
+            if command.op == "channels.hangup":
+                flow.hung_up_by = by
+            else:
+                flow.sent_on = bool(by)
 
     def resync(self, target: str, app: str) -> None:
         """Events of this Asterisk may have been missed: let every flow look at the state of its call.

@@ -33,6 +33,7 @@ class Flow:
 
     ``listens_to`` are the types of events that the script asked for, besides those that verbs wait for.
     ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
+    ``sent_on``: somebody else had it go on in the dialplan.
     ``memory`` is told of everything that the next run of the gateway has to know. ``again`` is
     asked whether to try again what Asterisk could not be asked for at the flow's end.
     """
@@ -56,6 +57,7 @@ class Flow:
         self.mailbox = Mailbox()
         self.listens_to: set[str] = set()
         self.hung_up_by = ""
+        self.sent_on = False
         self._about = channel
         self._asterisks = asterisks
         self._on_failure = on_failure
@@ -86,6 +88,11 @@ class Flow:
             self._gone.set_result(why)
             self._run.cancel(why)
             self.mailbox.wake()
+
+    def give_way(self) -> None:
+        """The call has left and come back: it is another flow's now, its music too."""
+        self._ledger.drop("moh", self.channel)
+        self.leave("hangup")
 
     @property
     def resumable(self) -> bool:
@@ -230,9 +237,6 @@ class Flow:
             log.info("flow.suspended", script=self.script.name, target=self.target, channel=self.channel)
             return
         failure = self._scripting.result()
-        if self._ending == "continue":
-            # Nothing more can be asked of the call here; if the dialplan sent it back, the music is its next flow's.
-            self._ledger.drop("moh", self.channel)
         if self._ending != "keep":
             await self._ledger.remove_all()
         outcome = await self._settle(failure)
@@ -273,6 +277,8 @@ class Flow:
         if self._gone.done() and self._gone.result() == "hangup":
             if self._transferring:
                 return "transferred"
+            if self.sent_on:
+                return "continued"
             self.hung_up_by = self.hung_up_by or "caller"
             return "hung up"
         if failure is None and not self._gone.done():
