@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,16 @@ def unit(program: Path, config: Path, user: str) -> str:
 
     text = (shipped("systemd") / NAME).read_text()
     body = text[text.index("[Unit]") :]
-    body = body.replace(TEMPLATE_PROGRAM, str(program)).replace(TEMPLATE_CONFIG, str(config))
+    body = body.replace(TEMPLATE_PROGRAM, _word(program)).replace(TEMPLATE_CONFIG, _word(config))
     return body.replace("User=aribridge\nGroup=aribridge", f"User={user}\nGroup={user}")
+
+
+def _word(path: Path) -> str:
+    """A path in a command line of a unit (systemd.service(5), "Command lines")."""
+    text = str(path)
+    for special, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(special, written)
+    return text if re.fullmatch(r"[\w/.%$+@:-]+", text) else f'"{text}"'
 
 
 def _check_user(user: str) -> None:

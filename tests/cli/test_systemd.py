@@ -40,6 +40,17 @@ def test_the_unit_is_for_this_installation(tmp_path):
     assert "/opt/aribridge" not in printed.output
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze on this machine")
+def test_systemd_reads_any_path_as_it_is(tmp_path):
+    printed = service("install", "--print", "-c", '/srv/call centre/100%/"$HOME"/own.toml')
+    program = Path(sys.executable).with_name("aribridge")
+    assert f'ExecStart={program} run -c "/srv/call centre/100%%/\\"$$HOME\\"/own.toml"' in printed.output.splitlines()
+    unit = tmp_path / "aribridge.service"
+    unit.write_text(printed.output)
+    told = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False, timeout=30)
+    assert [line for line in told.stderr.splitlines() if "aribridge" in line] == []
+
+
 def test_a_unit_is_written_and_removed(tmp_path):
     if Path("/run/systemd/system").is_dir():
         pytest.skip("systemd runs this machine: its units are left alone")
