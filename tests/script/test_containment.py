@@ -131,16 +131,16 @@ async def test_what_runs_in_the_background_leaves_half_of_the_time_to_others(
     host = load(head + "function on_connect() " + BOMBS[name] + " end", budget_ms=10)
     with capture_logs():
         await host.on_connect(client)
-        turns, longest, began = 0, 0.0, time.perf_counter()
-        while time.perf_counter() - began < 0.4:
-            before = time.perf_counter()
+        turns, longest, began = 0, 0.0, time.thread_time()
+        while time.thread_time() - began < 0.4:
+            before = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            longest = max(longest, time.thread_time() - before)
             turns += 1
         await host.close()
-    # The script's turns last 10 ms here. Other processes of the machine take their time in between.
+    # Time of the processor: the script's turns last 10 ms of it here.
     assert turns > 20
-    assert longest < 1
+    assert longest < 0.2
 
 
 async def test_a_script_that_works_goes_on_beside_one_that_does_not(load: Any, client: ScriptClient) -> None:
