@@ -127,8 +127,9 @@ class ScriptHost:
                 if isinstance(verdict, Reply):
                     return verdict
                 if isinstance(verdict, SystemCommand):
-                    system, verdict = True, verdict.command
-                command = verdict
+                    system, command = True, verdict.command
+                elif verdict is not command:
+                    system, command = False, verdict
         return SystemCommand(command) if system else command
 
     def on_event(self, target: str, event: dict[str, Any]) -> dict[str, Any] | None:

@@ -104,10 +104,27 @@ async def test_scripts_form_a_chain_in_their_order(load: Any, client: ScriptClie
     host = load(first, second, third)
     deciding: list[str] = []
     decided = await host.on_command(client, command(), deciding.append)
-    assert decided == SystemCommand(command(seen="first second third"))
+    assert decided == command(seen="first second third")
     assert deciding == ["s1.lua", "s2.lua", "s3.lua"]
     assert host.on_event("pbx", {"type": "X"}) == {"type": "X", "seen": "first second"}
     assert [await host.on_message(client, data) for data in ("first", "second", "third")] == [1, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("later", "decided"),
+    [
+        ("return cmd", SystemCommand(command(by="first"))),
+        ("cmd.params.by = 'later' return cmd", command(by="later")),
+        ("cmd.params.by = 'later' return require('bridge').as_system(cmd)", SystemCommand(command(by="later"))),
+    ],
+    ids=["unchanged", "changed", "changed as the system"],
+)
+async def test_what_passes_as_the_systems_is_what_the_script_returned_that_says_so(
+    load: Any, client: ScriptClient, later: str, decided: Any
+) -> None:
+    first = "function on_command(c, cmd) cmd.params.by = 'first' return require('bridge').as_system(cmd) end"
+    host = load(first, f"function on_command(c, cmd) {later} end")
+    assert await host.on_command(client, command()) == decided
 
 
 async def test_a_denial_ends_the_chain(load: Any, client: ScriptClient) -> None:
