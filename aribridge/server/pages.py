@@ -22,6 +22,9 @@ async def security_headers(_: web.Request, response: web.StreamResponse) -> None
     """What every answer tells the browser to forbid; to be called before its head is sent."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if isinstance(response, web.FileResponse):
+        # Else a browser guesses for how long, and after an upgrade runs old modules beside new ones.
+        response.headers.setdefault("Cache-Control", "no-cache")
 
 
 class Pages:
@@ -44,7 +47,7 @@ class Pages:
     async def _index(self, _: web.Request) -> web.StreamResponse:
         if not self._console:
             raise Problem("not_found", "The console is off; server.console = true in aribridge.toml turns it on.")
-        return web.FileResponse(self._web / "console" / "index.html", headers={"Cache-Control": "no-cache"})
+        return web.FileResponse(self._web / "console" / "index.html")
 
     async def _client(self, _: web.Request) -> web.StreamResponse:
-        return web.FileResponse(self._web / "aribridge.js", headers={"Cache-Control": "no-cache"})
+        return web.FileResponse(self._web / "aribridge.js")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from playwright.async_api import expect
 from real.gateway import target
+from real.proxy import faulty_proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -173,3 +176,73 @@ async def test_an_asterisk_that_is_down_is_shown(
     gateway = await gateways.start(down, ready=False, server={"console": True})
     await page.goto(f"{gateway.url}/#token={gateway.token()}")
     await expect(page.locator("#status")).to_contain_text("away is down")
+
+
+async def test_an_asterisk_that_comes_later_is_there_with_all_that_it_can_do(
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk, page_errors: PageErrors
+) -> None:
+    page_errors.expect("503")
+    async with faulty_proxy(urlsplit(asterisk22.ari_url).port) as proxy:
+        proxy.refuse()
+        late = target(asterisk22, url=f"http://127.0.0.1:{proxy.port}/ari")
+        gateway = await gateways.start(late, ready=False, server={"console": True})
+        await page.goto(f"{gateway.url}/#token={gateway.token()}")
+        await expect(page.locator("#status")).to_contain_text("pbx is down")
+        await expect(page.locator("#result")).to_contain_text("The list of operations is not there")
+        proxy.accept()
+        await expect(page.locator("#status")).not_to_contain_text("down", timeout=30_000)
+        await expect(page.locator("#operation-list")).to_contain_text("channels.originate")
+        await expect(page.locator("#result")).to_be_empty()
+
+
+HOLD_BACK = """
+const { set } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, "onmessage");
+window.held = [];
+Object.defineProperty(RTCDataChannel.prototype, "onmessage", {
+  set(listener) {
+    const isHeld = ({ type, body }) => window.holding && type === "reply" && Array.isArray(body);
+    set.call(this, listener && (({ data }) => {
+      for (const message of [JSON.parse(data)].flat()) {
+        const pass = () => listener({ data: JSON.stringify(message) });
+        if (isHeld(message)) held.push(pass);
+        else pass();
+      }
+    }));
+  },
+});
+"""
+
+
+async def test_a_list_of_calls_that_comes_late_brings_none_back(
+    page: Page, gateway: Gateway, hang_up: Callable[[], Awaitable[None]]
+) -> None:
+    """A channel that holds back lists, as their length does where there are many calls."""
+    await page.add_init_script(HOLD_BACK)
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#subscriptions")).to_contain_text("live")
+    await call(page, "Local/600@default")
+    await page.evaluate("window.holding = true")
+    await page.click("#calls-refresh")
+    await page.wait_for_function("held.length === 2")
+    await hang_up()
+    await expect(page.locator("#channels")).to_contain_text("No calls")
+    await page.evaluate("held.forEach((pass) => pass())")
+    await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert await page.locator("#channels button").count() == 0
+
+
+async def test_endpoints_of_several_asterisks_are_offered(
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk
+) -> None:
+    both = [target(asterisk22, name=name, app=name) for name in ("north", "south")]
+    gateway = await gateways.start(*both, server={"console": True})
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#endpoints option").first).to_be_attached()
+
+
+async def test_a_renewed_gateway_is_met_with_its_own_modules(gateway: Gateway) -> None:
+    """Without a Cache-Control browsers keep modules for days, and run old ones beside new ones."""
+    async with aiohttp.ClientSession() as http:
+        for path in ("/", "/aribridge.js", "/client/requests.js", "/console/main.js"):
+            async with http.get(gateway.url + path) as response:
+                assert (response.status, response.headers.get("Cache-Control")) == (200, "no-cache"), path

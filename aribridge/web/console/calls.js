@@ -26,7 +26,10 @@ export function startCalls(bridge) {
     render();
   };
 
+  const loading = new Set(); // what happened while each list was on its way, which may be from before
   const load = async (target) => {
+    const meanwhile = { target, events: [] };
+    loading.add(meanwhile);
     try {
       const options = { target };
       const [channels, bridges] = await Promise.all([
@@ -34,9 +37,12 @@ export function startCalls(bridge) {
         bridge.ari.bridges.list({}, options),
       ]);
       objects.replace(target, channels, bridges);
+      for (const event of meanwhile.events) objects.apply(target, event);
       render();
     } catch (error) {
       say(error.message, true);
+    } finally {
+      loading.delete(meanwhile);
     }
   };
 
@@ -49,6 +55,7 @@ export function startCalls(bridge) {
 
   return {
     event(target, event) {
+      for (const list of loading) if (list.target === target) list.events.push(event);
       objects.apply(target, event);
       render();
     },
@@ -69,10 +76,13 @@ function startOriginate(bridge) {
     const target = $("target").value || undefined;
     run(`Calling ${params.endpoint}`, () => bridge.ari.channels.originate(params, { target }));
   });
-  bridge.ari.endpoints
-    .list()
-    .then((list) => fill($("endpoints"), list.map((it) => h("option", { value: `${it.technology}/${it.resource}`, label: it.state }))))
-    .catch(() => {}); // only a help for typing
+  const option = (it) => h("option", { value: `${it.technology}/${it.resource}`, label: it.state });
+  for (const { name } of bridge.welcome.targets) {
+    bridge.ari.endpoints
+      .list({}, { target: name })
+      .then((list) => $("endpoints").append(...list.map(option)))
+      .catch(() => {}); // only a help for typing
+  }
 }
 
 function startActions({ ari }, current) {

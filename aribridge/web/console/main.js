@@ -66,8 +66,7 @@ function open(bridge, token) {
   bridge.on("state", ({ state, reason }) => state === "closed" && askForToken(`Disconnected: ${reason}`));
   const events = startEvents();
   const calls = startCalls(bridge);
-  const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge)];
-  startOperations(bridge, token);
+  const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge), startOperations(bridge, token)];
   for (const { name } of bridge.welcome.targets) subscribe(bridge, name, listeners);
 }
 

@@ -7,6 +7,7 @@ export function startOperations(bridge, token) {
   $("target").replaceChildren(...names.map((name) => h("option", { value: name }, name)));
   $("target-label").hidden = names.length < 2;
   let operations = [];
+  let isMissing = false; // since the target was down when it was asked
 
   const show = () => {
     const operation = operations.find(({ id }) => id === $("operation-list").value);
@@ -21,7 +22,10 @@ export function startOperations(bridge, token) {
     try {
       operations = await fetchCatalogue($("target").value, token);
       search();
+      if (isMissing) $("result").replaceChildren();
+      isMissing = false;
     } catch (error) {
+      isMissing = true;
       $("result").replaceChildren(h("p", { className: "error" }, error.message));
     }
   };
@@ -35,6 +39,11 @@ export function startOperations(bridge, token) {
     run(bridge, operations.find(({ id }) => id === $("operation-form").dataset.operation));
   });
   load();
+  return {
+    gap(target, { next }) {
+      if (next === "live" && isMissing && target === $("target").value) load();
+    },
+  };
 }
 
 async function fetchCatalogue(target, token) {
