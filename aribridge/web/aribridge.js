@@ -24,6 +24,7 @@ const CHANNEL_MS = 3_000; // for a data channel to open, before the WebSocket is
 const OPEN_MS = 10_000; // for the only carrier to open, and for the gateway's welcome
 const PROBE_MS = 3_000; // for the gateway to answer after a change of network
 const RENEW_BEFORE_S = 30; // before a token expires
+const RENEW_EVERY_S = 1; // at most, where the fresh token is no fresher than the last
 const NO_SOCKET_EITHER = [401, 403, 404, 405]; // answers to the offer: we are not wanted, or that is no gateway
 const REFUSALS = 3; // tokens refused in a row, after which asking for another is no use
 
@@ -161,6 +162,7 @@ class Bridge {
   async #open() {
     this.#set("connecting");
     const token = await this.#token();
+    if (this.#ended.signal.aborted) throw this.#closedError();
     const link = await this.#carry(token);
     if (this.#ended.signal.aborted) {
       link.close();
@@ -172,7 +174,12 @@ class Bridge {
 
   async #token() {
     const { token } = this.#options;
-    return typeof token === "function" ? token() : token;
+    if (!this.#canRenew) return token;
+    try {
+      return await token();
+    } catch (error) {
+      throw error instanceof Error ? error : new Error(`There is no token: ${error}`);
+    }
   }
 
   /** Open a carrier: the data channel first, unless it failed on this network before. */
@@ -227,7 +234,8 @@ class Bridge {
     this.carrier = this.#link.kind;
     this.#renewIn(welcome.expires_in);
     this.#subscriptions.resume();
-    this.#requests.resume(welcome.resumed === true);
+    if (this.#link) this.#requests.resume(welcome.resumed === true);
+    if (!this.#link) throw failure("connection_lost", "The connection was lost as it began.", { retry: "after" });
     this.#set("open");
     this.#heard();
   }
@@ -329,7 +337,7 @@ class Bridge {
     clearTimeout(this.#timers.renew);
     this.expiresAt = seconds == null ? null : new Date(Date.now() + seconds * 1000);
     if (seconds == null || !this.#canRenew) return;
-    const ms = Math.max(seconds / 2, seconds - RENEW_BEFORE_S) * 1000;
+    const ms = Math.max(seconds / 2, seconds - RENEW_BEFORE_S, RENEW_EVERY_S) * 1000;
     this.#timers.renew = setTimeout(() => this.#renew(), Math.min(ms, LONGEST_TIMER_MS));
   }
 
@@ -344,11 +352,13 @@ class Bridge {
 
   /** Show a token; once more where the gateway has yet to fetch the key that it is signed with. */
   async #present(message) {
+    const link = this.#link;
     try {
       return await this.#requests.ask(message);
     } catch (error) {
       if (error.retry !== "after" || !error.afterMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, error.afterMs));
+      if (this.#link !== link) throw error;
       return this.#requests.ask(message);
     }
   }

@@ -8,17 +8,23 @@ import { Emitter } from "./emitter.js";
  */
 export function makeAri(call, subscribe, refused) {
   const events = new Emitter();
-  let subscribed = null;
+  let asked = false;
+  let subscription = null;
   const onEvent = (event, meta) => {
     events.emit(event.type, event, meta);
     events.emit("*", event, meta);
   };
   const listen = (add) => (type, listener) => {
     events[add](type, listener);
-    subscribed ??= subscribe({ onEvent }).catch((error) => {
-      subscribed = null;
-      refused(error);
-    });
+    if (asked && subscription?.state !== "closed") return;
+    [asked, subscription] = [true, null];
+    subscribe({ onEvent }).then(
+      (made) => (subscription = made),
+      (error) => {
+        asked = false;
+        refused(error);
+      },
+    );
   };
   const own = { on: listen("on"), once: listen("once"), off: (type, listener) => events.off(type, listener) };
   return names((resource) => own[resource] ?? operations(call, resource));

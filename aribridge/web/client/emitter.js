@@ -8,7 +8,8 @@ export class Emitter {
   }
 
   off(type, listener) {
-    this.#listeners.get(type)?.delete(listener);
+    const listeners = this.#listeners.get(type) ?? [];
+    for (const one of listeners) if (one === listener || one.listener === listener) listeners.delete(one);
   }
 
   once(type, listener) {
@@ -16,13 +17,14 @@ export class Emitter {
       this.off(type, wrapped);
       listener(...values);
     };
+    wrapped.listener = listener;
     this.on(type, wrapped);
   }
 
   /** Call the listeners of a type; says whether there were any. */
   emit(type, ...values) {
     const listeners = [...(this.#listeners.get(type) ?? [])];
-    for (const listener of listeners) guarded(listener, ...values);
+    for (const listener of listeners) if (this.#listeners.get(type).has(listener)) guarded(listener, ...values);
     return listeners.length > 0;
   }
 }

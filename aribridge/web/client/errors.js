@@ -20,4 +20,4 @@ export function errorOf({ status, body, error }) {
 }
 
 /** A refusal of who we are or where we come from: neither another carrier nor another try would help. */
-export const isRefusal = (error) => error.status === 401 || error.status === 403;
+export const isRefusal = (error) => error.retry !== "after" && (error.status === 401 || error.status === 403);

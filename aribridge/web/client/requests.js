@@ -34,16 +34,25 @@ export class Requests {
 
   /** There is a connection again; `known`: the gateway remembers the one before, and so the keys that came on it. */
   resume(known) {
-    const again = this.#unsettled.splice(0);
-    if (known) this.#queue.unshift(...again);
-    else for (const { reject } of again) reject(unknown("the gateway does not remember what it was sent"));
+    const again = [];
+    for (const command of this.#unsettled.splice(0)) {
+      command.isRepeated = known && isKeyKept(command);
+      if (command.isRepeated) again.push(command);
+      else command.reject(unknown("the gateway does not remember what it was sent"));
+    }
+    this.#queue.unshift(...again);
     this.#release();
   }
 
   /** Send a message at once. The callbacks run when its reply arrives, before anything that comes after it. */
   send(message, resolve, reject, command) {
     const id = ++this.#ids;
-    const text = JSON.stringify({ ...message, id });
+    let text;
+    try {
+      text = JSON.stringify({ ...message, id });
+    } catch (error) {
+      return reject(failure("bad_message", `The message cannot be written as JSON: ${error.message}`));
+    }
     const { frame = Infinity } = this.limits;
     if (text.length * 3 > frame && new TextEncoder().encode(text).length > frame) {
       return reject(failure("frame_too_large", `The message is larger than the gateway takes (${frame} bytes).`));
@@ -58,6 +67,8 @@ export class Requests {
     const waiting = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     const error = errorOf(message);
+    // A refusal before the gateway looked at the key says nothing of the first sending.
+    if (waiting?.command?.isRepeated && isRefusedNow(message)) error.outcome = "unknown";
     if (error) waiting?.reject(error);
     else waiting?.resolve(message);
   }
@@ -68,13 +79,16 @@ export class Requests {
     this.#pending.clear();
     this.#parts.clear();
     for (const waiting of sent) this.#lost(waiting, reason, final);
-    for (const { reject } of unsent) reject(lost(`before the command was sent: ${reason}`, "not_applied"));
+    for (const command of unsent) {
+      if (command.isRepeated) this.#unsettled.push(command);
+      else command.reject(lost(`before the command was sent: ${reason}`, "not_applied"));
+    }
     if (final) for (const { reject } of this.#unsettled.splice(0)) reject(unknown(reason));
   }
 
   /** Keep a command that can be sent again, and reject what cannot. */
   #lost({ reject, command }, reason, final) {
-    if (final || !command?.message.key || Date.now() - command.since > RESEND_MS) return reject(unknown(reason));
+    if (final || !command?.message.key || !isKeyKept(command)) return reject(unknown(reason));
     this.#inflight -= 1;
     this.#unsettled.push(command);
   }
@@ -105,5 +119,7 @@ export class Requests {
   }
 }
 
+const isKeyKept = ({ since }) => Date.now() - since <= RESEND_MS;
+const isRefusedNow = ({ error, replayed }) => error?.source === "gateway" && error.outcome === "not_applied" && !replayed;
 const lost = (what, outcome) => failure("connection_lost", `Connection lost ${what}.`, { outcome });
 const unknown = (reason) => lost(`before the reply came (the command may have run): ${reason}`, "unknown");

@@ -2,6 +2,7 @@ import { guarded } from "./emitter.js";
 import { failure } from "./errors.js";
 
 const HOLES = 3; // breaks of one subscription's chain in a row, after which the connection itself is distrusted
+const LATER_MS = 1_000; // where a refusal for the moment does not say for how long
 
 /** One filtered view of a target's events, kept over lost connections. */
 export class Subscription {
@@ -146,8 +147,20 @@ export class Subscriptions {
 
   #refused(subscription, error) {
     if (error.code === "connection_lost") return;
+    if (subscription._wasLive && error.retry === "after") return this.#placeLater(subscription, error.afterMs || LATER_MS);
+    this.#bySub.delete(subscription._sub);
     this.#forget(subscription, error);
     if (subscription._wasLive) this.#hooks.refused(error);
+  }
+
+  /** It cannot be had for the moment: ask again, if there is no other connection by then. */
+  #placeLater(subscription, ms) {
+    const sub = subscription._sub;
+    setTimeout(() => {
+      if (this.#bySub.get(sub) !== subscription) return;
+      this.#bySub.delete(sub);
+      this.#place(subscription);
+    }, ms);
   }
 
   /** An event is missing: have the gateway send it again, or say that it cannot. */
