@@ -213,7 +213,8 @@ class Link:
         identity = await connect.identify(http, self._settings)
         catalogue = await connect.fetch_catalogue(http, self._settings)
         async with self._event_socket(http, identity) as socket:
-            self._reader = reader = Reader(self._settings, socket)
+            mark = None if self._earlier is None else self._earlier.mark
+            self._reader = reader = Reader(self._settings, socket, mark)
             await first_of(reader.run(), self._serve(http, reader, identity, catalogue))
 
     def _event_socket(self, http: Http, identity: connect.Identity) -> AbstractAsyncContextManager[EventSocket]:
@@ -254,7 +255,7 @@ class Link:
         earlier = self._earlier
         if earlier is None or (earlier.entity, earlier.started) != (identity.entity_id, identity.started):
             return False
-        return await reader.has_mark(earlier.mark, MARK_SECONDS)
+        return await reader.has_mark(MARK_SECONDS)
 
     def _give_up(self) -> None:
         """What the last run read cannot be continued, as far as anybody can wait for it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import aiohttp
 import msgspec
 
-from aribridge.ari import outage, parting
+from aribridge.ari import outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +35,20 @@ class _Type(msgspec.Struct):
 
 
 class Reader:
-    """Reads one socket, and does nothing else: Asterisk cuts a reader that is slow."""
+    """Reads one socket, and does nothing else: Asterisk cuts a reader that is slow.
 
-    def __init__(self, settings: AsteriskSettings, socket: EventSocket) -> None:
+    ``mark`` is the one event that is not handed on, see `has_mark`.
+    """
+
+    def __init__(self, settings: AsteriskSettings, socket: EventSocket, mark: str | None = None) -> None:
         self._settings = settings
         self._socket = socket
         self._early: deque[str] = deque(maxlen=MOST_EARLY)
         self._overrun = False
         self._heard = False
         self._hand_on: Callable[[str], None] | None = None
-        self._marks: set[str] = set()
-        self._changed = asyncio.Event()
+        self._mark = mark
+        self._marked = asyncio.Event()
         self._ended = asyncio.Event()
 
     async def run(self) -> NoReturn:
@@ -64,13 +67,11 @@ class Reader:
             event(self._early.popleft())
         self._hand_on = event
 
-    async def has_mark(self, mark: str, seconds: float) -> bool:
-        """Whether everything since that mark was set comes on this socket, as far as it shows within that time."""
+    async def has_mark(self, seconds: float) -> bool:
+        """Whether everything since the mark was set comes on this socket, as far as it shows within that time."""
         try:
             async with asyncio.timeout(seconds):
-                while mark not in self._marks:
-                    self._changed.clear()
-                    await self._changed.wait()
+                await self._marked.wait()
         except TimeoutError:
             return False
         return not self._overrun
@@ -102,14 +103,11 @@ class Reader:
 
     def _take(self, text: str) -> None:
         self._heard = True
-        if "ApplicationReplaced" in text or parting.PREFIX in text:
-            event = _decode(text)
-            if event.type == "ApplicationReplaced":
-                raise outage.replaced(self._settings)
-            if event.eventname.startswith(parting.PREFIX):
-                self._marks.add(event.eventname)
-                self._changed.set()
-                return
+        if "ApplicationReplaced" in text and _decode(text).type == "ApplicationReplaced":
+            raise outage.replaced(self._settings)
+        if self._mark is not None and self._mark in text and _decode(text).eventname == self._mark:
+            self._marked.set()
+            return
         if self._hand_on is not None:
             self._hand_on(text)
             return

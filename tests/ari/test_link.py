@@ -64,6 +64,13 @@ async def test_a_call_from_originate_to_hangup(linked: tuple[Link, Sink]) -> Non
     assert [kind for kind in life if kind in milestones] == milestones
 
 
+async def test_a_user_event_is_told_whatever_its_name(linked: tuple[Link, Sink]) -> None:
+    """Also one that is called as the mark that the gateway sets when it leaves."""
+    link, sink = linked
+    await call(link, "events.userEvent", eventName="aribridge.parted.not", application=link.app)
+    await sink.wait_for(lambda told: told.get("eventname") == "aribridge.parted.not")
+
+
 async def test_what_enters_the_application_while_the_link_is_made_is_told_once(asterisk: PrivateAsterisk) -> None:
     """Its events come by a subscription of its own, too, until the link has taken that back."""
     settings = settings_of(asterisk, app="early")
