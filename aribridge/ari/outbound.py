@@ -53,7 +53,8 @@ class DialIn:
         try:
             await socket.prepare(request)
         except BaseException:
-            self._wanted = None if wanted.done() else wanted
+            if not wanted.done():  # else the link may want another one by now
+                self._wanted = wanted
             raise
         if wanted.cancelled():
             await socket.close()
