@@ -246,3 +246,14 @@ async def test_a_renewed_gateway_is_met_with_its_own_modules(gateway: Gateway) -
         for path in ("/", "/aribridge.js", "/client/requests.js", "/console/main.js"):
             async with http.get(gateway.url + path) as response:
                 assert (response.status, response.headers.get("Cache-Control")) == (200, "no-cache"), path
+
+
+async def test_a_link_signs_in_where_the_console_is_open_already(page: Page, gateway: Gateway) -> None:
+    await page.goto(gateway.url)
+    await expect(page.locator("#sign-in")).to_be_visible()
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#status")).to_contain_text("alice")
+    assert page.url == f"{gateway.url}/"
+    await page.goto(f"{gateway.url}/#token={gateway.token(sub='bob')}")
+    await expect(page.locator("#status")).to_contain_text("bob")
+    assert page.url == f"{gateway.url}/"

@@ -9,7 +9,7 @@ import { startOperations } from "./operations.js";
 import { startStatus } from "./status.js";
 import { startSubscriptions } from "./subscriptions.js";
 import { startTheme } from "./theme.js";
-import { dropToken, keepToken, takeToken } from "./token.js";
+import { dropToken, hasToken, keepToken, takeToken } from "./token.js";
 
 let isOpened = false;
 
@@ -25,6 +25,9 @@ $("sign-out").addEventListener("click", () => {
   dropToken();
   location.reload();
 });
+
+// A link to where the page is open already loads nothing by itself.
+addEventListener("hashchange", () => hasToken() && location.reload());
 
 const kept = takeToken();
 if (kept) await signIn(kept);
