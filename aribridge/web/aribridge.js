@@ -174,9 +174,9 @@ class Bridge {
 
   async #token() {
     const { token } = this.#options;
-    if (!this.#canRenew) return token;
     try {
-      return await token();
+      const given = this.#canRenew ? await token() : token;
+      return typeof given === "string" ? given.trim() : given; // servers like to end text in a line break
     } catch (error) {
       throw error instanceof Error ? error : new Error(`There is no token: ${error}`);
     }
@@ -342,11 +342,16 @@ class Bridge {
   }
 
   async #renew() {
+    const link = this.#link;
     try {
-      const { body } = await this.#present({ type: "auth", token: await this.#token() });
+      const token = await this.#token();
+      if (this.#link !== link) return; // the next connection asks for a token of its own
+      const { body } = await this.#present({ type: "auth", token });
       this.#renewIn(body?.expires_in);
     } catch (error) {
+      if (this.#link !== link) return;
       this.#report(error);
+      this.#renewIn((this.expiresAt - Date.now()) / 1000);
     }
   }
 

@@ -27,7 +27,7 @@ window.WebSocket = class extends WebSocket {
   constructor(...given) { super(...given); sockets.push(this); }
 };
 """
-LOSE = "window.seen.states.length = 0; sockets.at(-1).close();"
+LOSE = "seen.states.length = 0; sockets.at(-1).onmessage = null; sockets.at(-1).close();"
 BACK = "bridge.state === 'open' && seen.states.includes('open')"
 WITHIN = """
 const within = (promise, ms) => {
@@ -294,3 +294,88 @@ async def test_a_carrier_that_fails_as_the_commands_are_sent_again_is_replaced(
     await client.until("settled.length === 3")
     assert await client.do("return settled") == [["resolved", None]] * 3
     await client.do("for (const { id } of await ari.bridges.list()) await ari.bridges.destroy({ bridgeId: id })")
+
+
+async def test_a_fresh_token_that_could_not_be_had_at_first_is_asked_for_again_in_time(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, auth={"leeway": 0.0})
+    tokens = [gateway.token(exp=int(time.time()) + 6), None, gateway.token()]
+    await client.do(
+        """window.seen = { states: [], errors: [] };
+           const token = async () => given.tokens.shift() ?? Promise.reject(new Error("the token server is away"));
+           window.bridge = await connect({ url: given.url, token });
+           window.first = bridge.expiresAt;
+           bridge.on("state", ({ state }) => seen.states.push(state));
+           bridge.on("error", ({ message }) => seen.errors.push(message));""",
+        {"url": gateway.url, "tokens": tokens},
+    )
+    await client.until("bridge.expiresAt - first > 300_000")
+    assert await client.do("return [seen.states, seen.errors]") == [[], ["the token server is away"]]
+
+
+async def test_a_fresh_token_that_comes_after_the_connection_is_not_shown_to_nobody(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, auth={"leeway": 0.0})
+    await client.do(KEPT_SOCKETS)
+    await client.do(
+        """window.seen = { states: [], errors: [] };
+           window.came = new Promise((resolve) => (window.come = resolve));
+           window.asked = 0;
+           const token = async () => {
+             asked += 1;
+             if (asked === 2) await came;
+             return asked === 1 ? given.short : given.long;
+           };
+           window.bridge = await connect({ url: given.url, token, carrier: "websocket" });
+           bridge.on("state", ({ state }) => seen.states.push(state));
+           bridge.on("error", ({ code }) => seen.errors.push(code));""",
+        {"url": gateway.url, "short": gateway.token(exp=int(time.time()) + 4), "long": gateway.token()},
+    )
+    await client.until("asked === 2")
+    await client.do(f"{LOSE} bridge.once('state', come);")
+    await client.until(BACK)
+    await client.do(LOSE)
+    await client.until(BACK)
+    assert await client.do("return seen.errors") == []
+
+
+async def test_secrets_of_turn_servers_may_hold_any_sign(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    secret = {"username": 'a "b" c', "credential": 'x\\y";z'}
+    webrtc = {"ice_servers": [{"urls": "turn:127.0.0.1:9", **secret}]}
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, webrtc=webrtc)
+    await client.do(
+        """window.told = [];
+           const { setConfiguration } = RTCPeerConnection.prototype;
+           RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+             told.push(...configuration.iceServers);
+             return setConfiguration.call(this, configuration);
+           };"""
+    )
+    await client.connect(gateway)
+    assert await client.do("return told") == [{"urls": "turn:127.0.0.1:9", **secret}]
+
+
+@pytest.mark.parametrize("carrier", ["datachannel", "websocket"])
+async def test_a_token_may_end_in_a_line_break_as_servers_send_text(
+    client: ClientPage, gateway: Gateway, carrier: str
+) -> None:
+    await client.connect(gateway, gateway.token() + "\n", carrier=carrier)
+    assert await client.do("return bridge.carrier") == carrier
+
+
+async def test_a_command_that_was_not_sent_before_the_loss_can_be_tried_again(
+    client: ClientPage, gateway: Gateway
+) -> None:
+    await client.do(KEPT_SOCKETS)
+    await client.connect(gateway, carrier="websocket")
+    lost = await client.do(
+        f"""const told = ({{ outcome, retry }}) => `${{outcome}} ${{retry}}`;
+            const pings = Array.from({{ length: 70 }}, () => ari.asterisk.ping().catch(told));
+            {LOSE}
+            return await Promise.all(pings);"""
+    )
+    assert set(lost) == {"unknown never", "not_applied after"}

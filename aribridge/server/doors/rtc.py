@@ -225,7 +225,13 @@ def _links(ice_servers: list[dict[str, Any]]) -> Iterator[str]:
     """STUN and TURN servers as Link headers (RFC 9725 4.6)."""
     for server in ice_servers:
         urls = server["urls"] if isinstance(server["urls"], list) else [server["urls"]]
-        secret = "".join(f'; {name}="{server[name]}"' for name in ("username", "credential") if server.get(name)) + (
-            '; credential-type="password"' if server.get("credential") else ""
-        )
+        secret = "".join(
+            f"; {name}={_quoted(server[name])}" for name in ("username", "credential") if server.get(name)
+        ) + ('; credential-type="password"' if server.get("credential") else "")
         yield from (f'<{url}>; rel="ice-server"{secret}' for url in urls)
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string (RFC 9110 5.6.4)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -109,9 +109,10 @@ const resolved = (location, base) => (location ? new URL(location, base) : null)
 
 /** ICE servers from a Link header (RFC 9725, section 4.6). */
 function linkedIceServers(header) {
-  const links = (header ?? "").matchAll(/<((?:stun|turn)s?:[^>]+)>((?:;\s*[\w-]+="[^"]*")*)/g);
+  const links = (header ?? "").matchAll(/<((?:stun|turn)s?:[^>]+)>((?:;\s*[\w-]+="(?:[^"\\]|\\.)*")*)/g);
   return [...links].map(([, urls, rest]) => {
-    const { username, credential } = Object.fromEntries([...rest.matchAll(/([\w-]+)="([^"]*)"/g)].map((m) => m.slice(1)));
+    const quoted = [...rest.matchAll(/([\w-]+)="((?:[^"\\]|\\.)*)"/g)];
+    const { username, credential } = Object.fromEntries(quoted.map(([, name, value]) => [name, value.replace(/\\(.)/g, "$1")]));
     return username ? { urls, username, credential } : { urls };
   });
 }

@@ -81,7 +81,7 @@ export class Requests {
     for (const waiting of sent) this.#lost(waiting, reason, final);
     for (const command of unsent) {
       if (command.isRepeated) this.#unsettled.push(command);
-      else command.reject(lost(`before the command was sent: ${reason}`, "not_applied"));
+      else command.reject(lost(`before the command was sent: ${reason}`, "not_applied", "after"));
     }
     if (final) for (const { reject } of this.#unsettled.splice(0)) reject(unknown(reason));
   }
@@ -121,5 +121,5 @@ export class Requests {
 
 const isKeyKept = ({ since }) => Date.now() - since <= RESEND_MS;
 const isRefusedNow = ({ error, replayed }) => error?.source === "gateway" && error.outcome === "not_applied" && !replayed;
-const lost = (what, outcome) => failure("connection_lost", `Connection lost ${what}.`, { outcome });
+const lost = (what, outcome, retry) => failure("connection_lost", `Connection lost ${what}.`, { outcome, retry });
 const unknown = (reason) => lost(`before the reply came (the command may have run): ${reason}`, "unknown");
