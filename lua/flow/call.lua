@@ -44,9 +44,24 @@ function host.options(verb, options, names)
   if options == nil then return {} end
   if type(options) ~= "table" then refuse(verb, "options come as a table: {timeout = 20}") end
   for name in pairs(options) do
-    if type(name) == "string" and not names[name] then refuse(verb, "has no option " .. name) end
+    if type(name) ~= "string" then refuse(verb, "options have names: {timeout = 20}") end
+    if not names[name] then refuse(verb, "has no option " .. name) end
   end
   return options
+end
+
+-- A list of what a verb takes; `form` shows where options go, which nobody would read in it.
+function host.check_list(verb, list, form)
+  for key in pairs(list) do
+    if type(key) == "string" then refuse(verb, key .. " is an option, and goes beside the list: " .. form) end
+  end
+end
+
+-- A copy to walk through, where what is walked through waits: the table may change meanwhile.
+function host.copy(map)
+  local copied = {}
+  for key, value in pairs(map) do copied[key] = value end
+  return copied
 end
 
 -- A fresh id for something that is made for this call.

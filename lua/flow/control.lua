@@ -45,9 +45,11 @@ local function leave(s, how, op, params)
   s.ended = how
 end
 
+host.place = { context = true, exten = true, priority = true, label = true }
+
 -- Gives the call back to the dialplan: {context =, exten =, priority =, label =}; nothing: where it left off.
 host.verb("continue", function(s, place)
-  place = host.options("continue", place, { context = true, exten = true, priority = true, label = true })
+  place = host.options("continue", place, host.place)
   leave(s, "continue", "channels.continueInDialplan", {
     context = place.context, extension = place.exten, priority = place.priority, label = place.label,
   })

@@ -10,6 +10,8 @@ local DIAL = {
   record = true, answered = true, connected = true,
 }
 
+local FORM = "call:dial({\"PJSIP/200\", \"PJSIP/201\"}, {timeout = 20}), or call:dial{endpoints = ..., timeout = 20}"
+
 -- Bridges ----------------------------------------------------------------------------------------------------------
 
 -- Asterisk is to look at the digits of both sides, so that scripts hear of them.
@@ -168,10 +170,16 @@ end
 
 -- The options of a verb that dials, from what the script gave it.
 function host.dial_options(verb, what, options, names)
-  if type(what) == "string" then options = options or {} elseif type(what) == "table" and what.endpoints then
+  if type(what) == "table" and what.endpoints then
+    if options ~= nil then refuse(verb, "takes options in one table, the one that has the endpoints: " .. FORM) end
     options = what
-  elseif type(what) ~= "table" or #what == 0 then
+  elseif type(what) == "table" and #what > 0 then
+    host.check_list(verb, what, FORM)
+  elseif type(what) ~= "string" then
     refuse(verb, "takes an endpoint such as \"PJSIP/200\", or a list of them")
+  end
+  if options and options ~= what and type(options) == "table" and options.endpoints then
+    refuse(verb, "takes endpoints once: " .. FORM)
   end
   options = host.options(verb, options, names)
   local given = {}

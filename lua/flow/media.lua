@@ -9,10 +9,17 @@ local refuse, wait_until, try, is_gone = host.refuse, host.wait_until, host.try,
 local LOST_SECONDS = 3 -- after which it is looked at whether a playback is still there
 local TELL_SECONDS = 2 -- in which Asterisk tells why it is not
 
+local SAY = { interrupt = true, lang = true, offset = true }
 local PLAY = { media = true, interrupt = true, lang = true, offset = true }
 local READ = { prompt = true, max = true, timeout = true, terminator = true, lang = true }
 local RECORD = {
   name = true, format = true, max = true, silence = true, beep = true, terminator = true, if_exists = true,
+}
+
+local FORMS = {
+  play = "call:play({\"sound:a\", \"sound:b\"}, {interrupt = true})",
+  read = "call:read{prompt = {\"sound:a\", \"sound:b\"}, lang = \"de\"}",
+  transfer = "call:transfer(\"PJSIP/300\", {attended = true, announce = {\"sound:a\", \"sound:b\"}, accept = \"1\"})",
 }
 
 host.verb("answer", function(s)
@@ -53,6 +60,7 @@ end
 local function media_of(verb, media)
   local list = type(media) == "string" and { media } or media
   if type(list) ~= "table" or #list == 0 then refuse(verb, "takes media such as \"sound:beep\", or a list of them") end
+  host.check_list(verb, list, FORMS[verb] or FORMS.play)
   for _, uri in ipairs(list) do
     if type(uri) ~= "string" or not find(uri, "^%l+:.") then
       refuse(verb, "'" .. tostring(uri) .. "' is no media: sound:, recording:, tone:, number:, digits: or characters:")
@@ -123,8 +131,8 @@ local function interrupter(s, interrupt)
 end
 
 local function say(verb)
-  return function(s, media, options)
-    options = host.options(verb, options, PLAY)
+  return function(s, media, options, names)
+    options = host.options(verb, options, names or SAY)
     local state = play(s, verb, media, options, interrupter(s, options.interrupt))
     if state == "interrupted" then return remove(s.digits, 1), state end
     return nil, state
@@ -136,7 +144,10 @@ local say_media = say("play")
 -- call:play("sound:beep"), call:play{"sound:a", "sound:b"}, call:play{media = ..., interrupt = "12", lang = "de"}.
 -- Returns the digit that interrupted it, or nil; and "done", "failed" or "interrupted".
 host.verb("play", function(s, what, options)
-  if type(what) == "table" and #what == 0 then return say_media(s, what.media, what) end
+  if type(what) == "table" and #what == 0 then
+    if options ~= nil then refuse("play", "takes options in one table: call:play{media = ..., interrupt = true}") end
+    return say_media(s, what.media, what, PLAY)
+  end
   return say_media(s, what, options)
 end)
 

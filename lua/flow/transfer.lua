@@ -166,7 +166,10 @@ end
 -- `announce`, and presses `accept`. The digit `cancel` leads back. Returns as call:dial does, or "cancelled".
 -- call:transfer{exten = "300", context = "default"}: the dialplan takes over, as with call:continue.
 host.verb("transfer", function(s, to, options)
-  if type(to) == "table" then return s.call:continue(to) end
+  if type(to) == "table" then
+    if options ~= nil then refuse("transfer", "takes one table: call:transfer{exten = \"300\", label = ...}") end
+    return s.call:continue(host.options("transfer", to, host.place))
+  end
   if type(to) ~= "string" or not find(to, "/", 1, true) then
     refuse("transfer", "takes an endpoint such as \"PJSIP/300\", or {exten = \"300\"}")
   end
