@@ -86,9 +86,13 @@ function QUEUE:pause(endpoint, paused)
   if not member.paused then self:wake() end
 end
 
+-- Whether what entered the queue has ended: where it took too much CPU time, nothing of it runs that would leave.
+local function is_over(entry) return coroutine.status(entry.entered_by) == "dead" end
+
 local function free(self)
   local list = {}
   for _, member in ipairs(self.members) do
+    if member.busy and is_over(member.entry) then member.busy = nil end
     if not member.paused and not member.busy then list[#list + 1] = member end
   end
   return list
@@ -152,6 +156,21 @@ local function leave(self, entry, how)
   self:wake()
 end
 
+local function first_over(self)
+  for _, entry in ipairs(self.waiting) do
+    if is_over(entry) then return entry end
+  end
+  return nil
+end
+
+local function drop_those_over(self)
+  local entry = first_over(self)
+  while entry do
+    leave(self, entry, "abandoned")
+    entry = first_over(self)
+  end
+end
+
 local function announce(self, entry)
   if not self.announce or seconds_of(entry) - entry.announced < self.announce then return end
   entry.announced = seconds_of(entry)
@@ -174,7 +193,8 @@ local function ring(self, entry)
   entry.ringing = true
   local held, by_endpoint, endpoints = chosen, {}, {}
   for k, member in ipairs(chosen) do
-    member.busy, by_endpoint[member.endpoint], endpoints[k] = true, member, member.endpoint
+    member.busy, member.entry = true, entry
+    by_endpoint[member.endpoint], endpoints[k] = member, member.endpoint
   end
   local function answered(leg)
     local winner = by_endpoint[leg.endpoint]
@@ -203,6 +223,7 @@ end
 
 local function wait_in_line(self, entry)
   while seconds_of(entry) < self.timeout do
+    drop_those_over(self)
     local may_ring = next_in_line(self) == entry and os.time() >= entry.not_before
     if may_ring and ring(self, entry) then return "answered" end
     announce(self, entry)
@@ -217,12 +238,13 @@ end
 -- caller who hangs up before that counts as abandoned; the error that every verb raises then goes on.
 function QUEUE:enter(call)
   self.target = call.target
+  drop_those_over(self)
   if #self.waiting >= self.most then
     self.stats.full = self.stats.full + 1
     self:tell("full", { channel = call.id })
     return "full"
   end
-  local entry = { call = call, since = os.time(), announced = 0, not_before = 0 }
+  local entry = { call = call, since = os.time(), announced = 0, not_before = 0, entered_by = coroutine.running() }
   self.waiting[#self.waiting + 1] = entry
   self.stats.entered = self.stats.entered + 1
   self:tell("entered", { channel = call.id, caller = call.caller.number })
