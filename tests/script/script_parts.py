@@ -12,6 +12,7 @@ from aribridge.core.principal import Principal
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
+from aribridge.script.testing import Result
 
 OPERATIONS = ("channels.list", "channels.get", "channels.originate", "channels.hangup", "asterisk.getInfo")
 
@@ -87,3 +88,9 @@ def load_host(asterisks: RecordingAsterisks, *files: Path | str, **settings: Any
 
 def command(op: str = "channels.list", **params: Any) -> Command:
     return Command("pbx", op, params)
+
+
+def failures(results: list[Result]) -> list[tuple[str, str]]:
+    """Where and how the tests of a script failed."""
+    assert results
+    return [(result.where, result.failure) for result in results if result.failure]

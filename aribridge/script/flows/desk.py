@@ -114,6 +114,7 @@ class Flows:
                 self._left(target, channel, kind)
 
     def _arrived(self, target: str, channel: str, event: Mapping[str, Any]) -> None:
+        self._earlier.came(target, channel)
         if isinstance(replaced := event.get("replace_channel"), dict):
             self._replace(target, replaced.get("id"), channel)
         elif (target, channel) not in self._made and any(self._takers()):
@@ -162,6 +163,7 @@ class Flows:
 
     def _left(self, target: str, channel: str, kind: str) -> None:
         self._unhandled.forget(target, channel)
+        self._earlier.went(target, channel)
         if kind == "ChannelDestroyed":
             self._made.forget(target, channel)
         for flow in self._of_caller(target, channel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +66,7 @@ class Earlier:
         self._leave = leave
         self._left: dict[str, dict[str, Record]] = {}
         self._found: set[str] = set()
+        self._came: defaultdict[str, set[str]] = defaultdict(set)
         self._forgotten: Counter[str] = Counter()
 
     async def find(
@@ -91,18 +92,29 @@ class Earlier:
         if target not in self._found:
             self._found.add(target)
             known = {channel for record in left.values() for channel in record.channels()}
-            for channel in scene.of_nobody(app) - known:
+            for channel in scene.of_nobody(app) - known - self._came.pop(target, set()):
                 self._leave(target, channel)
         await self._settle(target, scene)
+
+    def came(self, target: str, channel: str) -> None:
+        """A call came that was not there at the start: whose it is was settled as it came."""
+        if target not in self._found:
+            self._came[target].add(channel)
+
+    def went(self, target: str, channel: str) -> None:
+        """A channel has left."""
+        self._came[target].discard(channel)
 
     def leave_be(self, target: str) -> None:
         """What is in an Asterisk now is the clients', whatever scripts take later."""
         self._found.add(target)
+        self._came.pop(target, None)
 
     def forget(self, target: str) -> None:
         """Begin anew with an Asterisk: whatever is found in it at the next look was left behind."""
         self._left.pop(target, None)
         self._found.discard(target)
+        self._came.pop(target, None)
         self._forgotten[target] += 1
 
     def left(self, target: str) -> Collection[str]:
