@@ -113,7 +113,10 @@ class Feed:
             self._put(text)
 
     def publish(self, event: Mapping[str, Any]) -> None:
-        """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``."""
+        """Enqueue an event of a script's own behind what Asterisk sent so far. Raises Problem ``too_many_requests``.
+
+        While the stream is closed it goes the way of Asterisk's own: nothing comes then, and a gap tells of the hole.
+        """
         if len(self._waiting) >= _MOST_PUBLISHED:
             raise Problem("too_many_requests", f"{len(self._waiting)} events wait for clients already; publish fewer.")
         self._put(StreamEvent(_encode(event).decode(), labels_of(event, self._stream.subjects(event))))
@@ -245,10 +248,10 @@ class Feed:
         # The call state was read with the known ones taken into account.
         if is_known := self._known > 0:
             self._known -= 1
-        if isinstance(item, StreamEvent):
-            self._append(item, (), "published")
-        elif isinstance(item, _Ownership):
+        if isinstance(item, _Ownership):
             self._feed_ownership(item)
+        elif isinstance(item, StreamEvent) and self._stream.is_open:
+            self._append(item, (), "published")
         elif isinstance(item, str) and self._stream.is_open:
             self._feed_text(item, is_known=is_known)
         if is_known and not self._known and self._stream.is_open:

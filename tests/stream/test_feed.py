@@ -88,6 +88,23 @@ async def test_what_asterisk_tells_twice_while_the_link_begins_is_told_once(stre
     assert [event["value"] for _, _, event in client.got] == ["early", "of no time", "of no time", "later"]
 
 
+async def test_what_scripts_publish_while_the_link_is_down_falls_into_the_gap(stream, asterisk):
+    """Clients were told that nothing comes until the next gap."""
+    client = StreamClient(stream)
+    async with running(stream, asterisk) as feed:
+        feed.publish({"type": "TooEarly"})
+        feed.up(continued=False)
+        await until(lambda: stream.is_open, every=0.001)
+        feed.publish({"type": "InTime"})
+        await drained(feed)
+        client.read()
+        feed.lost("the test said so")
+        feed.publish({"type": "TooLate"})
+        await drained(feed)
+    client.read()
+    assert [event["type"] for _, _, event in client.got] == ["InTime"]
+
+
 async def test_what_happens_while_the_state_is_read_is_told_afterwards_once(stream, asterisk):
     client = StreamClient(stream)
     watcher = StreamClient(stream, mode="state")
