@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aribridge.hub.rest_form import to_response
@@ -15,16 +16,26 @@ from aribridge.protocol.problems import Problem
 
 
 class Answers:
-    """Sends a client its messages; ``max_send`` is the most bytes that its carrier takes in one."""
+    """Sends a client its messages; ``max_send`` is the most bytes that its carrier takes in one.
 
-    def __init__(self, protocol: ProtocolConnection, writer: Writer, max_send: int) -> None:
+    ``give_up`` is told why nothing can be said to the client where what must be said does not fit.
+    """
+
+    def __init__(
+        self, protocol: ProtocolConnection, writer: Writer, max_send: int, give_up: Callable[[str], None]
+    ) -> None:
         self._protocol = protocol
         self._writer = writer
         self._max_send = max_send
+        self._give_up = give_up
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message that is short by its nature."""
-        self._writer.put(encode.encode(message))
+        text = encode.encode(message)
+        if (size := encode.size(text)) <= self._max_send:
+            self._writer.put(text)
+        else:
+            self._give_up(f"A {message['type']} of {size} bytes; this carrier takes {self._max_send} in a message.")
 
     def message(self, data: Any) -> None:
         """Send a script's message. Raises Problem ``frame_too_large``."""
@@ -35,7 +46,7 @@ class Answers:
 
     def error(self, ident: int | str | None, problem: Problem) -> None:
         """Send an error reply."""
-        self.send(encode.error(ident, problem))
+        self.send(encode.error(ident, problem, self._max_send))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer what could not be let in, in the form that it came in."""

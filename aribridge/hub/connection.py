@@ -75,9 +75,16 @@ class Connection:
         self._seat = Seat(parts.seats, self.id, address)
         self._writer = Writer(carrier, limits, self._fill, self._stalled)
         self._subscriptions = Subscriptions(
-            parts.targets, parts.access, self._writer, limit=limits.subscriptions, max_send=carrier.max_send
+            parts.targets,
+            parts.access,
+            self._writer,
+            limit=limits.subscriptions,
+            max_send=carrier.max_send,
         )
-        self._answers = Answers(self._protocol, self._writer, carrier.max_send)
+        self._max_send = carrier.max_send
+        self._answers = Answers(
+            self._protocol, self._writer, carrier.max_send, lambda why: self.goodbye("bad_carrier", why)
+        )
         self._liveness = Liveness(limits, self._ping, self.goodbye)
         self._identity = Identity(parts, self._liveness, self, carrier.peer, principal)
         work = Work(parts, self, self._identity, self._answers, self._seat)
@@ -147,11 +154,13 @@ class Connection:
         self._end(reason)
 
     def goodbye(self, slug: str, detail: str, after_ms: int = 0) -> None:
-        """End the connection with a reason that says whether and how to come back."""
+        """End the connection with a reason that says whether and how to come back; the first one holds."""
+        if self._ended or self._writer.is_closing:
+            return
         metrics.goodbyes_total.labels(slug).inc()
         log.info("connection.goodbye", connection=self.id, slug=slug, detail=detail)
         audited.ended(self, self._identity.principal, slug, detail)
-        last = encode.encode(encode.goodbye(slug, detail, after_ms))
+        last = encode.encode(encode.goodbye(slug, detail, after_ms, self._max_send))
         self._writer.finish(last, GOODBYES[slug].code, slug, at_once=slug == "slow_consumer")
 
     def to_report(self) -> dict[str, Any]:

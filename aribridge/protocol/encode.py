@@ -29,22 +29,25 @@ def reply(ident: int | str | None, status: int, body: Any = None, **more: Any) -
     return {"type": "reply", "id": ident, "status": status, "body": body, **more}
 
 
-def error(ident: int | str | None, problem: Problem) -> dict[str, Any]:
-    """The terminal answer to a request that failed."""
-    return {"type": "reply", "id": ident, "status": problem.status, "error": problem.to_error()}
+def error(ident: int | str | None, problem: Problem, most: int) -> dict[str, Any]:
+    """The terminal answer to a request that failed, its detail cut to what fits in ``most`` bytes."""
+    told = problem.to_error()
+    message = {"type": "reply", "id": ident, "status": problem.status, "error": told | {"detail": ""}}
+    return message | {"error": told | {"detail": _cut(told["detail"], most - size(encode(message)))}}
 
 
-def goodbye(slug: str, detail: str, after_ms: int = 0) -> dict[str, Any]:
-    """The last message of a connection."""
+def goodbye(slug: str, detail: str, after_ms: int, most: int) -> dict[str, Any]:
+    """The last message of a connection, its detail cut to what fits in ``most`` bytes."""
     kind = GOODBYES[slug]
-    return {
+    message = {
         "type": "goodbye",
         "code": kind.code,
         "slug": slug,
         "reconnect": kind.reconnect,
         "after_ms": after_ms,
-        "detail": detail,
+        "detail": "",
     }
+    return message | {"detail": _cut(detail, most - size(encode(message)))}
 
 
 def event_tail(epoch: str, seq: int, data: str) -> str:
@@ -78,6 +81,13 @@ def snapshot(sub: int, epoch: str, seq: int, part: int, state: Mapping[str, list
 def size(text: str) -> int:
     """The bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of a text as takes that many bytes in a message."""
+    while text and len(_json.encode(text)) - 2 > most:
+        text = text[: len(text) // 2]
+    return text
 
 
 def parts(ident: int | str, text: str, most: int) -> Iterator[str]:

@@ -25,7 +25,12 @@ _TABLE = (
     Goodbye("hello_timeout", 4003, "now", "No hello came in time."),
     Goodbye("bad_frame", 4004, "never", "A frame that is not a protocol message, and has no id to answer to."),
     Goodbye("frame_too_large", 4005, "never", "A frame over limits.frame."),
-    Goodbye("bad_carrier", 4006, "never", "The data channel is not ordered and reliable."),
+    Goodbye(
+        "bad_carrier",
+        4006,
+        "never",
+        "The data channel is not ordered and reliable, or takes too little in a message.",
+    ),
     Goodbye("slow_consumer", 4007, "now", "The client reads more slowly than its events come."),
     Goodbye("ping_timeout", 4008, "now", "The client did not answer a ping."),
     Goodbye(

@@ -127,6 +127,7 @@ class ModelClient:
 
     def send_now(self, frames):
         assert self.open
+        assert all(len(frame.encode()) <= self.max_send for frame in frames)
         self.sent += map(json.loads, frames)
         return len(frames)
 
