@@ -13,17 +13,21 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import msgspec
 
 from aribridge.hub.result import Result
+from aribridge.protocol.depth import is_deeper
 from aribridge.protocol.messages import Request, RestRequest
 from aribridge.protocol.problems import Problem
 
 _MOST_FIELDS = 256
 
 
-def to_request(rest: RestRequest) -> Request:
-    """Bring a RESTRequest into the form of a request; an api_key in it is dropped. Raises Problem."""
+def to_request(rest: RestRequest, depth: int) -> Request:
+    """Bring a RESTRequest into the form of a request; an api_key in it is dropped. Raises Problem.
+
+    ``depth`` is how many levels the JSON of its body may have, which the depth of the message does not tell.
+    """
     uri = split(rest.uri)
     query = dict(reversed(_pairs(uri.query) + [(item.name, item.value) for item in rest.query_strings]))
-    body = _body(rest)
+    body = _body(rest, depth)
     query.pop("api_key", None)
     return Request(id=0, method=rest.method, path="/" + uri.path.lstrip("/"), query=query or None, body=body)
 
@@ -61,11 +65,14 @@ def _pairs(query: str) -> list[tuple[str, str]]:
         raise Problem("bad_parameter", f"RESTRequest: more than {_MOST_FIELDS} parameters.") from None
 
 
-def _body(rest: RestRequest) -> dict[str, Any] | None:
+def _body(rest: RestRequest, depth: int) -> dict[str, Any] | None:
     if not rest.message_body:
         return None
     if rest.content_type.partition(";")[0].strip() == "application/x-www-form-urlencoded":
         return dict(reversed(_pairs(rest.message_body)))
+    if is_deeper(rest.message_body, depth):
+        detail = f"RESTRequest: message_body is nested deeper than {depth} levels (limits.depth)."
+        raise Problem("bad_parameter", detail)
     try:
         return msgspec.json.decode(rest.message_body, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):

@@ -99,7 +99,7 @@ class Work:
         return await self._parts.commands.run(self._client, self._principal, request)
 
     async def _run_rest(self, rest: RestRequest) -> Result:
-        return await self._run(to_request(rest))
+        return await self._run(to_request(rest, self._parts.limits.depth))
 
     async def _run_scripts(self, message: ScriptMessage) -> Result:
         await self._identity.introduced()

@@ -33,7 +33,7 @@ async def gateway(asterisk22, tmp_path_factory):
 
 
 @asynccontextmanager
-async def from_address(gateway, address: str, **claims):
+async def from_address(gateway, address: str, *, subs=(), **claims):
     """A client of another address of this machine, and of a subject of its own."""
     connector = aiohttp.TCPConnector(local_addr=(address, 0))
     async with (
@@ -41,7 +41,7 @@ async def from_address(gateway, address: str, **claims):
         http.ws_connect(f"{gateway.url}/v1/ws", protocols=("aribridge.v1",)) as socket,
     ):
         client = Client(socket)
-        await client.send({"type": "hello", "id": "hello", "token": gateway.token(**claims)})
+        await client.send({"type": "hello", "id": "hello", "token": gateway.token(**claims), "subs": list(subs)})
         yield client
 
 
@@ -97,6 +97,16 @@ async def test_requests_in_asterisks_own_form_and_messages_to_scripts_pay_too(ga
         assert answer["status_code"] == 429
         statuses = {(await client.ask(type="message", data="x"))["status"] for _ in range(60)}
         assert 429 in statuses
+
+
+async def test_the_body_of_a_request_in_asterisks_own_form_is_nested_no_deeper_than_a_message(gateway):
+    async with from_address(gateway, "127.0.3.2", sub="nested") as client:
+        body = '{"variables":' + '{"a":' * 8 + "1" + "}" * 9
+        rest = {"type": "RESTRequest", "request_id": "r", "method": "POST", "uri": "channels", "message_body": body}
+        await client.send(rest)
+        answer = await client.until(lambda seen: seen["type"] == "RESTResponse")
+        assert answer["status_code"] == 400
+        assert "limits.depth" in answer["message_body"]
 
 
 async def test_requests_over_http_pay_by_their_address(gateway):
