@@ -14,6 +14,9 @@ from aribridge.protocol.problems import Problem
 KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recording")
 """What a filter can select by; ``type`` selects events only."""
 
+MOST_GLOBS = 4096
+"""Characters of all values of a filter that have wildcards: to compile and to match them takes time by their length."""
+
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -25,6 +28,9 @@ class Filter:
     """
 
     def __init__(self, spec: Mapping[str, Sequence[str]], *, objects: bool = False, sight: Sight | None = None) -> None:
+        if (size := globs_size(spec)) > MOST_GLOBS:
+            detail = f"Its values with wildcards have {size} characters; at most {MOST_GLOBS} are taken."
+            raise Problem("bad_filter", detail)
         self.sight = sight
         known = KEYS[1:] if objects else KEYS
         self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
@@ -62,6 +68,11 @@ class _Values:
         if not self.plain.isdisjoint(candidates):
             return True
         return self._globs is not None and any(map(self._globs.match, candidates))
+
+
+def globs_size(spec: Mapping[str, Sequence[str]]) -> int:
+    """The characters of all values of a filter that have wildcards."""
+    return sum(len(value) for values in spec.values() for value in values if _GLOB.search(value))
 
 
 def values_of(labels: Labels, key: str) -> Collection[str]:

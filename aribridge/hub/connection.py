@@ -80,6 +80,7 @@ class Connection:
             self._writer,
             limit=limits.subscriptions,
             max_send=carrier.max_send,
+            charge=self._seat.charge,
         )
         self._max_send = carrier.max_send
         self._answers = Answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from aribridge.core.principal import Principal
 from aribridge.hub.access import Access
+from aribridge.hub.costs import cost_of_filter
 from aribridge.hub.targets import Targets
 from aribridge.protocol.messages import Subscribe
 from aribridge.protocol.problems import Problem
@@ -19,14 +21,24 @@ _IN_A_ROW = 32
 
 
 class Subscriptions:
-    """Opens and ends views of streams; ``sink`` takes frames for the client."""
+    """Opens and ends views of streams; ``sink`` takes frames for the client, who pays for its filters by ``charge``."""
 
-    def __init__(self, targets: Targets, access: Access, sink: Sink, *, limit: int, max_send: int) -> None:
+    def __init__(
+        self,
+        targets: Targets,
+        access: Access,
+        sink: Sink,
+        *,
+        limit: int,
+        max_send: int,
+        charge: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._targets = targets
         self._access = access
         self._sink = sink
         self._limit = limit
         self._max_send = max_send
+        self._charge = charge
         self._open: dict[int, tuple[Stream, View]] = {}
 
     def __len__(self) -> int:
@@ -36,6 +48,7 @@ class Subscriptions:
         """Open a view; return the reply's body, to be sent before the event loop goes on. Raises Problem."""
         sight = self._access.sight(principal)
         stream = self._check(wish)
+        self._charge(cost_of_filter(wish.filter))
         view, reply = stream.subscribe(wish, self._sink, self._max_send, sight)
         self._open[wish.sub] = (stream, view)
         self._sink.wake()

@@ -47,6 +47,14 @@ def test_an_unknown_key_names_the_nearest():
     assert caught.value.code == "bad_filter"
 
 
+def test_wildcards_are_taken_up_to_a_length_and_plain_values_at_any():
+    """All of them are tried on each event."""
+    Filter({"channel": [f"PJSIP/{number}" for number in range(5000)], "type": ["Stasis*"]})
+    with pytest.raises(Problem, match="wildcards have 50000 characters") as caught:
+        Filter({"channel": ["1724.70*??"] * 2500, "bridge": ["1724.70*??"] * 2500})
+    assert caught.value.code == "bad_filter"
+
+
 @pytest.mark.parametrize(
     "event", [{}, {"channel": 3}, {"bridge": {"channels": [1, None]}}, {"type": 7, "endpoint": []}]
 )

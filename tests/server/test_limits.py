@@ -109,6 +109,19 @@ async def test_the_body_of_a_request_in_asterisks_own_form_is_nested_no_deeper_t
         assert "limits.depth" in answer["message_body"]
 
 
+async def test_wildcards_in_filters_pay_by_their_length(gateway):
+    """Each takes time to be compiled, and with each event."""
+    globs = {"channel": [f"PJSIP/{number}*" for number in range(80)]}
+    async with from_address(gateway, "127.0.3.3", sub="wild") as client:
+        assert (await client.ask(type="subscribe", sub=1, filter=globs))["status"] == 200
+        refused = await client.ask(type="subscribe", sub=2, filter=globs)
+        assert (refused["status"], refused["error"]["code"]) == (429, "too_many_requests")
+    subs = [{"sub": sub, "filter": globs} for sub in (1, 2)]
+    async with from_address(gateway, "127.0.3.4", sub="wild at once", subs=subs) as client:
+        welcome = await client.until(lambda seen: seen["type"] == "welcome")
+        assert [result["status"] for result in welcome["subs"]] == [200, 429]
+
+
 async def test_requests_over_http_pay_by_their_address(gateway):
     connector = aiohttp.TCPConnector(local_addr=("127.0.4.1", 0))
     async with aiohttp.ClientSession(connector=connector) as http:
