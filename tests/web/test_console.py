@@ -231,6 +231,39 @@ async def test_a_list_of_calls_that_comes_late_brings_none_back(
     assert await page.locator("#channels button").count() == 0
 
 
+THOUSANDS = """
+const { set } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, "onmessage");
+const numbered = (one, number) => ({ ...one, id: `${number}`, name: `many/${number}` });
+const many = (one, count) => Array.from({ length: count }, (_, number) => numbered(one, number));
+Object.defineProperty(RTCDataChannel.prototype, "onmessage", {
+  set(listener) {
+    set.call(this, listener && (({ data }) => {
+      for (const message of [JSON.parse(data)].flat()) {
+        if (message.type === "reply" && message.body?.[0]?.dialplan) message.body = many(message.body[0], 10_000);
+        listener({ data: JSON.stringify(message) });
+      }
+    }));
+  },
+});
+"""
+
+
+async def test_ten_thousand_calls_do_not_stop_the_page(
+    page: Page, gateway: Gateway, hang_up: Callable[[], Awaitable[None]]
+) -> None:
+    """A list made longer on its way: a test has no Asterisk with so many calls."""
+    await page.add_init_script(THOUSANDS)
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#subscriptions")).to_contain_text("live")
+    await call(page, "Local/600@default")
+    await page.click("#calls-refresh")
+    await expect(page.locator("#calls-count")).to_have_text("10000")
+    assert await page.locator("#channels li").count() <= 501
+    assert await page.locator("#channel-ids option").count() <= 501
+    await expect(page.locator("#channels li").last).to_contain_text("9500 more")
+    await hang_up()
+
+
 async def test_endpoints_of_several_asterisks_are_offered(
     gateways: Gateways, page: Page, asterisk22: PrivateAsterisk
 ) -> None:

@@ -1,20 +1,24 @@
 import { $, framed, h, refill } from "./dom.js";
 import { LiveObjects } from "./objects.js";
 
+const SHOWN = 500; // of a kind: with thousands the page would do nothing but draw them
+
 /** Live channels and bridges, and what is done to them most. */
 export function startCalls(bridge) {
   const objects = new LiveObjects();
   let selected = null;
 
   const render = framed(() => {
-    const channels = objects.channels;
+    const { channels, bridges } = objects;
+    const [shownChannels, shownBridges] = [channels, bridges].map((all) => all.slice(-SHOWN));
     if (!channels.some(({ id }) => id === selected)) selected = null;
-    fill($("channels"), channels.map(({ channel }) => channelItem(channel, selected, select)), "No calls. Originate one above.");
-    fill($("bridges"), objects.bridges.map(({ bridge: it }) => bridgeItem(it)), "No bridges.");
-    fill($("channel-ids"), channels.map(({ id, channel }) => h("option", { value: id, label: channel.name })));
-    fill($("bridge-ids"), objects.bridges.map(({ id, bridge: it }) => h("option", { value: id, label: it.name })));
+    const channelItems = shownChannels.map(({ channel }) => channelItem(channel, selected, select));
+    fill($("channels"), [...channelItems, ...more(channels)], "No calls. Originate one above.");
+    fill($("bridges"), [...shownBridges.map(({ bridge: it }) => bridgeItem(it)), ...more(bridges)], "No bridges.");
+    fill($("channel-ids"), shownChannels.map(({ id, channel }) => h("option", { value: id, label: channel.name })));
+    fill($("bridge-ids"), shownBridges.map(({ id, bridge: it }) => h("option", { value: id, label: it.name })));
     $("calls-count").textContent = String(channels.length);
-    $("bridges-count").textContent = String(objects.bridges.length);
+    $("bridges-count").textContent = String(bridges.length);
     $("selected").hidden = selected === null;
     const channel = objects.channel(selected);
     $("selected-name").textContent = channel?.name ?? "";
@@ -115,6 +119,11 @@ function say(text, isBad = false) {
 function fill(list, items, otherwise) {
   const empty = otherwise ? [h("li", { className: "empty" }, otherwise)] : [];
   refill(list, items.length ? items : empty);
+}
+
+/** What tells of those that are not shown, the oldest. */
+function more({ length }) {
+  return length > SHOWN ? [h("li", { className: "empty" }, `and ${length - SHOWN} more`)] : [];
 }
 
 const TONES = { Up: "good", Ring: "warn", Ringing: "warn", Busy: "bad" };
