@@ -71,7 +71,7 @@ end
 local missed = host.observers["aribridge.gap"]
 host.observers["aribridge.gap"] = function(s)
   missed(s)
-  for id, leg in pairs(s.legs) do
+  for id, leg in pairs(host.copy(s.legs)) do
     if not leg.over then
       local gone, channel = is_gone(s, "channels.get", { channelId = id })
       if gone then leg.over = true elseif channel and channel.state == "Up" then leg.answered = true end

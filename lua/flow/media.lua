@@ -45,14 +45,19 @@ function host.observers.PlaybackFinished(s, event)
   if s.playbacks[id] then s.playbacks[id] = event.playback.state end
 end
 
+local function look_at_recording(s, name)
+  local gone = is_gone(s, "recordings.getLive", { recordingName = name })
+  if gone and s.recordings[name] == "recording" then s.recordings[name] = { name = name, state = "done" } end
+end
+
 host.observers["aribridge.gap"] = function(s)
-  for id, state in pairs(s.playbacks) do
-    if state == "playing" and is_gone(s, "playbacks.get", { playbackId = id }) then s.playbacks[id] = "done" end
-  end
-  for name, state in pairs(s.recordings) do
-    if state == "recording" and is_gone(s, "recordings.getLive", { recordingName = name }) then
-      s.recordings[name] = { name = name, state = "done" }
+  for id, state in pairs(host.copy(s.playbacks)) do
+    if state == "playing" and is_gone(s, "playbacks.get", { playbackId = id }) and s.playbacks[id] then
+      s.playbacks[id] = "done"
     end
+  end
+  for name, state in pairs(host.copy(s.recordings)) do
+    if state == "recording" then look_at_recording(s, name) end
   end
 end
 
@@ -104,13 +109,23 @@ local function is_lost(s, id)
   return s.playbacks[id] == "playing"
 end
 
+-- Waits until done() is true. Once another channel has taken the caller's place, what is told of the one before does
+-- not come here: what began on it is looked at from time to time.
+local function await(s, channel, done, look)
+  wait_until(s, function() return done() or s.id ~= channel end)
+  while not wait_until(s, done, LOST_SECONDS) do look() end
+end
+
 -- Plays until the end, or until stops() is true; returns "done", "failed" or "interrupted".
 local function play(s, verb, media, options, stops)
-  local id = start(s, verb, media, options)
+  local channel, id = s.id, start(s, verb, media, options)
   local function settled() return s.playbacks[id] ~= "playing" or stops() end
-  if not wait_until(s, settled, LOST_SECONDS) then
+  local function look()
     if is_lost(s, id) then s.playbacks[id] = "failed" end
-    wait_until(s, settled)
+  end
+  if not wait_until(s, settled, LOST_SECONDS) then
+    look()
+    await(s, channel, settled, look)
   end
   if s.playbacks[id] ~= "playing" then return finish(s, id) end
   stop(s, id)
@@ -223,14 +238,15 @@ host.verb("record", function(s, options)
   options = host.options("record", options, RECORD)
   local name = options.name
   if type(name) ~= "string" then refuse("record", "needs a name: call:record{name = \"greeting\"}") end
-  local terminator, before = options.terminator or "#", #s.digits
+  local terminator, before, channel = options.terminator or "#", #s.digits, s.id
   s.recordings[name] = "recording"
   start_recording(s, name, {
     name = name, format = options.format or "wav", maxDurationSeconds = options.max or 60,
     maxSilenceSeconds = options.silence, beep = options.beep, ifExists = options.if_exists or "overwrite",
     terminateOn = terminator,
   })
-  wait_until(s, function() return s.recordings[name] ~= "recording" end)
+  local function done() return s.recordings[name] ~= "recording" end
+  await(s, channel, done, function() look_at_recording(s, name) end)
   take_terminator(s, terminator, before)
   local recording = s.recordings[name]
   s.recordings[name] = nil

@@ -66,6 +66,11 @@ class RecordingAsterisks:
         return answer
 
 
+def arrived(channel: str, **more: Any) -> dict[str, Any]:
+    """The event of a channel that came into the application."""
+    return {"type": "StasisStart", "channel": {"id": channel}, "args": [], **more}
+
+
 class ScriptClient:
     """A connection that keeps what scripts send to it."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
 
 import pytest
 import structlog
 from real.wait import until
-from script_parts import RecordingAsterisks, failures
+from script_parts import RecordingAsterisks, arrived, failures
 
 from aribridge.core.command import Command
 from aribridge.core.settings import ScriptSettings
@@ -209,10 +208,6 @@ def test_a_task_may_leave_the_call_to_clients_while_a_verb_waits(tried):
           T.equal(call:ended(), {outcome = "kept", where = "s.lua:5"})
         end"""
     assert failures(tried(script, tests)) == []
-
-
-def arrived(channel: str, **more: Any) -> dict[str, Any]:
-    return {"type": "StasisStart", "channel": {"id": channel}, "args": [], **more}
 
 
 async def test_a_task_that_has_to_pause_does_not_keep_an_event_from_the_verb_that_waits_for_it(
