@@ -102,6 +102,39 @@ async def test_javascript(
         await hang_up()
 
 
+HOLD_BACK = """
+const { set } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, "onmessage");
+Object.defineProperty(RTCDataChannel.prototype, "onmessage", {
+  set(listener) {
+    const held = [];
+    set.call(this, listener && (({ data }) => {
+      for (const message of [JSON.parse(data)].flat()) {
+        const pass = () => listener({ data: JSON.stringify(message) });
+        if (message.body?.media_uri) held.push(pass);
+        else pass();
+        if (message.data?.type === "PlaybackFinished") held.splice(0).forEach((pass) => pass());
+      }
+    }));
+  },
+});
+"""
+
+
+async def test_a_playback_may_be_over_before_the_reply_to_it_comes(
+    page: Page,
+    gateway: Gateway,
+    asterisk22: PrivateAsterisk,
+    project: Path,
+    pages: Pages,
+    client_url: str,
+    hang_up: Callable[[], Awaitable[None]],
+) -> None:
+    """A channel that holds the reply back: replies and events have no order between them."""
+    [block] = [block for block in BLOCKS if block.name == "recipes/answer-and-play-1"]
+    await page.add_init_script(HOLD_BACK)
+    await test_javascript(block, page, gateway, asterisk22, project, pages, client_url, hang_up)
+
+
 def prelude(block: Block, gateway: Gateway) -> str:
     """What the page says comes before its blocks."""
     token = f'const token = "{gateway.token()}";\n'
