@@ -75,7 +75,8 @@ class RecordingsDoor:
 
 
 async def _answer(request: web.Request, download: Download) -> web.StreamResponse:
-    wanted = _range(request, download.length)
+    # For HEAD nobody has said what a range would mean (RFC 9110 section 14.2).
+    wanted = _range(request, download.length) if request.method == "GET" else None
     if wanted is not None and not wanted:
         response = problem_response(Problem("range_not_satisfiable", f"It has {download.length} bytes."))
         response.headers["Content-Range"] = f"bytes */{download.length}"
@@ -121,6 +122,8 @@ def _range(request: web.Request, length: int | None) -> range | None:
         return None
     if given.start is None and given.stop is None:
         return None
+    if given.start == 0 and "=-" in request.headers["Range"]:  # the last none of them; to aiohttp it is all
+        return range(0)
     return range(length)[given]
 
 
