@@ -8,6 +8,8 @@ from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web import RequestPayloadError
 
 from aribridge.core.settings import LogSettings
 from aribridge.obs.redact import redact
@@ -23,6 +25,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(as_json=_as_json(settings, stream), colors=stream.isatty()))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_is_worth_telling)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
     structlog.configure(
@@ -31,6 +34,12 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Not what clients send that is no HTTP: it has its 400, and anybody could fill a disk with tracebacks of it."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, BadHttpMessage | RequestPayloadError)
 
 
 _SHARED: list[structlog.typing.Processor] = [

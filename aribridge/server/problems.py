@@ -50,8 +50,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         _audit(request, problem)
         return problem_response(problem)
-    except web.HTTPNotFound:
-        return problem_response(Problem("not_found", f"There is nothing under {request.path[:200]}."))
+    except (web.HTTPNotFound, web.RequestPayloadError) as error:
+        return problem_response(_fault(request, error))
     except web.HTTPMethodNotAllowed as error:
         detail = f"{request.method[:20]} is not for this address; {', '.join(sorted(error.allowed_methods))} is."
         response = problem_response(Problem("method_not_allowed", detail))
@@ -65,6 +65,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             return web.Response(status=_CLIENT_LEFT)
         log.exception("http.failed", method=request.method, path=request.path)
         return problem_response(Problem("internal", "The gateway failed on this request."))
+
+
+def _fault(request: web.Request, error: Exception) -> Problem:
+    if isinstance(error, web.RequestPayloadError):
+        return Problem("bad_message", "The body is not what its headers say, such as Content-Encoding.")
+    return Problem("not_found", f"There is nothing under {request.path[:200]}.")
 
 
 def _audit(request: web.Request, problem: Problem) -> None:

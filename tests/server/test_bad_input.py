@@ -67,6 +67,36 @@ async def test_clients_that_leave_before_they_are_answered_are_no_failure(gatewa
         assert not [line for line in gateway.log if "http.failed" in line]
 
 
+@pytest.mark.parametrize("door", ["/v1/rtc", "/janus"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_what_it_says_is_refused(gateway, door, encoding):
+    headers = {"Authorization": f"Bearer {gateway.token()}", "Content-Type": "application/json"}
+    headers["Content-Encoding"] = encoding
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(gateway.url + door, data=b"\xff\xff\xff\xff", headers=headers) as response,
+    ):
+        assert (response.status, (await response.json())["code"]) == (400, "bad_message")
+    assert not [line for line in gateway.log if "Traceback" in line]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /v1/rtc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n",
+        b"GET / nonsense\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_without_a_traceback(gateway, request_):
+    """Else anybody could fill the log."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(request_)
+    assert (await asyncio.wait_for(reader.readline(), 30)).split()[1] == b"400"
+    writer.close()
+    assert not [line for line in gateway.log if "Traceback" in line]
+
+
 @pytest.mark.parametrize(
     ("message", "status", "code", "named"),
     [
