@@ -88,9 +88,13 @@ def _string(operation: Operation, parameter: Parameter, value: Any) -> str:
 
 def _integer(operation: Operation, parameter: Parameter, value: Any) -> int:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return int(value)
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _bad(operation, parameter, "must be an integer")
+    # Asterisk takes 4294967297 for 1.
+    most = 2**63 if parameter.type == "long" else 2**31
+    if not -most <= value < most:
+        raise _bad(operation, parameter, f"must be from {-most} to {most - 1}")
     return value
 
 
