@@ -94,7 +94,8 @@ def _name(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _members(bridge: Mapping[str, Any]) -> list[str]:
-    return [member for member in bridge.get("channels") or () if isinstance(member, str)]
+    members = bridge.get("channels")
+    return [member for member in members if isinstance(member, str)] if isinstance(members, list) else []
 
 
 def _target(job: Mapping[str, Any]) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ def test_wildcards_are_taken_up_to_a_length_and_plain_values_at_any():
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"channel": 3}, {"bridge": {"channels": [1, None]}}, {"type": 7, "endpoint": []}]
+    "event",
+    [{}, {"channel": 3}, {"bridge": {"channels": [1, None]}}, {"bridge": {"channels": 5}}, {"type": 7, "endpoint": []}],
 )
 def test_odd_events_have_labels_all_the_same(event):
     labels_of(event)
