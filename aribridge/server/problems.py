@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import msgspec
@@ -38,7 +39,7 @@ def problem_response(problem: Problem) -> web.Response:
     if problem.code == "unauthorized":
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.retry == "after":
-        response.headers["Retry-After"] = str(max(1, problem.after_ms // 1000))
+        response.headers["Retry-After"] = str(max(1, math.ceil(problem.after_ms / 1000)))
     return response
 
 

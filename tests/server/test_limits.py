@@ -11,6 +11,9 @@ import pytest
 from real.gateway import target
 from real.wsclient import Client, connect, greeted
 
+from aribridge.protocol.problems import Problem
+from aribridge.server.problems import problem_response
+
 LIMITS = {
     "rate": 2.0,
     "burst": 110,
@@ -120,6 +123,12 @@ async def test_wildcards_in_filters_pay_by_their_length(gateway):
     async with from_address(gateway, "127.0.3.4", sub="wild at once", subs=subs) as client:
         welcome = await client.until(lambda seen: seen["type"] == "welcome")
         assert [result["status"] for result in welcome["subs"]] == [200, 429]
+
+
+@pytest.mark.parametrize(("after_ms", "seconds"), [(1, "1"), (1000, "1"), (1001, "2"), (1999, "2")])
+def test_retry_after_is_no_shorter_than_after_ms(after_ms, seconds):
+    response = problem_response(Problem("too_many_requests", "too much", after_ms=after_ms))
+    assert response.headers["Retry-After"] == seconds
 
 
 async def test_requests_over_http_pay_by_their_address(gateway):
