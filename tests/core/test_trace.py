@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,3 +152,52 @@ def test_every_channel_has_one_call_however_they_are_linked(pairs):
     assert sorted(members) == sorted({ident for pair in pairs for ident in pair})
     assert all(len(call.channels) <= MOST_CHANNELS for call in calls)
     assert sum(len(call.entries) + call.left_out for call in calls) == len(pairs)
+
+
+FEW = st.integers(0, 12).map(str)
+ACTS = st.one_of(
+    st.tuples(st.just("dial"), FEW, FEW),
+    st.tuples(st.just("local"), FEW, st.integers(1, 2).map(str)),
+    st.tuples(st.just("bridge"), FEW, st.lists(FEW, max_size=4)),
+    st.tuples(st.just("gone"), FEW, st.just("")),
+    st.tuples(st.just("command"), FEW, st.none() | FEW),
+    st.tuples(st.just("note"), FEW, FEW),
+    st.tuples(st.just("lost"), st.just(""), st.just("")),
+)
+
+
+def do(traces, kind, one, other):
+    if kind == "dial":
+        traces.event({"type": "Dial", "caller": channel(one), "peer": channel(other)})
+    elif kind == "local":
+        traces.event({"type": "ChannelCreated", "channel": channel(one, f"Local/600@default-0;{other}")})
+    elif kind == "bridge":
+        bridge = {"id": "b", "bridge_type": "mixing", "channels": other}
+        traces.event(happened(one, "ChannelEnteredBridge", bridge=bridge))
+    elif kind == "gone":
+        traces.event({"type": "ChannelDestroyed", "channel": channel(one, "Local/600@default-0;1")})
+    elif kind == "command":
+        traces.command(Command("pbx", "channels.create", {"channelId": one}), "alice", "200", 0.0, other)
+    elif kind == "note":
+        traces.note([one, other], "log", "a line")
+    else:
+        traces.lost()
+
+
+@given(st.lists(ACTS, max_size=200))
+def test_bounds_hold_and_no_channel_is_in_two_calls_whatever_happens(acts):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, few in (("MOST_CALLS", 4), ("MOST_ENTRIES", 8), ("MOST_CHANNELS", 3)):
+            patch.setattr(trace, name, few)
+        traces = Traces()
+        for act in acts:
+            do(traces, *act)
+            calls = traces.find("")
+            members = [ident for call in calls for ident in call.channels]
+            assert len(members) == len(set(members))
+            assert all(traces.find(ident) == [call] for call in calls for ident in call.channels)
+            assert all(len(call.channels) <= 3 for call in calls)
+            assert len(calls) <= 4
+            assert sum(len(call.entries) for call in calls) <= 4 * 8 // 4
+            if act[0] in {"dial", "local", "bridge", "gone"}:
+                assert traces.find(act[1])  # what was told last is not what is forgotten
