@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
@@ -21,6 +22,8 @@ MOST_LISTED = 1000
 _PATIENCE = 5.0
 """Seconds to wait for another process that has the file locked (``aribridge kv``)."""
 _SWEEP_EVERY = 1000
+_LEAST = -(2**63)
+"""The least integer that Lua has."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kv (
@@ -86,11 +89,13 @@ class Store:
             value = 0 if row is None else msgspec.json.decode(row[0])
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise CallFailure("bad_value", f"bridge.kv.incr: the value of {key!r} is not a number")
-            text = msgspec.json.encode(value + by).decode()
+            total: int | float = value + by
+            if not -math.inf < total < math.inf or (isinstance(total, int) and not _LEAST <= total <= -_LEAST - 1):
+                raise CallFailure("bad_value", f"bridge.kv.incr: no number holds the sum of {value} and {by}")
+            text = msgspec.json.encode(total).decode()
             self._reserve(script, key, text)
             expires = row[1] if row else (None if ttl is None else self._clock() + ttl)
             self._db.execute("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?)", (script, key, text, expires))
-        total: int | float = value + by
         return total
 
     def delete(self, script: str, key: str) -> bool:

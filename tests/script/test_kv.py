@@ -66,6 +66,17 @@ async def test_delete_list_and_incr(open_host: Open, client: ScriptClient) -> No
     assert await open_host(body).on_message(client, 1) == answer
 
 
+@pytest.mark.parametrize(("first", "by"), [("1e308", "1e308"), ("math.maxinteger", "1"), ("math.mininteger", "-1")])
+async def test_a_sum_that_no_number_holds_is_refused(
+    open_host: Open, client: ScriptClient, first: str, by: str
+) -> None:
+    body = f"""
+        kv.incr("n", {first})
+        local ok, problem = pcall(kv.incr, "n", {by})
+        return {{ok, problem.code, kv.get("n") == {first}}}"""
+    assert await open_host(body).on_message(client, 1) == [False, "bad_value", True]
+
+
 async def test_increments_side_by_side_are_all_counted(open_host: Open, client: ScriptClient) -> None:
     host = open_host("return kv.incr('n')")
     answers = await asyncio.gather(*(host.on_message(client, 1) for _ in range(50)))
