@@ -18,9 +18,10 @@ end
 
 local function chain_two(first, second)
   return function(chunk)
-    local out = second(first(chunk))
-    if chunk ~= nil then return out end
-    -- At the end: what the first still held has gone through the second, which is told of the end itself.
+    if chunk ~= nil then return second(first(chunk)) end
+    -- At the end: what the first still holds goes through the second, which is then told of the end itself, once.
+    local held = first(nil)
+    local out = held ~= nil and second(held) or nil
     local rest = second(nil)
     if out and rest then return out .. rest end
     return out or rest

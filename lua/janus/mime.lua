@@ -2,7 +2,7 @@
 
 local host = ...
 
-local byte, char, sub, gsub = string.byte, string.char, string.sub, string.gsub
+local byte, char, sub, gsub, gmatch = string.byte, string.char, string.sub, string.gsub, string.gmatch
 local find, format, concat, check = string.find, string.format, table.concat, host.check_budget
 
 local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -134,21 +134,28 @@ mime.encode, mime.decode = chosen(mime.encodet), chosen(mime.decodet)
 function mime.qp(text) return text and quoted(text) end
 function mime.unqp(text) return text and unquoted(text) end
 
--- A filter that breaks lines after `length` characters (76 unless told).
+-- A filter that breaks lines after `length` characters (76 unless told); all that it gives end with CRLF.
 function mime.wrap(_, length)
   length = length or 76
   local left = length
   return function(chunk)
-    if chunk == nil then return left < length and "\r\n" or nil end
-    local out, at = {}, 1
-    while at <= #chunk do
-      local part = sub(chunk, at, at + left - 1)
-      at, left = at + #part, left - #part
-      out[#out + 1] = part
-      if left == 0 then
-        out[#out + 1] = "\r\n"
-        left = length
+    local out = {}
+    local function break_line()
+      out[#out + 1], left = "\r\n", length
+    end
+    if chunk == nil then
+      if left < length then break_line() end
+      return out[1]
+    end
+    for line, ended in gmatch((gsub(chunk, "\r", "")), "([^\n]*)(\n?)") do
+      local at = 1
+      while at <= #line do
+        if left == 0 then break_line() end
+        local part = sub(line, at, at + left - 1)
+        at, left = at + #part, left - #part
+        out[#out + 1] = part
       end
+      if ended ~= "" then break_line() end
     end
     return concat(out)
   end

@@ -82,6 +82,16 @@ CHECKS = {
         sink, list = ltn12.sink.table()
         ltn12.pump.all(ltn12.source.string(lines), ltn12.sink.chain(mime.decode("base64"), sink))
         assert(table.concat(list) == ("x"):rep(100))
+        local function wrapped(text, length)
+          local found, lines = ltn12.sink.table()
+          ltn12.pump.all(ltn12.source.string(text), ltn12.sink.chain(mime.wrap("text", length), found))
+          return table.concat(lines)
+        end
+        assert(wrapped("abcdefgh", 3) == "abc\r\ndef\r\ngh\r\n" and wrapped("abc", 3) == "abc\r\n")
+        assert(wrapped("ab\ncdef\r\n", 4) == "ab\r\ncdef\r\n", wrapped("ab\ncdef\r\n", 4))
+        sink, list = ltn12.sink.table()
+        ltn12.pump.all(ltn12.source.string("abc"), ltn12.sink.chain(mime.encode("base64"), mime.wrap("base64"), sink))
+        assert(table.concat(list) == "YWJj\r\n")
         assert(mime.qp("é=") == "=C3=A9=3D" and mime.unqp("=C3=A9=3D") == "é=")
     """,
     "socket.url": r"""
