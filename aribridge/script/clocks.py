@@ -13,11 +13,13 @@ Clock = Callable[[], float]
 class Clocks:
     """``work`` tells in seconds how long scripts work in the background, so that they pause as long.
 
+    ``errors`` tells in seconds when a script's error that comes again and again is to be logged again.
     ``wall`` tells scripts the time of day, in Unix seconds; None is the machine's.
     """
 
     work: Clock = time.perf_counter
     wall: Clock | None = None
+    errors: Clock = time.monotonic
 
 
 REAL = Clocks()

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from aribridge.core.trace import note
+from aribridge.script.clocks import Clock
 from aribridge.script.errors import ScriptFailure
 
 log = structlog.get_logger("aribridge.script")
@@ -24,8 +25,10 @@ _LONGEST = 500
 class FailureLog:
     """Logs the failures of one script as ``script.error``; ``repeated`` counts those left out since the last line."""
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: str, clock: Clock = time.monotonic) -> None:
+        """``clock`` counts the seconds for which the same failure is not logged again."""
         self._log = log.bind(script=script)
+        self._clock = clock
         self._quiet_until: dict[tuple[str, str | None], float] = {}
         self._left_out: dict[tuple[str, str | None], int] = {}
         self._last: OrderedDict[tuple[str, str | None], dict[str, Any]] = OrderedDict()
@@ -42,7 +45,7 @@ class FailureLog:
         note("error", f"{hook}: {failure}")
         self._remember(hook, failure)
         place = (hook, failure.where)
-        now = time.monotonic()
+        now = self._clock()
         if now < self._quiet_until.get(place, 0.0):
             self._left_out[place] = self._left_out.get(place, 0) + 1
             return

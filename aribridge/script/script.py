@@ -53,7 +53,7 @@ class Script:
         self.hooks: frozenset[str] = frozenset()
         self.sources = Sources()
         self._path = path
-        self._failures = FailureLog(str(path))
+        self._failures = FailureLog(str(path), clocks.errors)
         self.tally = Tally(path.name)
         self._clients = Clients()
         self._timers = Timers(self._run_timer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from aribridge.script import failures
 from aribridge.script.errors import ScriptFailure
 from aribridge.script.failures import FailureLog
 
@@ -18,14 +17,12 @@ class FakeClock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    clock = FakeClock()
-    monkeypatch.setattr(failures, "time", clock)
-    return clock
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 def test_what_is_left_out_is_counted(clock: FakeClock) -> None:
-    log = FailureLog("main.lua")
+    log = FailureLog("main.lua", clock.monotonic)
     with capture_logs() as lines:
         for _ in range(10):
             log.write("on_event", ScriptFailure("broken", where="main.lua:2"))
@@ -40,7 +37,7 @@ def test_what_is_left_out_is_counted(clock: FakeClock) -> None:
 
 
 def test_what_is_remembered_is_bounded(clock: FakeClock) -> None:
-    log = FailureLog("main.lua")
+    log = FailureLog("main.lua", clock.monotonic)
     with capture_logs() as lines:
         for number in range(1000):
             log.write("on_event", ScriptFailure("broken", where=f"main.lua:{number}"))

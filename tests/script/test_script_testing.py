@@ -175,6 +175,23 @@ def test_errors_of_the_script_fail_a_test_unless_it_asks_for_them(tried: Tried) 
     assert raised == ("s_test.lua:4", "s.lua:3: in the message (script_error)")
 
 
+def test_each_error_of_the_script_counts(tried: Tried) -> None:
+    script = "function on_event(event) error('no ' .. event.n) end"
+    tests = """
+        function test_asks()
+          for n = 1, 3 do
+            T.event({type = "X", n = n})
+            T.equal(T.errors(), {"s.lua:1: no " .. n})
+          end
+        end
+        function test_does_not_ask()
+          T.event({type = "X", n = 1})
+          T.errors()
+          T.event({type = "X", n = 2})
+        end"""
+    assert failures(tried(script, tests)) == [("s_test.lua", "s.lua:1: no 2")]
+
+
 def test_the_script_is_at_rest_whenever_the_test_goes_on(tried: Tried) -> None:
     script = """local bridge, task = require "bridge", require "task"
         task.spawn(function() bridge.log("loaded") bridge.kv.set("a", 1) bridge.log("stored") end)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,7 +80,8 @@ async def _run(suite: Suite, name: str, state: Path, stage: Stage) -> Result:
     with capture_logs() as logs:
         async with stage.around(tell) as surroundings:
             asterisks = AnsweringAsterisks(tests.answer, surroundings.behind, tests.faults.append)
-            host = ScriptHost(ScriptSettings(files=[str(suite.script)]), asterisks, state, surroundings.clocks)
+            clocks = replace(surroundings.clocks, errors=count(step=60).__next__)  # each error counts
+            host = ScriptHost(ScriptSettings(files=[str(suite.script)]), asterisks, state, clocks)
             asterisks.attend(host.flows)
             phones = Phones(asterisks, logs)
             told += [phones.event, host.on_event]
