@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,6 @@ from aribridge.cli.options import Failure, config_options
 if TYPE_CHECKING:
     from aribridge.core.principal import Principal
     from aribridge.core.settings import Settings
-
-INPUT_BYTES = 65536
 
 
 @click.command()
@@ -88,9 +85,9 @@ def _decision_by_file(
 
 
 def _of_token(settings: Settings) -> Principal:
-    from aribridge.cli.token import judged
+    from aribridge.cli.token import judged, read_token
 
-    return judged(settings, sys.stdin.read(INPUT_BYTES).strip())
+    return judged(settings, read_token())
 
 
 def _told(principal: Principal) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def issue(
 def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
     """Read a token from standard input; print what it says, and whether this gateway would let it in."""
     settings = settings_at_work(config, assignments)
-    text = sys.stdin.read(INPUT_BYTES).strip()
+    text = read_token()
     click.echo(_contents(text))
     principal = judged(settings, text)
     click.echo(f"valid, allows {_allowed(principal.roles, principal.ops) or 'nothing'}")
@@ -89,6 +89,11 @@ def revoke(*, sub: str | None, jti: str | None, days: float, config: Path | None
         raise click.UsageError("give --sub or --jti")
     closed = _revoke(Path(settings_at_work(config, assignments).state), sub, jti, days * 86400)
     click.echo(f"revoked; {closed} connections and sessions closed")
+
+
+def read_token() -> str:
+    """What standard input has, whatever it is."""
+    return sys.stdin.buffer.read(INPUT_BYTES).decode(errors="replace").strip()
 
 
 def _revoke(folder: Path, sub: str | None, jti: str | None, seconds: float) -> int:

@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def aribridge(*arguments: str, stdin: str = "", **environment: str) -> Result:
+def aribridge(*arguments: str, stdin: str | bytes = "", **environment: str) -> Result:
     result = CliRunner().invoke(main, arguments, input=stdin, env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
@@ -353,6 +353,14 @@ def test_inspect_says_why_not(dev_key, make, said):
     assert "not valid" in told.stderr
     assert said in told.stderr
     assert len(text) < 10 or text not in told.output
+
+
+@pytest.mark.parametrize("command", [("token", "inspect"), ("explain", "--token", "channels.list")])
+def test_what_is_not_even_text_is_no_token(dev_key, command):
+    """Such as a file that was taken for one."""
+    told = aribridge(*command, stdin=b"\xff\xfe\x00")
+    assert told.exit_code == 1
+    assert "not valid" in told.stderr
 
 
 def test_inspect_knows_what_was_revoked(dev_key, tmp_path):
