@@ -20,14 +20,25 @@ local function check(name, value, wanted, what)
   if type(value) ~= wanted then refuse(name, "takes " .. what) end
 end
 
+-- `types` has the type of each option that there is.
+local function check_options(name, options, types)
+  for option, value in pairs(options) do
+    local wanted = types[option]
+    if not wanted then refuse(name, "has no option " .. tostring(option)) end
+    if type(value) ~= wanted then refuse(name, option .. " is a " .. wanted) end
+  end
+end
+
 -- The script under test ---------------------------------------------------------------------------------------------
 
 local made = 0
+local CONN = { carrier = "string", sub = "string", tenant = "string", roles = "table", endpoints = "table" }
 
 -- A client's connection: T.conn{sub = "alice", tenant = "acme", roles = {"agent"}, endpoints = {"PJSIP/200"}}.
 function T.conn(options)
   options = options or {}
   check("conn", options, "table", "a table: T.conn{roles = {\"agent\"}}")
+  check_options("conn", options, CONN)
   made = made + 1
   return {
     id = "c_" .. made,
@@ -49,10 +60,11 @@ end
 -- ...}; {kind = "deny", why = ...}. A failure of the script is raised.
 function T.command(conn, cmd)
   check_conn("command", conn)
-  if type(cmd) ~= "table" or type(cmd.op) ~= "string" then
-    refuse("command", "takes a command second: {op = \"channels.list\", params = {}}")
+  local params = type(cmd) == "table" and (cmd.params or {})
+  if type(params) ~= "table" or #params > 0 or type(cmd.op) ~= "string" then
+    refuse("command", "takes a command second: {op = \"channels.get\", params = {channelId = \"1\"}}")
   end
-  return wait("t.command", conn, { op = cmd.op, params = cmd.params or {}, target = cmd.target or "pbx" })
+  return wait("t.command", conn, { op = cmd.op, params = params, target = cmd.target or "pbx" })
 end
 
 -- What becomes of an event; nil when the script drops it.
@@ -125,10 +137,7 @@ local CALL = {
 function T.call(options)
   options = options or {}
   check("call", options, "table", "a table: T.call{exten = \"7001\", caller = {number = \"200\"}}")
-  for name, value in pairs(options) do
-    if not CALL[name] then refuse("call", "has no option " .. tostring(name)) end
-    if type(value) ~= CALL[name] then refuse("call", name .. " is a " .. CALL[name]) end
-  end
+  check_options("call", options, CALL)
   if options.args then options.args = host.array(options.args) end
   return phone(wait("t.call", options))
 end
@@ -161,6 +170,7 @@ function T.replay(file, options)
   check("replay", file, "string", "a file beside the tests: T.replay(\"ivr.jsonl\", {digits = \"1234\"})")
   options = options or {}
   check("replay", options, "table", "options as a table: {digits = \"1234\"}")
+  check_options("replay", options, { digits = "string" })
   wait("t.replay", file, options)
   return setmetatable({}, RECORDING)
 end

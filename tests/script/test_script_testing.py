@@ -175,6 +175,23 @@ def test_errors_of_the_script_fail_a_test_unless_it_asks_for_them(tried: Tried) 
     assert raised == ("s_test.lua:4", "s.lua:3: in the message (script_error)")
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('T.conn{role = {"agent"}}', "T.conn has no option role"),
+        ('T.conn{"agent"}', "T.conn has no option 1"),
+        ('T.conn{roles = "agent"}', "T.conn roles is a table"),
+        ('T.replay("a.jsonl", {digit = "1"})', "T.replay has no option digit"),
+        ('T.command(T.conn(), {op = "channels.list", params = {"x"}})', "T.command takes a command second"),
+        ('T.command(T.conn(), {op = "channels.list", params = 1})', "T.command takes a command second"),
+    ],
+)
+def test_what_a_test_misspells_is_named(tried: Tried, written: str, said: str) -> None:
+    script = "function on_command(conn, cmd) return cmd end"
+    [(_, failure)] = failures(tried(script, f"function test_it() {written} end"))
+    assert failure.startswith(said)
+
+
 def test_each_error_of_the_script_counts(tried: Tried) -> None:
     script = "function on_event(event) error('no ' .. event.n) end"
     tests = """
