@@ -27,8 +27,15 @@ end
 -- Four letters make three bytes; what is no letter is skipped.
 local function from_base64(text)
   local out, bits, count = {}, 0, 0
+  local function finish() -- a group that is not full: at a "=" or at the end
+    if count == 3 then out[#out + 1] = char(bits >> 10, bits >> 2 & 255) end
+    if count == 2 then out[#out + 1] = char(bits >> 4) end
+    bits, count = 0, 0
+  end
   for at = 1, #text do
-    local value = VALUE[byte(text, at)]
+    local letter = byte(text, at)
+    local value = VALUE[letter]
+    if letter == 61 then finish() end
     if value then
       bits, count = bits << 6 | value, count + 1
       if count == 4 then
@@ -37,8 +44,7 @@ local function from_base64(text)
       end
     end
   end
-  if count == 3 then out[#out + 1] = char(bits >> 10, bits >> 2 & 255) end
-  if count == 2 then out[#out + 1] = char(bits >> 4) end
+  finish()
   return concat(out)
 end
 
@@ -83,7 +89,11 @@ local mime = {
 
 local function quoted(text)
   check()
-  return (gsub(text, "[^ !-<>-~\r\n\t]", function(letter) return format("=%02X", byte(letter)) end))
+  local function escape(letter) return format("=%02X", byte(letter)) end
+  text = gsub(text, "[^ !-<>-~\r\n\t]", escape)
+  -- What is blank at the end of a line may get lost on the way (RFC 2045 section 6.7).
+  text = gsub(text, "([ \t])(\r?\n)", function(blank, ended) return escape(blank) .. ended end)
+  return (gsub(text, "[ \t]$", escape))
 end
 
 local function unquoted(text)

@@ -92,6 +92,8 @@ CHECKS = {
         sink, list = ltn12.sink.table()
         ltn12.pump.all(ltn12.source.string("abc"), ltn12.sink.chain(mime.encode("base64"), mime.wrap("base64"), sink))
         assert(table.concat(list) == "YWJj\r\n")
+        assert(mime.unb64("QQ==QUJD") == "AABC" and mime.unb64("QUI=\r\nQQ==") == "ABA")
+        assert(mime.qp("a \r\nb\t\nc ") == "a=20\r\nb=09\nc=20" and mime.qp(" a b") == " a b")
         assert(mime.qp("é=") == "=C3=A9=3D" and mime.unqp("=C3=A9=3D") == "é=")
     """,
     "socket.url": r"""
