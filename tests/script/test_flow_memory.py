@@ -48,6 +48,20 @@ async def test_scripts_cannot_see_records_nor_save_too_much(kv: Kv) -> None:
         await memory.save("f_1", {"text": "x" * 70_000})
 
 
+async def test_what_scripts_save_leaves_room_for_the_records_of_other_calls(tmp_path: Path) -> None:
+    kv = Kv(tmp_path, 1000)
+    memory = Memory(kv)
+    memory.note("f_1", CALL)
+    await memory.save("f_1", {"text": "x" * 700})
+    memory.note("f_2", CALL)
+    with pytest.raises(CallFailure) as refused:
+        await memory.save("f_2", {"text": "x" * 700})
+    left = await memory.left("pbx")
+    await kv.close()
+    assert refused.value.code == "kv_full"
+    assert {flow: record.saved is not None for flow, record in left.items()} == {"f_1": True, "f_2": False}
+
+
 class Found:
     """The last run's calls on an Asterisk of these channels and bridges: who was resumed, who was left to clients."""
 

@@ -12,9 +12,10 @@ from aribridge.script.errors import CallFailure
 from aribridge.script.kv import Kv
 from aribridge.script.store import Store
 
-_NAMESPACE = "/flows"
+_NAMESPACE = "/flows/calls"
 """No script is called so: scripts have names of files."""
-_SAVED = ".saved"
+_SAVED = "/flows/saved"
+"""Apart from the records: what scripts save must not take their room."""
 _MOST_SAVED = 65_536
 
 
@@ -54,18 +55,18 @@ class Memory:
             raise CallFailure(
                 "bad_parameter", f"call:save takes up to {_MOST_SAVED} bytes of JSON; bridge.kv takes more"
             )
-        await self._kv.do(lambda store: store.set(_NAMESPACE, flow + _SAVED, saved, None))
+        await self._kv.do(lambda store: store.set(_SAVED, flow, saved, None))
 
     def pass_on(self, old: str, new: str, record: Record) -> None:
         """Write another flow's record, with what was saved, under the id of the one that goes on with its call."""
         self.note(new, record)
         if record.saved is not None:
-            self._kv.post(lambda store: store.set(_NAMESPACE, new + _SAVED, record.saved, None))
+            self._kv.post(lambda store: store.set(_SAVED, new, record.saved, None))
         self.forget(old)
 
     def forget(self, flow: str) -> None:
         """The flow is over."""
-        self._kv.post(lambda store: (store.delete(_NAMESPACE, flow), store.delete(_NAMESPACE, flow + _SAVED)))
+        self._kv.post(lambda store: (store.delete(_NAMESPACE, flow), store.delete(_SAVED, flow)))
 
     def left(self, target: str) -> asyncio.Future[dict[str, Record]]:
         """The records of an Asterisk as they are now, not of what is written from here on. Raises CallFailure."""
@@ -73,9 +74,9 @@ class Memory:
 
 
 def _read(store: Store, target: str) -> dict[str, Record]:
-    values = {entry.key: entry.value for entry in store.entries(_NAMESPACE)}
+    saved = {entry.key: entry.value for entry in store.entries(_SAVED)}
     return {
-        key: msgspec.structs.replace(msgspec.convert(value, Record), saved=values.get(key + _SAVED))
-        for key, value in values.items()
-        if not key.endswith(_SAVED) and value["target"] == target
+        entry.key: msgspec.structs.replace(msgspec.convert(entry.value, Record), saved=saved.get(entry.key))
+        for entry in store.entries(_NAMESPACE)
+        if entry.value["target"] == target
     }
