@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ari_lab import FaultyProxy, Sink, running_link, settings_of
 from real.asterisk import fresh_asterisk
+from real.machine import suspend
 from real.wait import until
 
 from aribridge.ari import Link, connect, http
@@ -161,7 +162,7 @@ async def test_a_stopped_asterisk_is_noticed_and_found_again(release: Any, monke
         running_link(settings_of(asterisk, timeout=1)) as (link, sink),
     ):
         assert asterisk.pid is not None
-        os.kill(asterisk.pid, signal.SIGSTOP)
+        await suspend(asterisk.pid)
         flying = asyncio.create_task(link.call(Command("pbx", "channels.hangup", {"channelId": "x"})))
         lost = await sink.wait_for_type("lost", within=10)
         assert "stopped answering pings" in lost["reason"]

@@ -76,7 +76,7 @@ async def test_a_caller_walks_through_the_menu_to_a_phone(asterisk, gateways, ph
     script.write_text(source.replace("PJSIP/200", f"PJSIP/loopback/sip:phone@127.0.0.1:{answerer.port}"))
     gateway = await gateways.start(target(asterisk, app=asterisk.app), scripts={"files": [str(script)]})
     async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:
-        caller = await press(phones, tmp_path, asterisk.sip_port, " 9999 1234", ms=3500)
+        caller = await press(phones, tmp_path, asterisk.sip_port, " 9999 1234", ms=6500)
         for media in ("vm-password", "vm-invalidpassword", "vm-password"):
             await client.until(lambda m, media=media: m["type"] == "event" and _plays(m["data"], media))
         await client.until(lambda m: m["type"] == "event" and _members(m["data"]) == 2)

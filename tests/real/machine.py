@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from real.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
 NPM = ROOT / "tests/npm"
@@ -51,6 +53,17 @@ def is_free(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+async def suspend(pid: int) -> None:
+    """Stop a process as Ctrl-Z does, and return when none of its threads runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+    await until(lambda: set(_states(pid)) == {"T"}, every=0.001)
+
+
+def _states(pid: int) -> list[str]:
+    """One letter for each thread (proc_pid_stat(5))."""
+    return [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
 
 
 def family(pid: int) -> list[psutil.Process]:
