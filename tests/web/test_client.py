@@ -231,6 +231,8 @@ async def keyed_originate(
     """A page that sent a keyed originate, which made its call, and loses the connection before the reply at the end."""
     gateway = await gateways.start(target(asterisk), server={"origins": [pages.origin]})
     async with faulty_proxy(gateway.port) as proxy, ari(asterisk) as call:
+        await asterisk.cli("channel request hangup all")  # a test that failed may have left some
+        await until(lambda: nothing(call), what="no call of an earlier test is left")
         await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
         proxy.mute()
         await client.do(KEYED)
