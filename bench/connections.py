@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from real.gateway import Gateways, target
@@ -12,9 +15,13 @@ from real.gateway import Gateways, target
 from bench.asker import asker
 from bench.duel import SUBSCRIBED, our_side
 from bench.figures import Cpu, resident_kb
-from bench.websockets import SUBS, readers
+from bench.lab import UNLIMITED
+from bench.websockets import SUBS, bare_server, readers
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
     from bench.lab import Lab
 
 CHANNELS, SOCKETS, STORM = 100, 1000, 1000
@@ -22,16 +29,9 @@ CHANNELS, SOCKETS, STORM = 100, 1000, 1000
 
 async def data_channels(lab: Lab) -> dict[str, float]:
     """Set-up and memory of a data channel with its peer connection."""
-    ours = our_side(lab, SUBSCRIBED)
-    async with ours.page(lab, CHANNELS):
-        pass  # the first hundred bring memory that the process keeps for the next
-    await asyncio.sleep(1)
-    before = resident_kb(lab.gateway.pid)
-    with Cpu(lab.gateway.pid) as setup:
-        opening = ours.page(lab, CHANNELS)
-        await opening.__aenter__()
-    kept = resident_kb(lab.gateway.pid) - before
-    await opening.__aexit__(None, None, None)
+    async with _fresh(lab) as fresh:
+        ours = our_side(fresh, SUBSCRIBED)
+        setup, kept = await _second(fresh.gateway.pid, lambda: ours.page(fresh, CHANNELS))
     return {
         "CPU ms to set up a data channel": setup.each(CHANNELS) / 1000,
         "data channels a second that a browser opens": CHANNELS / setup.wall,
@@ -40,21 +40,30 @@ async def data_channels(lab: Lab) -> dict[str, float]:
 
 
 async def websockets(lab: Lab) -> dict[str, float]:
-    """Set-up and memory of a WebSocket that subscribed."""
-    url, hello = lab.gateway.ws_url + "/v1/ws", _hello(lab)
-    async with readers(url, SOCKETS, hello):
-        pass
-    before = resident_kb(lab.gateway.pid)
-    with Cpu(lab.gateway.pid) as setup:
-        opening = readers(url, SOCKETS, hello)
-        await opening.__aenter__()
-    kept = resident_kb(lab.gateway.pid) - before
-    await opening.__aexit__(None, None, None)
+    """Set-up and memory of a WebSocket that subscribed, and memory of one that bare aiohttp keeps."""
+    async with _fresh(lab) as fresh:
+        url, hello = fresh.gateway.ws_url + "/v1/ws", _hello(fresh)
+        setup, kept = await _second(fresh.gateway.pid, lambda: readers(url, SOCKETS, hello))
+    async with bare_server() as (url, pid):
+        _, bare = await _second(pid, lambda: readers(url, SOCKETS, ""))
     return {
         "CPU ms to set up a WebSocket": setup.each(SOCKETS) / 1000,
         "WebSockets a second that open": SOCKETS / setup.wall,
         "KB per idle WebSocket": kept / SOCKETS,
+        "KB per idle WebSocket of bare aiohttp": bare / SOCKETS,
     }
+
+
+async def _second(pid: int, opening: Callable[[], AbstractAsyncContextManager[object]]) -> tuple[Cpu, float]:
+    """What as many connections again as are open cost the process to set up, and the KiB that they take."""
+    async with opening():
+        before = resident_kb(pid)
+        with Cpu(pid) as setup:
+            again = opening()
+            await again.__aenter__()
+        kept = resident_kb(pid) - before
+        await again.__aexit__(None, None, None)
+    return setup, kept
 
 
 async def storm(lab: Lab) -> dict[str, float]:
@@ -75,13 +84,21 @@ async def storm(lab: Lab) -> dict[str, float]:
 
 async def start_up(lab: Lab) -> dict[str, float]:
     """From the start of the process to `/readyz`."""
-    gateways = Gateways(lab.folder / "start")
-    (lab.folder / "start").mkdir()
     began = time.monotonic()
-    await gateways.start(target(lab.asterisk))
-    took = time.monotonic() - began
-    await gateways.stop()
-    return {"seconds from start to ready": took}
+    async with _fresh(lab):
+        return {"seconds from start to ready": time.monotonic() - began}
+
+
+@asynccontextmanager
+async def _fresh(lab: Lab) -> AsyncIterator[Lab]:
+    """The lab with a gateway that has done nothing yet: one that has, gives connections memory that it has already."""
+    gateways = Gateways(Path(mkdtemp(dir=lab.folder)))
+    server = {"origins": [lab.pages.origin]}
+    try:
+        gateway = await gateways.start(target(lab.asterisk), server=server, limits=UNLIMITED)
+        yield replace(lab, gateway=gateway)
+    finally:
+        await gateways.stop()
 
 
 def _hello(lab: Lab, since: dict[str, object] | None = None) -> str:

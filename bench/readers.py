@@ -27,7 +27,7 @@ class Readers:
 
     async def read(self, http: aiohttp.ClientSession) -> None:
         await self._opening.acquire()
-        socket = await http.ws_connect(self._url, protocols=["aribridge.v1"])
+        socket = await http.ws_connect(self._url, protocols=["aribridge.v1"], compress=15)  # offered, as by browsers
         if self._hello:
             await socket.send_str(self._hello)
             await socket.receive()

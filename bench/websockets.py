@@ -52,7 +52,7 @@ async def _against_bare(
     data = {"type": "Bench", "filling": "x" * 1200}
     event = json.dumps({"type": "event", "sub": 1, "data": data}, separators=(",", ":"))
     async with AsyncExitStack() as stack:
-        url, pid = await stack.enter_async_context(_bare())
+        url, pid = await stack.enter_async_context(bare_server())
         client = await stack.enter_async_context(asker(lab))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         bare = await stack.enter_async_context(http.ws_connect(url))
@@ -77,7 +77,7 @@ async def _against_bare(
 
 
 @asynccontextmanager
-async def _bare() -> AsyncIterator[tuple[str, int]]:
+async def bare_server() -> AsyncIterator[tuple[str, int]]:
     port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare", str(port))
     url = f"http://127.0.0.1:{port}/"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 _ROOMY_MESSAGES = 1000
 _ROOMY_BYTES = 262_144
 """What may wait before a client counts as behind: what streams tell it is then read from their histories instead."""
@@ -15,7 +13,7 @@ class Outbox:
     def __init__(self, most_messages: int, most_bytes: int) -> None:
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._frames: deque[str] = deque()
+        self._frames: list[str] = []
         self.bytes = 0
         """Characters waiting: JSON text is nearly all ASCII, so they stand for bytes without encoding twice."""
 
@@ -37,11 +35,7 @@ class Outbox:
 
     def take(self, most: int) -> list[str]:
         """Remove and return the first frames, ``most`` of them at most."""
-        if len(self._frames) <= most:
-            frames = list(self._frames)
-            self.clear()
-            return frames
-        frames = [self._frames.popleft() for _ in range(most)]
+        frames, self._frames = self._frames[:most], self._frames[most:]
         self.bytes -= sum(map(len, frames))
         return frames
 

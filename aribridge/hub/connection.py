@@ -88,20 +88,7 @@ class Connection:
         )
         self._liveness = Liveness(limits, self._ping, self.goodbye)
         self._identity = Identity(parts, self._liveness, self, carrier.peer, principal)
-        work = Work(parts, self, self._identity, self._answers, self._seat)
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            Hello: self._hello,
-            Request: work.request,
-            RestRequest: work.rest_request,
-            ScriptMessage: work.script_message,
-            Subscribe: self._subscribe,
-            Unsubscribe: self._unsubscribe,
-            Auth: self._auth,
-            Ping: self._pong,
-            Pong: lambda _: self._liveness.pong() if self._protocol.greeted else None,
-            Refusal: self._refuse,
-            Fatal: lambda fatal: self.goodbye(fatal.slug, fatal.detail),
-        }
+        self._work = Work(parts, self, self._identity, self._answers, self._seat)
 
     # --- what scripts see of a connection (script.Client)
 
@@ -212,7 +199,7 @@ class Connection:
         try:
             if (cost := _COSTS.get(type(item))) is not None:
                 self._seat.charge(cost)
-            self._handlers[type(item)](item)
+            self._act_on(item)
         except Problem as problem:
             message = "message" if isinstance(item, Refusal) else type(item).__name__.lower()
             audited.denied(self, self._identity.principal, message, problem)
@@ -220,6 +207,31 @@ class Connection:
         except Exception:
             log.exception("message.failed", connection=self.id, message=type(item).__name__)
             self.goodbye("internal", "The gateway failed on a message; its log has the details.")
+
+    def _act_on(self, item: ClientMessage | Refusal | Fatal) -> None:
+        match item:
+            case Request():
+                self._work.request(item)
+            case RestRequest():
+                self._work.rest_request(item)
+            case ScriptMessage():
+                self._work.script_message(item)
+            case Pong():
+                self._pong()
+            case Ping():
+                self._answer_ping(item)
+            case Hello():
+                self._hello(item)
+            case Auth():
+                self._auth(item)
+            case Subscribe():
+                self._subscribe(item)
+            case Unsubscribe():
+                self._unsubscribe(item)
+            case Refusal():
+                self._refuse(item)
+            case Fatal():
+                self.goodbye(item.slug, item.detail)
 
     # --- who
 
@@ -292,7 +304,11 @@ class Connection:
         audited.denied(self, self._identity.principal, "request" if refusal.rest else "message", refusal.problem)
         self._answers.refuse(refusal)
 
-    def _pong(self, ping: Ping) -> None:
+    def _pong(self) -> None:
+        if self._protocol.greeted:
+            self._liveness.pong()
+
+    def _answer_ping(self, ping: Ping) -> None:
         self._seat.charge_alone(READ)
         self._send({"type": "pong", "t": ping.t})
 

@@ -28,7 +28,9 @@ class Identity:
         self._liveness = liveness
         self._client = client
         self._peer = peer
+        self._is_admitted = False
         self._introduction: asyncio.Task[None] | None = None
+        """Until the scripts' ``on_connect`` is through."""
         if principal is not None:
             parts.owners.came(client.id, principal)
 
@@ -47,7 +49,8 @@ class Identity:
         log.info("connection.open", connection=client.id, carrier=client.kind, peer=self._peer, sub=principal.sub)
         audit.logged_in(principal, client.kind, client.address, client.id)
         self._liveness.expire_at(principal.expires)
-        self._introduction = self._parts.spawn(self._parts.scripts.on_connect(client))
+        self._is_admitted = True
+        self._introduction = self._parts.spawn(self._introduce())
 
     def check(self) -> None:
         """Raise Problem ``unauthorized`` where the token has expired: the time left is for a fresh one alone."""
@@ -57,12 +60,12 @@ class Identity:
 
     async def introduced(self) -> None:
         """Wait until the scripts' ``on_connect`` is through, so that they never meet a stranger."""
-        if self._introduction is not None and not self._introduction.done():
+        if self._introduction is not None:
             await asyncio.wait([self._introduction])
 
     def left(self, reason: str) -> None:
         """Have scripts told that the client is gone, after they were told that it came."""
-        if self._introduction is not None:
+        if self._is_admitted:
             self._parts.spawn(self._take_leave(reason))
 
     @property
@@ -70,6 +73,12 @@ class Identity:
         """Seconds until the token ends; None for never."""
         expires = None if self.principal is None else self.principal.expires
         return None if expires is None else max(0, int(expires - time.time()))
+
+    async def _introduce(self) -> None:
+        try:
+            await self._parts.scripts.on_connect(self._client)
+        finally:
+            self._introduction = None
 
     async def _take_leave(self, reason: str) -> None:
         await self.introduced()

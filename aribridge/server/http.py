@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -29,7 +29,8 @@ def application(
 ) -> web.Application:
     """Make the application. ``first`` sees each request before all others; ``charge`` bounds them by address.
 
-    ``janus`` takes WebSockets of the Janus API, which may come on any path.
+    ``janus`` takes WebSockets of the Janus API, which may come on any path. Middlewares that have nothing to do after
+    the handler are plain functions: a coroutine would be kept for as long as a WebSocket is open.
     """
     middlewares = [*first, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
@@ -42,18 +43,16 @@ def _charged(charge: Charge) -> Middleware:
     """Whatever a request asks for besides, it costs its address a little."""
 
     @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def middleware(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
         charge(payers(None, request.remote or ""), READ)
-        return await handler(request)
+        return handler(request)
 
     return middleware
 
 
 def _janus_anywhere(janus: Handler) -> Middleware:
     @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if _JANUS in subprotocols(request):
-            return await janus(request)
-        return await handler(request)
+    def middleware(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        return (janus if _JANUS in subprotocols(request) else handler)(request)
 
     return middleware

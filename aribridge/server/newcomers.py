@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable
 from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 
 import structlog
@@ -42,11 +43,11 @@ class Newcomers:
         """Let those go on that have sent a request."""
 
         @web.middleware
-        async def spoke(request: web.Request, handler: Handler) -> web.StreamResponse:
+        def spoke(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
             timer = self._waiting.pop(request.protocol, None)
             if timer is not None:
                 timer.cancel()
-            return await handler(request)
+            return handler(request)
 
         return spoke
 

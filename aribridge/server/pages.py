@@ -20,6 +20,8 @@ _HEADERS = {
 
 async def security_headers(_: web.Request, response: web.StreamResponse) -> None:
     """What every answer tells the browser to forbid; to be called before its head is sent."""
+    if isinstance(response, web.WebSocketResponse):
+        return  # no page is in it, and it would keep them
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if isinstance(response, web.FileResponse):

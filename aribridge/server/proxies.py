@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from ipaddress import ip_address, ip_network
 
 from aiohttp import web
@@ -18,10 +19,10 @@ class Proxies:
         """Make ``request.remote`` and ``scheme`` the client's, from X-Forwarded-For and X-Forwarded-Proto."""
 
         @web.middleware
-        async def forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        def forwarded(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
             if self._trusts(request.remote or ""):
                 request = self._client_of(request)
-            return await handler(request)
+            return handler(request)
 
         return forwarded
 

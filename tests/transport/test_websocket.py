@@ -55,14 +55,21 @@ async def send(carrier, frames):
         await carrier.send(frame)
 
 
-@pytest.mark.parametrize("compress", [0, 15])
 @pytest.mark.parametrize("letter", ["x", "é"])
-async def test_messages_of_all_sizes_arrive_whole_and_in_order(compress, letter):
+async def test_messages_of_all_sizes_arrive_whole_and_in_order(letter):
     frames = [letter * size for size in SIZES]
-    async with connected(compress=compress) as (carrier, _, client):
+    async with connected() as (carrier, _, client):
         sending = asyncio.create_task(send(carrier, frames))
         assert [await client.receive_str() for _ in frames] == frames
         await sending
+
+
+async def test_compression_that_a_client_offers_as_browsers_do_is_declined():
+    """RFC 7692 section 5.1. A compressor for each client would keep an event from being encoded once for all."""
+    async with connected(compress=15) as (carrier, _, client):
+        assert not client.compress
+        assert carrier.send_now(["at once"]) == 1
+        assert await client.receive_str() == "at once"
 
 
 async def test_what_a_client_does_not_read_is_not_piled_up():
