@@ -50,7 +50,8 @@ class Asker:
         async for frame in self._socket:
             said = json.loads(frame.data)
             if waiting := self._waiting.pop(said.get("id"), None):
-                waiting.set_result(said)
+                if not waiting.done():  # whoever asked may have been cancelled
+                    waiting.set_result(said)
             elif said["type"] == "event":
                 self.events.put_nowait(said["data"]["type"])
             elif said["type"] == "ping":

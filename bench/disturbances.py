@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.asker import asker
@@ -11,13 +11,13 @@ from bench.figures import Row, at, compare
 from bench.latency import timed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Coroutine
 
     from bench.asker import Asker
     from bench.lab import Lab
 
 ROUNDS = 5
-PINGS = 300
+PINGS = 1000
 LOOP = {"type": "message", "data": {"loop": True}}
 BURST = {"type": "message", "data": {"burst": 20}}
 SUBSCRIBE = {"type": "subscribe", "sub": 1, "target": "pbx", "filter": {"type": ["Bench"]}}
@@ -25,37 +25,32 @@ SUBSCRIBE = {"type": "subscribe", "sub": 1, "target": "pbx", "filter": {"type": 
 
 async def beside(lab: Lab) -> list[Row]:
     """A script that never ends its hook, and a client that never reads what it subscribed to."""
-    async with AsyncExitStack() as stack:
-        client, other = [await stack.enter_async_context(asker(lab)) for _ in range(2)]
-        loops = await _pairs(client, lambda: other.ask(LOOP))
-        await stack.enter_async_context(_stalled(lab))
-        stalls = await _pairs(client, lambda: other.ask(BURST))
-    name = f"p99 of {PINGS} pings beside"
-    theirs = "its own p99 without"
+    async with asker(lab) as client, asker(lab) as other:
+        loops = [(await _p99(client, _again(other, LOOP)), await _p99(client)) for _ in range(ROUNDS)]
+        stalls = []
+        for _ in range(ROUNDS):
+            alone = await _p99(client, _again(other, BURST))
+            async with _stalled(lab):
+                stalls.append((await _p99(client, _again(other, BURST)), alone))
+    name = f"p99 of {PINGS:,} pings beside"
     return [
-        compare(f"{name} a script that loops for ever, again and again", "ms", theirs, loops),
-        compare(f"{name} events for a client that does not read", "ms", theirs, stalls),
+        compare(f"{name} a script that loops for ever, again and again", "ms", "its own p99 without", loops),
+        compare(f"{name} events, with a client that does not read them", "ms", "its own p99 without that", stalls),
     ]
 
 
-async def _pairs(client: Asker, harm: Callable[[], Awaitable[Any]]) -> list[tuple[float, float]]:
-    pairs = []
-    for _ in range(ROUNDS):
-        alone = await _p99(client)
-        harming = asyncio.create_task(_again(harm))
-        pairs.append((await _p99(client), alone))
-        harming.cancel()
-        await asyncio.gather(harming, return_exceptions=True)
-    return pairs
+async def _p99(client: Asker, meanwhile: Coroutine[Any, Any, None] | None = None) -> float:
+    async with asyncio.TaskGroup() as group:
+        harming = None if meanwhile is None else group.create_task(meanwhile)
+        times = [await timed(client.ping) for _ in range(PINGS)]
+        if harming is not None:
+            harming.cancel()
+    return at(99, times)
 
 
-async def _again(harm: Callable[[], Awaitable[Any]]) -> None:
+async def _again(other: Asker, message: dict[str, Any]) -> None:
     while True:
-        await harm()
-
-
-async def _p99(client: Asker) -> float:
-    return at(99, [await timed(client.ping) for _ in range(PINGS)])
+        await other.ask(message)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from aribridge.obs.redact import redact_text
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
 from aribridge.script.clocks import REAL, Clocks
-from aribridge.script.errors import ScriptFailure
+from aribridge.script.errors import HookResting, ScriptFailure
 from aribridge.script.flows import Flows, Memory
 from aribridge.script.generation import Generation
 from aribridge.script.host import Asterisks, Client, Reply, SystemCommand
@@ -139,7 +140,7 @@ class ScriptHost:
         for script in self._scripts.defining("on_event"):
             try:
                 with script.tally.run("on_event"):
-                    verdict = event_verdict(script.run_at_once("on_event", event, target), event)
+                    verdict = event_verdict(script.run_for_event(event, target), event)
             except ScriptFailure as failure:
                 script.report("on_event", failure)
                 continue
@@ -159,7 +160,7 @@ class ScriptHost:
             for script in scripts:
                 try:
                     with script.tally.run("on_message"):
-                        value = await script.run("on_message", *script.introduce(client), data)
+                        value = await script.run_for(client, "on_message", data)
                 except ScriptFailure as failure:
                     raise _problem(script, "on_message", failure, "unknown") from None
                 if value != "nothing":
@@ -193,7 +194,7 @@ class ScriptHost:
         fields = {"op": command.op, "params": command.params, "target": command.target}
         try:
             with script.tally.run("on_command"):
-                return command_verdict(await script.run("on_command", *script.introduce(client), fields), command)
+                return command_verdict(await script.run_for(client, "on_command", fields), command)
         except ScriptFailure as failure:
             raise _problem(script, "on_command", failure, "not_applied") from None
 
@@ -202,7 +203,7 @@ class ScriptHost:
             for script in scripts:
                 try:
                     with script.tally.run(hook):
-                        await script.run(hook, *script.introduce(client), *more)
+                        await script.run_for(client, hook, *more)
                 except ScriptFailure as failure:
                     script.report(hook, failure)
 
@@ -210,4 +211,7 @@ class ScriptHost:
 def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome) -> Problem:
     """The failure as the client sees it: its text may have what the script was about to send elsewhere."""
     script.report(hook, failure)
-    return Problem("script_error", redact_text(str(failure)), source="script", outcome=outcome)
+    detail = redact_text(str(failure))
+    if isinstance(failure, HookResting):
+        return Problem("script_error", detail, source="script", retry="after", after_ms=ceil(failure.seconds * 1000))
+    return Problem("script_error", detail, source="script", outcome=outcome)

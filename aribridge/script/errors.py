@@ -56,3 +56,11 @@ class ScriptFailure(Exception):
             ran_out=report.get("ran_out", ""),
             code=report.get("code", ""),
         )
+
+
+class HookResting(ScriptFailure):
+    """A hook was not run, because its overruns have taken their share of the time; it is again in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("was not run: it goes over its budget too often, and rests for a moment", ran_out="rest")
+        self.seconds = seconds

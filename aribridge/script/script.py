@@ -11,6 +11,7 @@ from typing import Any
 
 from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
+from aribridge.script.brake import Brake
 from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
 from aribridge.script.clocks import Clocks
@@ -55,6 +56,7 @@ class Script:
         self._path = path
         self._failures = FailureLog(str(path), clocks.errors)
         self.tally = Tally(path.name)
+        self._brake = Brake(settings.budget_ms / 1000, clocks.errors)
         self._clients = Clients()
         self._timers = Timers(self._run_timer)
         self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)
@@ -93,18 +95,21 @@ class Script:
         except ScriptLoadError as error:
             return False, Problem("script_error", str(error), source="script").to_error()
 
-    def introduce(self, client: Client) -> tuple[str, dict[str, Any] | None]:
-        """The client as the first two arguments of a hook."""
-        return client.id, self._clients.describe(client)
-
     def run_at_once(self, hook: str, *arguments: Any) -> Any:
         """Run a hook that cannot wait; its result. Raises ScriptFailure."""
         return self._start(hook, arguments).value
 
-    async def run(self, hook: str, *arguments: Any) -> Any:
-        """Run a hook to its end; its result. Raises ScriptFailure."""
-        step = self._start(hook, arguments)
-        return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
+    def run_for_event(self, event: dict[str, Any], target: str) -> Any:
+        """Run ``on_event``; its result. Raises ScriptFailure."""
+        with self._brake.run("on_event"):
+            return self._start("on_event", (event, target)).value
+
+    async def run_for(self, client: Client, hook: str, *more: Any) -> Any:
+        """Run a hook on behalf of a client, its first argument, to its end; its result. Raises ScriptFailure."""
+        principal = client.principal
+        with self._brake.run(hook, (principal.tenant, principal.sub)):
+            step = self._start(hook, (client.id, self._clients.describe(client), *more))
+            return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
 
     def open_flow(self) -> Run:
         """A run for a call flow, to be used: without a limit in time, and cancelled when its call is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from script_parts import RecordingAsterisks, ScriptClient, command
 from structlog.testing import capture_logs
 
 from aribridge.protocol.problems import Problem
+from aribridge.script.brake import FOR_ALL, FOR_ONE, FREE
 
 TIME = "took more CPU time"
 MEMORY = "took more memory"
@@ -141,6 +143,62 @@ async def test_what_runs_in_the_background_leaves_half_of_the_time_to_others(
     # Time of the processor: the script's turns last 10 ms of it here.
     assert turns > 20
     assert longest < 0.2
+
+
+LOOPS = """
+    function on_message(conn, data) while data == "loop" do end return "pong" end
+    function on_event(event) while true do end end
+"""
+
+
+async def sent(host: Any, client: ScriptClient, data: str) -> Any:
+    """The answer to a message, or the Problem that it had."""
+    try:
+        return await host.on_message(client, data)
+    except Problem as problem:
+        return problem
+
+
+async def loops_until_it_rests(host: Any, client: ScriptClient) -> tuple[int, Problem]:
+    """How often the hook went over its budget for a client until it was not run, and how that was told."""
+    count = 0
+    while "took more" in (told := await sent(host, client, "loop")).detail:
+        count += 1
+    return count, told
+
+
+async def test_who_makes_a_hook_loop_again_and_again_is_kept_from_it_alone(load: Any, client: ScriptClient) -> None:
+    host, other, began = load(LOOPS, budget_ms=10), ScriptClient("c_2"), time.monotonic()
+    other.principal = replace(client.principal, sub="bob")
+    with capture_logs() as logs:
+        count, told = await loops_until_it_rests(host, client)
+        assert await sent(host, other, "ping") == "pong"
+        assert FREE <= count <= FREE + 1 + (time.monotonic() - began) * FOR_ONE / 0.01
+        assert (told.code, told.source, told.retry, told.outcome) == ("script_error", "script", "after", "not_applied")
+        assert "rests for a moment" in told.detail
+        assert [line["ran_out"] for line in logs] == ["time", "rest"]
+        while await sent(host, client, "ping") != "pong":
+            assert time.monotonic() - began < 30
+            await asyncio.sleep(told.after_ms / 1000)
+
+
+async def test_a_hook_that_loops_for_everybody_leaves_most_of_the_time_to_others(
+    load: Any, client: ScriptClient
+) -> None:
+    host, ran_over, began = load(LOOPS, budget_ms=10), 0, time.monotonic()
+    for number in range(200):
+        client.principal = replace(client.principal, sub=f"user{number}")
+        ran_over += "took more" in (await sent(host, client, "loop")).detail
+    assert 2 * FREE < ran_over <= (FREE / FOR_ONE + (time.monotonic() - began) / 0.01) * FOR_ALL + 2
+
+
+async def test_events_pass_while_a_hook_that_loops_for_each_of_them_rests(load: Any) -> None:
+    host, began = load(LOOPS, budget_ms=10), time.process_time()
+    with capture_logs() as logs:
+        for number in range(1000):
+            assert host.on_event("pbx", {"type": "X", "n": number}) == {"type": "X", "n": number}
+    assert time.process_time() - began < 2  # without rests ten
+    assert {line["ran_out"] for line in logs} == {"time", "rest"}
 
 
 async def test_a_script_that_works_goes_on_beside_one_that_does_not(load: Any, client: ScriptClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from janus_parts import CALLBACKS, running, web_server, write_script
@@ -161,6 +162,29 @@ async def test_a_failure_ends_that_call_alone(tmp_path, asterisks, body, text):
             await script.call("setupMedia", 7.0)
         assert text in str(failure.value)
         assert await script.call("querySession", 7.0) == ["alive"]
+
+
+async def test_a_callback_that_loops_again_and_again_rests_and_the_others_go_on(tmp_path, asterisks):
+    async with running(tmp_path, "function incomingTextData(id) while true do end end", asterisks) as (script, _):
+        with capture_logs() as logs:
+            for _ in range(40):
+                script.begin("incomingTextData", 7.0, "x", 1, None, None)
+        assert [line["ran_out"] for line in logs] == ["time", "rest"]
+        assert await script.call("handleMessage", 7.0, "t", "{}", None) is not None
+
+
+async def test_timers_of_a_script_leave_half_of_the_time_to_others(tmp_path, asterisks):
+    loops = """
+        local bridge = require "bridge"
+        for _ = 1, 900 do bridge.every(10, function() while true do end end) end
+    """
+    async with running(tmp_path, loops, asterisks):
+        began, longest = time.thread_time(), 0.0
+        with capture_logs():
+            while (before := time.thread_time()) - began < 0.6:
+                await asyncio.sleep(0)
+                longest = max(longest, time.thread_time() - before)
+        assert longest < 0.3  # a turn lasts 40 ms; all of them at once 36 s
 
 
 async def test_poking_leads_to_resume_scheduler_after_the_call(tmp_path, asterisks):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from aribridge.core import trace
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
+from aribridge.script.brake import Brake
 from aribridge.script.calls import AriCalls, Calls, Operation, local_time, sleep
 from aribridge.script.clients import Clients
+from aribridge.script.clocks import REAL
 from aribridge.script.errors import ScriptFailure, ScriptLoadError
 from aribridge.script.failures import FailureLog
 from aribridge.script.files import Sources
@@ -24,6 +26,7 @@ from aribridge.script.janus.ports import World
 from aribridge.script.janus.runtime import JanusRuntime
 from aribridge.script.janus.scheduler import Scheduler
 from aribridge.script.outbox import Outbox
+from aribridge.script.pace import Pace
 from aribridge.script.report import report
 from aribridge.script.runs import Run, Runs
 from aribridge.script.runtime import Step
@@ -62,6 +65,7 @@ class JanusScript:
         self._seconds = limits.hook_seconds
         self._failures = FailureLog(str(path))
         self.tally = Tally(path.name)
+        self._brake = Brake(limits.budget_ms / 1000)
         self.sources = Sources()
         self._modules = Modules([*map(Path, settings.path), path.parent], self.sources)
         self._socket = LuaSocket(settings.http_allow)
@@ -75,7 +79,10 @@ class JanusScript:
         )
         common = {**AriCalls(asterisks).operations, "sleep": sleep, "time": local_time, "join": self._tasks.join}
         own = {**self._socket.operations, "require": self._modules.require}
-        self._runs = Runs(self._runtime, Calls({**common, **operations, **own}))
+        calls = Calls({**common, **operations, **own})
+        self._runs = Runs(self._runtime, calls)
+        self._pace = Pace(REAL.work)
+        self._background = Runs(self._runtime, calls, self._pace.turn)
 
     def load(self) -> None:
         """Run the main chunk and find the callbacks. Raises ScriptLoadError."""
@@ -133,12 +140,14 @@ class JanusScript:
 
     async def stop_waiting(self) -> None:
         """End every call that waits, and let none wait any more."""
+        await self._background.close()
         await self._runs.close()
 
     async def rest(self) -> None:
         """Return when no call waits any more, or when it has waited too long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):
+                await self._background.idle()
                 await self._runs.idle()
 
     async def close(self) -> None:
@@ -154,7 +163,7 @@ class JanusScript:
         await self._scheduler.close()
         await self._timers.close()
         await self._tasks.close()
-        await self._runs.close()
+        await self.stop_waiting()
         await self._socket.close()
 
     async def _ask(self, name: str) -> Any:
@@ -174,10 +183,14 @@ class JanusScript:
         except ValueNotJsonError as error:
             raise ScriptFailure(f"{callback} was not called: {error}") from None
 
-    def _counted(self, callback: str) -> AbstractContextManager[None]:
-        """Counts a run, if the script defines what is called: some of it is the gateway's own."""
-        own = callback in self.callbacks or callback == "timeCallback"
-        return self.tally.run(callback) if own else nullcontext()
+    @contextmanager
+    def _counted(self, callback: str) -> Iterator[None]:
+        """Counts a run, and its overruns, if the script defines what is called: some of it is the gateway's own."""
+        if callback not in self.callbacks and callback != "timeCallback":
+            yield
+            return
+        with self.tally.run(callback), self._brake.run(callback):
+            yield
 
     async def _finish(self, callback: str, step: Step, counted: AbstractContextManager[Any]) -> None:
         with trace.run():
@@ -193,17 +206,19 @@ class JanusScript:
         return failure
 
     def _open_unlimited(self) -> Run:
-        return self._runs.open(None)
+        return self._background.open(None)
 
     async def _run_task(self, number: int, run: Run) -> None:
         with self.tally.run("task"):
-            await run.finish(self._runtime.start("task", number, run.cancelled))
+            async with self._pace.turn():
+                step = self._runtime.start("task", number, run.cancelled)
+            await run.finish(step)
 
     async def _run_timer(self, number: int) -> None:
         try:
             with self.tally.run("timer"):
-                step = self._runtime.start("timer", number)
-                if step.state == "wait":
-                    await self._runs.open(self._seconds).finish(step)
+                async with self._pace.turn():
+                    step = self._runtime.start("timer", number)
+                await self._background.open(self._seconds).finish(step)
         except ScriptFailure as failure:
             self.report("timer", failure)
