@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from aribridge.script.clocks import Clock
 from aribridge.script.errors import HookResting, ScriptFailure
@@ -24,40 +25,60 @@ _OVERRUNS = frozenset({"time", "memory"})
 """Runs that took their whole budget; others that failed may have taken next to nothing."""
 
 _MOST = 1000
-"""Subjects remembered: more than can overrun in the time for which one is."""
+"""Debts remembered: more than there can be in the time for which one is."""
+
+_Payer = tuple[str, Hashable]
+"""A hook and a subject; None is everybody."""
+
+
+@dataclass(slots=True)
+class _Debt:
+    """What overruns took in a row: how many, how many seconds, and until when that is more than the share."""
+
+    until: float
+    seconds: float = 0.0
+    overruns: int = 0
+
+    def add(self, seconds: float, share: float) -> None:
+        self.until += seconds / share
+        self.seconds += seconds
+        self.overruns += 1
+
+    def rest(self, now: float) -> float:
+        """Seconds for which nothing more is to be run; not above 0 where something may be."""
+        return self.until - now - FREE * self.seconds / self.overruns / FOR_ONE
 
 
 class Brake:
-    """Counts the overruns of one script's hooks, each as ``budget_seconds``."""
+    """Counts how long the overruns of one script's hooks hold up everybody."""
 
-    def __init__(self, budget_seconds: float, clock: Clock = time.monotonic) -> None:
-        self._budget = budget_seconds
+    def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._free_seconds = FREE * budget_seconds / FOR_ONE
-        self._paid_until: dict[tuple[str, Hashable], float] = {}
-        """When the overruns so far are within the share again, by hook and subject; None is everybody."""
+        self._debts: dict[_Payer, _Debt] = {}
 
     @contextmanager
     def run(self, hook: str, subject: Hashable = None) -> Iterator[None]:
         """Run a hook inside, on behalf of a subject if there is one. Raises HookResting where it is not to run now."""
         payers = {(hook, subject), (hook, None)}
-        seconds = max(map(self._rest, payers))
-        if seconds > 0:
-            raise HookResting(seconds)
+        self._check(payers)
         try:
             yield
         except ScriptFailure as failure:
             if failure.ran_out in _OVERRUNS:
                 for payer in payers:
-                    self._charge(payer)
+                    self._charge(payer, failure.seconds)
             raise
 
-    def _rest(self, payer: tuple[str, Hashable]) -> float:
-        paid_until = self._paid_until.get(payer)
-        return 0.0 if paid_until is None else paid_until - self._clock() - self._free_seconds
+    def _check(self, payers: set[_Payer]) -> None:
+        rests = [debt.rest(self._clock()) for payer in payers if (debt := self._debts.get(payer))]
+        if rests and max(rests) > 0:
+            raise HookResting(max(rests))
 
-    def _charge(self, payer: tuple[str, Hashable]) -> None:
-        now, share = self._clock(), FOR_ALL if payer[1] is None else FOR_ONE
-        if len(self._paid_until) >= _MOST:
-            self._paid_until = {other: until for other, until in self._paid_until.items() if until > now}
-        self._paid_until[payer] = max(self._paid_until.get(payer, now), now) + self._budget / share
+    def _charge(self, payer: _Payer, seconds: float) -> None:
+        now = self._clock()
+        if len(self._debts) >= _MOST:
+            self._debts = {other: debt for other, debt in self._debts.items() if debt.until > now}
+        debt = self._debts.get(payer)
+        if debt is None or debt.until < now:
+            debt = self._debts[payer] = _Debt(now)
+        debt.add(seconds, FOR_ALL if payer[1] is None else FOR_ONE)

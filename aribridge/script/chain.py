@@ -213,5 +213,6 @@ def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome
     script.report(hook, failure)
     detail = redact_text(str(failure))
     if isinstance(failure, HookResting):
-        return Problem("script_error", detail, source="script", retry="after", after_ms=ceil(failure.seconds * 1000))
+        after_ms = ceil(failure.after_seconds * 1000)
+        return Problem("script_error", detail, source="script", retry="after", after_ms=after_ms)
     return Problem("script_error", detail, source="script", outcome=outcome)

@@ -30,7 +30,7 @@ class ScriptFailure(Exception):
 
     ``where`` is ``file:line`` as far as known, ``text`` what happened; ``ran_out`` names the setting that an overrun
     exceeded and is empty for an error; ``code`` is that of an error table, such as ``cancelled``; ``trace`` is Lua's
-    stack, for the log alone.
+    stack, for the log alone; ``seconds`` is how long it ran from its last wait on, and held up everybody.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ScriptFailure(Exception):
         self.trace = trace
         self.ran_out = ran_out
         self.code = code
+        self.seconds = 0.0
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}" if self.where else self.text
@@ -63,4 +64,4 @@ class HookResting(ScriptFailure):
 
     def __init__(self, seconds: float) -> None:
         super().__init__("was not run: it goes over its budget too often, and rests for a moment", ran_out="rest")
-        self.seconds = seconds
+        self.after_seconds = seconds

@@ -8,6 +8,7 @@ object is held by Python.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -124,8 +125,16 @@ class Runtime:
         tokens = encode(*arguments)
         if self._wall is not None:
             self._set_time(self._wall())
-        self._make_room()
-        self._stage_tokens(tokens)
+        began = time.perf_counter()
+        try:
+            self._make_room()
+            self._stage_tokens(tokens)
+            return self._call_within_memory(number, function, *scalars)
+        except ScriptFailure as failure:
+            failure.seconds = time.perf_counter() - began
+            raise
+
+    def _call_within_memory(self, number: int, function: Any, *scalars: str) -> Step:
         try:
             return self._call(number, function, *scalars)
         except lupa.LuaMemoryError:

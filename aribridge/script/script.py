@@ -56,7 +56,7 @@ class Script:
         self._path = path
         self._failures = FailureLog(str(path), clocks.errors)
         self.tally = Tally(path.name)
-        self._brake = Brake(settings.budget_ms / 1000, clocks.errors)
+        self._brake = Brake(clocks.errors)
         self._clients = Clients()
         self._timers = Timers(self._run_timer)
         self._tasks = Tasks(self._open_unlimited, self._run_task, self.report)

@@ -57,9 +57,11 @@ class Store:
         os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))
         # Autocommit: each operation is one statement, or says BEGIN itself.
         self._db = sqlite3.connect(folder / FILE, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._set_up()
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -128,6 +130,11 @@ class Store:
         )
         for name, key, value, expires in rows:
             yield Entry(name, key, msgspec.json.decode(value), expires)
+
+    def _set_up(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
 
     def _row(self, script: str, key: str) -> Any:
         return self._db.execute(

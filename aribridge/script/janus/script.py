@@ -65,7 +65,7 @@ class JanusScript:
         self._seconds = limits.hook_seconds
         self._failures = FailureLog(str(path))
         self.tally = Tally(path.name)
-        self._brake = Brake(limits.budget_ms / 1000)
+        self._brake = Brake()
         self.sources = Sources()
         self._modules = Modules([*map(Path, settings.path), path.parent], self.sources)
         self._socket = LuaSocket(settings.http_allow)
