@@ -247,7 +247,7 @@ async def test_events_of_scripts_keep_their_place_and_odd_ones_are_left_out(stre
         asterisk.tell(feed)
         feed.publish({"type": "Lunch"})
         feed.event("not json")
-        feed.event(f'{{"type":"ChannelUserevent","deep":{"[" * 5000}{"]" * 5000}}}')
+        feed.event(f'{{"type":"ChannelUserevent","deep":{"[" * 100_000}{"]" * 100_000}}}')
         asterisk.pbx.create_channel("b")
         asterisk.tell(feed)
         await drained(feed)
