@@ -12,6 +12,7 @@ import aiohttp.test_utils
 import psutil
 import pytest
 from aiohttp import web
+from aiortc.rtcsctptransport import StreamResetResponseParam
 from real.browser import doomed_chromium
 from real.machine import program
 from real.wait import until
@@ -228,6 +229,37 @@ async def test_each_side_sees_the_other_leave(page: Page):
         await where.events[1].opened()
         await next(iter(peer for peer in where.peers.values() if peer.channels)).close("Janus API")
         await asyncio.wait_for(page.wait_for_function("ends.length === 1"), 6)
+
+
+async def test_a_channel_where_another_was_closed_while_the_last_word_on_that_is_lost(page: Page):
+    """The browser uses the stream again at once; its answer to our request to reset it never came."""
+    async with site() as where:
+        await visit(page, where)
+        [association] = [peer._sctp for peer in where.peers.values()]
+        take, lost = association._receive_reconfig_param, []
+
+        async def faulty_take(param: Any) -> None:
+            if isinstance(param, StreamResetResponseParam) and not lost:
+                lost.append(param)
+            else:
+                await take(param)
+
+        association._receive_reconfig_param = faulty_take  # type: ignore[method-assign]
+        ids = await page.evaluate("""async () => {
+          const [old] = channels;
+          const { id } = old;
+          old.close();
+          await new Promise(done => old.onclose = done);
+          const again = pc.createDataChannel("again");
+          again.onmessage = ({ data }) => inbox.push(data);
+          await new Promise(done => again.onopen = done);
+          for (let i = 0; i < 20; i++) again.send(`${i}`);
+          return [id, again.id];
+        }""")
+        assert lost
+        assert ids[0] == ids[1]
+        assert await page.wait_for_function("inbox.length === 20 && inbox.join()", timeout=5000)
+        assert where.events[0].reasons == []
 
 
 async def test_a_closed_page_is_noticed_at_once(page: Page):

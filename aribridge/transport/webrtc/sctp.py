@@ -30,7 +30,8 @@ from aiortc.rtcsctptransport import (
 from OpenSSL import SSL
 
 from aribridge.transport.webrtc.dtls import DataDtls
-from aribridge.transport.webrtc.fastpath import FastSctp, Sound
+from aribridge.transport.webrtc.fastpath import FastSctp
+from aribridge.transport.webrtc.orderly import Orderly
 
 log = structlog.get_logger("aribridge.transport")
 
@@ -50,7 +51,7 @@ cost an interactive client; browsers acknowledge a lone packet after 0.2 s."""
 _MESSAGES = {WEBRTC_STRING, WEBRTC_STRING_EMPTY, WEBRTC_BINARY, WEBRTC_BINARY_EMPTY}
 
 
-class Association(Sound):
+class Association(Orderly):
     """An SCTP association; ``on_channel`` gets each channel that the peer opens, ``on_lost`` the reason of its end.
 
     ``frame`` bounds a message in bytes. A peer that sends larger ones, opens channels without end or breaks the

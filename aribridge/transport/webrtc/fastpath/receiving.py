@@ -20,6 +20,7 @@ from aiortc.rtcsctptransport import (
 )
 from aiortc.utils import uint16_add, uint16_gte
 
+from aribridge.transport.webrtc.fastpath.reassembly import Reassembly
 from aribridge.transport.webrtc.fastpath.sound import check_parameters
 from aribridge.transport.webrtc.fastpath.turns import Turns
 from aribridge.transport.webrtc.fastpath.wire import CHUNK, DATA, MAX_GAPS, SACK_IMMEDIATELY, Header, later, sack
@@ -31,6 +32,8 @@ EAGER_PACKETS = 32
 """Packets acknowledged one by one after a gap or a duplicate."""
 _WHOLE = 3
 _DATA_HEADER = 16
+_SKIP = 0x80
+"""Bit of the chunk types that are passed over when unknown; at others the rest of the packet is (section 3.2)."""
 
 
 class Receiving(Turns):
@@ -65,6 +68,8 @@ class Receiving(Turns):
                 body = data[start + 4 : stop]
                 check_parameters(kind, body)
                 await self._receive_chunk(chunk(flags=flags, body=body))
+            elif not kind & _SKIP:
+                break
             start = (stop + 3) & ~3
         if self._sack_needed:
             self._plan_ack(at_once=bool(immediately))
@@ -96,6 +101,11 @@ class Receiving(Turns):
     def _expected_tsn(self) -> int:
         assert self._last_received_tsn is not None
         return (self._last_received_tsn + 1) & 0xFFFFFFFF
+
+    def _get_inbound_stream(self, stream_id: int) -> InboundStream:
+        if (stream := self._inbound_streams.get(stream_id)) is None:
+            stream = self._inbound_streams[stream_id] = Reassembly()
+        return stream
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         """Take a fragment, or a message out of order (replaces aiortc's, which looks for whole messages each time)."""

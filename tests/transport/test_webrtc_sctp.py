@@ -1,0 +1,203 @@
+"""What a peer may send an association, late, twice or in pieces, in simulated time (RFC 9260, 3758 and 6525)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiortc import RTCDataChannel
+from aiortc.rtcdatachannel import RTCDataChannelParameters
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    SCTP_DATA_UNORDERED,
+    WEBRTC_BINARY,
+    Chunk,
+    DataChunk,
+    ForwardTsnChunk,
+    InitChunk,
+    ReconfigChunk,
+    parse_packet,
+)
+from faulty_link import FaultyLink, Side, connect, disconnect, run_simulated, simulated_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST, LAST, WHOLE = SCTP_DATA_FIRST_FRAG, SCTP_DATA_LAST_FRAG, SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
+
+BOTH = [("fast", "fast"), ("fast", "stock")]
+REQUEST, ANSWER = 13, 16
+"""To reset streams (RFC 6525 section 4)."""
+
+
+def is_reset(chunk: Any, kind: int) -> bool:
+    return isinstance(chunk, ReconfigChunk) and chunk.params[0][0] == kind
+
+
+class Faults:
+    """Packets of the first end that are lost, or kept to arrive late, because a chunk of theirs is of a kind."""
+
+    def __init__(self, link: FaultyLink) -> None:
+        self.lose: Callable[[Any], bool] = lambda _: False
+        self.kept: list[bytes] = []
+        self._carry, self._end = link.carry, link.ends[0]
+        link.carry = self._carrying  # type: ignore[method-assign]
+
+    def _carrying(self, source: Any, data: bytes, **how: Any) -> None:
+        if source is self._end and any(self.lose(chunk) for chunk in parse_packet(data)[3]):
+            self.kept.append(data)
+        else:
+            self._carry(source, data, **how)
+
+
+def scene(play: Callable[[FaultyLink, Faults, Side, Side], Any], kinds: tuple[str, str] = ("fast", "fast")) -> None:
+    """Play with two connected sides that have nothing more to say."""
+
+    async def played() -> None:
+        link = FaultyLink(8)
+        faults = Faults(link)
+        sides = await connect(link, kinds)
+        await asyncio.sleep(1)
+        await play(link, faults, *sides)
+        assert [side.failed for side in sides] == [[], []]
+        await disconnect(*sides)
+
+    run_simulated(played)
+
+
+class Teller:
+    """Says things that no association of ours would say, in the name of the first side."""
+
+    def __init__(self, first: Side, second: Side) -> None:
+        self._association = first.association
+        self._base = second.association._last_received_tsn
+
+    async def say(self, offset: int, text: bytes, flags: int = WHOLE | SCTP_DATA_UNORDERED, seq: int = 0) -> None:
+        chunk = DataChunk(flags=flags)
+        chunk.tsn, chunk.stream_id, chunk.stream_seq = (self._base + offset) & 0xFFFFFFFF, 0, seq
+        chunk.protocol, chunk.user_data = WEBRTC_BINARY, text
+        await self._association._send_chunk(chunk)
+
+    async def give_up(self, offset: int, *streams: tuple[int, int]) -> None:
+        chunk = ForwardTsnChunk()
+        chunk.cumulative_tsn = (self._base + offset) & 0xFFFFFFFF
+        chunk.streams = list(streams)
+        await self._association._send_chunk(chunk)
+        await asyncio.sleep(0.1)
+
+
+class TestWhatIsGivenUp:
+    """RFC 3758 section 3.6: what is whole goes on, whatever came to nothing before it."""
+
+    def test_an_unordered_message_behind_half_a_one_arrives(self):
+        async def play(link, faults, first, second):
+            teller = Teller(first, second)
+            await teller.say(1, b"half ", FIRST | SCTP_DATA_UNORDERED)
+            await teller.say(3, b"whole")
+            await asyncio.sleep(0.1)
+            assert second.inbox == [b"whole"]
+            await teller.say(5, b"half ", FIRST | SCTP_DATA_UNORDERED)
+            await teller.say(7, b"two ", FIRST | SCTP_DATA_UNORDERED)
+            await teller.say(8, b"halves", LAST | SCTP_DATA_UNORDERED)
+            await asyncio.sleep(0.1)
+            assert second.inbox == [b"whole", b"two halves"]
+            await teller.give_up(6)
+            assert second.inbox == [b"whole", b"two halves"]
+
+        scene(play)
+
+    def test_ordered_messages_that_arrived_between_those_are_delivered(self):
+        async def play(link, faults, first, second):
+            teller = Teller(first, second)
+            seq = second.association._inbound_streams[0].sequence_number
+            await teller.say(1, b"half", FIRST, seq)
+            await teller.say(3, b"one", WHOLE, seq + 1)
+            await teller.say(5, b"tw", FIRST, seq + 3)
+            await teller.say(6, b"o", LAST, seq + 3)
+            await teller.say(8, b"three", WHOLE, seq + 5)
+            await asyncio.sleep(0.1)
+            assert second.inbox == []
+            await teller.give_up(7, (0, seq + 4))
+            assert second.inbox == [b"one", b"two", b"three"]
+
+        scene(play)
+
+
+class TestLateAndTwice:
+    @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
+    def test_a_handshake_that_begins_again_changes_nothing(self, kinds):
+        """The peer's INIT was delayed, while ours has made the association."""
+
+        async def played() -> None:
+            link = FaultyLink(9)
+            faults = Faults(link)
+            faults.lose = lambda chunk: isinstance(chunk, InitChunk) and not faults.kept
+            sides = await connect(link, kinds)
+            texts = [f"{number}" * 300 for number in range(100)]
+            for text in texts:
+                sides[0].channel.send(text)
+                if text == texts[10]:
+                    await asyncio.sleep(0.1)
+                    link.carry(link.ends[0], *faults.kept)
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(5)
+            assert sides[1].inbox == texts
+            assert [side.failed for side in sides] == [[], []]
+            await disconnect(*sides)
+
+        run_simulated(played)
+
+    @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
+    @pytest.mark.parametrize("how", [{}, {"negotiated": True, "id": 0}], ids=["announced", "negotiated"])
+    def test_a_stream_is_used_again_while_the_word_that_it_is_free_is_lost(self, kinds, how):
+        async def play(link, faults, first, second):
+            faults.lose = lambda chunk: not faults.kept and is_reset(chunk, ANSWER)
+            first.channel.close()
+            await simulated_until(lambda: first.channel.readyState == "closed")
+            first.watch(RTCDataChannel(first.association, RTCDataChannelParameters(label="again", **how)))
+            await simulated_until(lambda: first.channel.readyState == "open")
+            for number in range(20):
+                first.channel.send(f"{number}")
+                await asyncio.sleep(0.1)
+                second.channel.send(f"{number}")
+            await asyncio.sleep(1)
+            assert first.channel.id == 0
+            assert first.inbox == second.inbox == [f"{number}" for number in range(20)]
+
+        scene(play, kinds)
+
+    @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
+    def test_the_wish_to_close_that_comes_late_closes_no_later_channel(self, kinds):
+        async def play(link, faults, first, second):
+            faults.lose = lambda chunk: not faults.kept and is_reset(chunk, REQUEST)
+            first.channel.close()
+            await simulated_until(lambda: first.channel.readyState == "closed")
+            for label in ("again", "other"):
+                first.watch(RTCDataChannel(first.association, RTCDataChannelParameters(label=label)))
+                await simulated_until(lambda: first.channel.readyState == "open")
+            first.channel.close()
+            await simulated_until(lambda: first.channel.readyState == "closed")
+            link.carry(link.ends[0], *faults.kept)
+            await asyncio.sleep(5)
+            assert [channel.label for channel in first.association._data_channels.values()] == ["again"]
+
+        scene(play, kinds)
+
+
+@pytest.mark.parametrize(("kind", "arrives"), [(0x3F, False), (0x7F, False), (0x80, True), (0xC1, True)])
+def test_what_comes_behind_an_unknown_chunk_is_taken_if_its_type_allows(kind, arrives):
+    """RFC 9260 section 3.2: its highest bit says so."""
+
+    async def play(link, faults, first, second):
+        association = first.association
+        unknown = Chunk(body=b"what?")
+        unknown.type = kind
+        data = DataChunk(flags=WHOLE | SCTP_DATA_UNORDERED)
+        data.tsn, data.protocol, data.user_data = association._local_tsn, WEBRTC_BINARY, b"hello"
+        link.carry(link.ends[0], association._outbound_header.packet(bytes(unknown), bytes(data)))
+        await asyncio.sleep(1)
+        assert second.inbox == [b"hello"] * arrives
+
+    scene(play)
