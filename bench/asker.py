@@ -13,6 +13,8 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp import SocketFactoryType
+
     from bench.lab import Lab
 
 DEADLINE = 120.0
@@ -59,13 +61,14 @@ class Asker:
 
 
 @asynccontextmanager
-async def asker(lab: Lab) -> AsyncIterator[Asker]:
-    """A connection that said hello."""
+async def asker(lab: Lab, socket_factory: SocketFactoryType | None = None) -> AsyncIterator[Asker]:
+    """A connection that said hello, on a socket of one's own making where one is given."""
     async with (
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=socket_factory)) as http,
         http.ws_connect(lab.gateway.ws_url + "/v1/ws", protocols=["aribridge.v1"]) as socket,
     ):
         client = Asker(socket)
-        await client.ask({"type": "hello", "token": lab.gateway.token(minutes=60)})
+        welcome = await client.ask({"type": "hello", "token": lab.gateway.token(minutes=60)})
+        assert welcome["type"] == "welcome", welcome
         yield client
         client.stop_reading()

@@ -57,8 +57,10 @@ async def sustained(lab: Lab) -> list[Row]:
 
         async def in_mode(mode: str) -> float:
             subs = [{"mode": mode}] * OF_ALL
-            async with _clients(lab, subs), _clients(lab, [{}]) as (watcher,):
-                return (await _round(lab, http, watcher, next(rounds))).ours * 1e6 / CALLS
+            async with _clients(lab, subs) as others, _clients(lab, [{}]) as (watcher,):
+                cpu = (await _round(lab, http, watcher, next(rounds))).ours * 1e6 / CALLS
+                assert all(other.told >= CALLS for other in others), [other.told for other in others]
+                return cpu
 
         modes = await in_turn(ROUNDS, lambda: in_mode("state"), lambda: in_mode("events"))
     who = f"{SUBSCRIBERS} filtered subscribers and 2 of all, no gap"
@@ -88,9 +90,12 @@ async def ramp(lab: Lab) -> dict[str, float]:
 @asynccontextmanager
 async def _subscribers(lab: Lab, rounds: int = ROUNDS) -> AsyncIterator[Watcher]:
     """A hundred of 1 % of the calls each, and two of all, one of which is given."""
-    filters = [*({"channel": _ids_of(number, range(rounds))} for number in range(SUBSCRIBERS)), EVERYTHING]
-    async with _clients(lab, [{"filter": one} for one in filters]), _clients(lab, [{}]) as (watcher,):
+    owned = [_ids_of(number, range(rounds)) for number in range(SUBSCRIBERS)]
+    filters = [*({"channel": ids} for ids in owned), EVERYTHING]
+    async with _clients(lab, [{"filter": one} for one in filters]) as others, _clients(lab, [{}]) as (watcher,):
         yield watcher
+        for other, ids in zip(others, owned, strict=False):
+            await until(lambda other=other, ids=ids: other.ends.keys() == set(ids), what="each was told of its calls")
 
 
 async def _round(lab: Lab, http: aiohttp.ClientSession, watcher: Watcher, round_: int, at_once: int = AT_ONCE) -> Round:
@@ -119,7 +124,8 @@ async def _clients(lab: Lab, subs: list[dict[str, Any]]) -> AsyncIterator[list[W
         yield watchers
         for task in watching:
             task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        for end in await asyncio.gather(*watching, return_exceptions=True):
+            assert isinstance(end, asyncio.CancelledError), f"a client read no more: {end!r}"
         gaps = sum(watcher.gaps for watcher in watchers)
         assert gaps == 0, f"{gaps} gaps"
 
@@ -146,11 +152,12 @@ async def _make(lab: Lab, http: aiohttp.ClientSession, ids: set[str], at_once: i
 
 
 class Watcher:
-    """Reads what one client is told: when each channel ended, and how many gaps there were."""
+    """Reads what one client is told: when each channel ended, how many events and patches, and how many gaps."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self.ends: dict[str, float] = {}
+        self.told = 0
         self.gaps = 0
 
     async def run(self) -> None:
@@ -164,4 +171,5 @@ class Watcher:
             await self._client.send({"type": "pong"})
         elif message["type"] == "event" and message["data"]["type"] == "ChannelDestroyed":
             self.ends[message["data"]["channel"]["id"]] = time.monotonic()
+        self.told += message["type"] in {"event", "patch"}
         self.gaps += message["type"] == "gap"

@@ -31,6 +31,7 @@ async def ping(http: aiohttp.ClientSession) -> None:
     """One command by HTTP."""
     async with http.get("asterisk/ping") as response:
         await response.read()
+        assert response.status == 200, response.status
 
 
 async def tell(http: aiohttp.ClientSession, app: str) -> None:
@@ -54,7 +55,8 @@ class DirectSocket:
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         request = {"type": "RESTRequest", "request_id": number, "method": "GET", "uri": "asterisk/ping"}
         await self._socket.send_str(json.dumps(request))
-        await asyncio.wait_for(answer, DEADLINE)
+        said = await asyncio.wait_for(answer, DEADLINE)
+        assert said["status_code"] == 200, said
 
     async def read(self) -> None:
         """Hand out answers and events until cancelled."""

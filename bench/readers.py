@@ -7,6 +7,7 @@ round: how many messages of type event all of them together are to get. Answers 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import aiohttp
@@ -30,13 +31,15 @@ class Readers:
         socket = await http.ws_connect(self._url, protocols=["aribridge.v1"], compress=15)  # offered, as by browsers
         if self._hello:
             await socket.send_str(self._hello)
-            await socket.receive()
+            welcome = json.loads((await socket.receive()).data)
+            assert [sub["status"] for sub in welcome["subs"]] == [200], welcome
         self._opening.release()
         self._count(greeted=1)
         async for message in socket:
             self._count(got=message.data.count('"type":"Bench"'))
             if '"type":"ping"' in message.data:
                 await socket.send_str('{"type":"pong"}')
+        raise ConnectionError(f"closed with {socket.close_code}")
 
     def _count(self, got: int = 0, greeted: int = 0) -> None:
         self._got += got
@@ -58,14 +61,16 @@ class Readers:
 
 
 async def main(url: str, count: int) -> None:
-    loop = asyncio.get_running_loop()
-    readers = Readers(url, (await loop.run_in_executor(None, sys.stdin.readline)).strip())
+    orders = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    readers = Readers(url, (await orders.readline()).decode().strip())
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as http:
-        tasks = [asyncio.create_task(readers.read(http)) for _ in range(count)]
+    # A client that fails ends all: what is measured would be without it.
+    async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as clients:
+        tasks = [clients.create_task(readers.read(http)) for _ in range(count)]
         await readers.until_open(count)
         print("open", flush=True)
-        while line := await loop.run_in_executor(None, sys.stdin.readline):
+        while line := await orders.readline():
             await readers.until_got(int(line))
             print("done", flush=True)
         for task in tasks:

@@ -84,6 +84,7 @@ async def costs(lab: Lab) -> dict[str, float]:
         host = ScriptHost(ScriptSettings(files=[str(path)]), asterisks=None)  # type: ignore[arg-type]
         host.load()
         client = BenchClient()
+        await _check(host, client, changes=name.endswith("changes 1"))
 
         async def event(host: ScriptHost = host) -> None:
             host.on_event("pbx", EVENT)
@@ -92,3 +93,11 @@ async def costs(lab: Lab) -> dict[str, float]:
         found[f"CPU µs of on_command: {name}"] = commands
         found[f"CPU µs of on_event: {name}"] = await cost(event)
     return found
+
+
+async def _check(host: ScriptHost, client: BenchClient, *, changes: bool) -> None:
+    """What is measured does something, or nothing, as it says."""
+    command, event = await host.on_command(client, COMMAND), host.on_event("pbx", EVENT)
+    assert isinstance(command, Command)
+    assert command.params.get("callerId") == ("ACME" if changes else None), command
+    assert (event or {}).get("caller_name") == ("Alice" if changes else None), event

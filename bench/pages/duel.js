@@ -77,9 +77,15 @@ async function timed(work) {
   return performance.now() - started;
 }
 
-const ping = (client, target = "pbx") =>
-  client.ask({ type: "request", method: "GET", path: "/asterisk/ping", target });
-const echo = (client) => client.ask({ type: "message", data: { echo: true } });
+// A refusal is quick: it must not count as an answer.
+function accepted(answer) {
+  if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+  return answer;
+}
+
+const ping = async (client, target = "pbx") =>
+  accepted(await client.ask({ type: "request", method: "GET", path: "/asterisk/ping", target }));
+const echo = async (client) => accepted(await client.ask({ type: "message", data: { echo: true } }));
 const WORK = { ping, echo };
 
 // Milliseconds from attach to an open data channel, one after the other; they stay open as clients.
@@ -91,7 +97,7 @@ window.open_ = async (server, token, plugin, body, howMany, hello) => {
     if (i % HANDLES === 0) janus = await session(server, token);
     times.push(await timed(async () => clients.push(await channel(janus, plugin, body))));
   }
-  if (hello) await Promise.all(clients.map((client) => client.ask(hello)));
+  if (hello) for (const { subs } of await Promise.all(clients.map((client) => client.ask(hello)))) subs.forEach(accepted);
   return times;
 };
 
@@ -132,8 +138,7 @@ window.besideSlow = async (times) => {
 window.fanOut = async (order, each) => {
   received = 0;
   const all = new Promise((resolve) => (wanted = { count: each * clients.length, resolve }));
-  const answer = await clients[0].ask({ type: "message", data: order });
-  if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+  accepted(await clients[0].ask({ type: "message", data: order }));
   await all;
   return received;
 };
