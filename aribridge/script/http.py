@@ -132,7 +132,7 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                # Kept connections would make aiohttp repeat requests that may have been carried out.
+                # Of one that is kept and that the other side has just closed, nobody knows what came through.
                 connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),
                 timeout=aiohttp.ClientTimeout(total=LONGEST_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -144,7 +144,13 @@ class Http:
     async def _check(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         # aiohttp comes through here with each redirect, too.
         self._rule.check(request.url)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # aiohttp would send GET, PUT and DELETE once more, which may have been carried out.
+            raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _not_right(error: Exception) -> CallFailure:

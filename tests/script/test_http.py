@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,16 @@ async def hang(_: web.Request) -> web.Response:
     raise AssertionError
 
 
+dropped: list[str] = []
+
+
+async def drop(request: web.Request) -> web.Response:
+    dropped.append(request.method)
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
 async def deep(_: web.Request) -> web.Response:
     return web.Response(text="[" * 100_000, content_type="application/json")
 
@@ -67,6 +78,7 @@ async def server() -> AsyncIterator[TestServer]:
         ("/around", redirect),
         ("/large", large),
         ("/hang", hang),
+        ("/drop", drop),
         ("/bin", binary),
     ):
         app.router.add_route("*", path, handler)
@@ -216,3 +228,36 @@ def test_which_hosts_a_glob_allows(glob: str, url: str, *, allowed: bool) -> Non
     else:
         with pytest.raises(CallFailure):
             rule.check(URL(url))
+
+
+async def test_what_broke_off_may_have_been_carried_out_and_is_not_sent_again(http: Http, server: TestServer) -> None:
+    for method in ("POST", "GET", "PUT", "DELETE"):
+        dropped.clear()
+        with pytest.raises(CallFailure) as failure:
+            await http.send(HttpRequest(str(server.make_url("/drop")), method=method))
+        assert (failure.value.code, failure.value.outcome) == ("http_failed", "unknown")
+        assert dropped == [method]
+
+
+async def test_no_connection_is_kept_which_the_other_side_may_just_have_closed(http: Http, server: TestServer) -> None:
+    answers = [await http.send(HttpRequest(str(server.make_url("/echo")), method="POST")) for _ in range(2)]
+    ports = {json.loads(answer.body)["headers"]["Connection"] for answer in answers}
+    assert ports == {"close"}
+
+
+async def test_no_request_takes_longer_than_any_may(
+    http: Http, server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aribridge.script.http.LONGEST_SECONDS", 0.2)
+    with pytest.raises(CallFailure, match=r"within 0\.2 s"):
+        async with asyncio.timeout(10):
+            await http.send(HttpRequest(str(server.make_url("/hang")), timeout=3600))
+
+
+@pytest.mark.parametrize("path", ["/hang", "/around", "/drop", "/large"])
+async def test_errors_do_not_repeat_what_may_be_secret_in_an_address(http: Http, server: TestServer, path: str) -> None:
+    url = server.make_url(path).with_query(k="s3cr3t").with_user("me").with_password("s3cr3t")
+    with pytest.raises(CallFailure) as failure:
+        await http.send(HttpRequest(str(url), timeout=0.5))
+    assert f"{server.host}:{server.port}" in failure.value.detail
+    assert "s3cr3t" not in failure.value.detail
