@@ -23,3 +23,15 @@ def test_an_outbox_is_a_bounded_queue(actions):
             assert outbox.take(action) == [model.popleft() for _ in range(min(action, len(model)))]
         assert len(outbox) == len(model)
         assert outbox.bytes == sum(map(len, model))
+
+
+def test_room_for_what_can_wait_elsewhere_ends_by_messages_and_by_bytes():
+    for frame, most in (("", 1000), ("x" * 2622, 100)):
+        outbox = Outbox(most_messages=10_000, most_bytes=8 << 20)
+        for _ in range(most - 1):
+            outbox.put(frame)
+        assert outbox.roomy
+        outbox.put(frame)
+        assert not outbox.roomy
+        outbox.take(1)
+        assert outbox.roomy

@@ -71,3 +71,10 @@ def test_nobody_gets_more_than_burst_and_rate_and_the_wait_is_true(steps):
 )
 def test_all_that_a_client_belongs_to_pay(principal, kinds):
     assert {kind for kind, _ in payers(principal, "192.0.2.1", "c_1")} == kinds
+
+
+def test_who_was_away_for_long_has_no_more_than_a_burst():
+    rates = Rates(10, 20)
+    rates.take(ALICE, 20, 0.0)
+    assert rates.take(ALICE, 20, 1000.0) is None
+    assert rates.take(ALICE, 1, 1000.0) == ("subject", 0.1)

@@ -72,3 +72,55 @@ async def test_who_was_said_goodbye_is_not_said_another(monkeypatch):
     async with asyncio.timeout(5):
         await sending
     assert (carrier.closed, given_up) == ((4005, "ping_timeout"), [])
+
+
+async def test_a_client_for_whom_more_waits_than_may_is_given_up():
+    given_up = []
+    writer = Writer(FaultyCarrier(), LimitSettings(outbox_messages=2), lambda: False, lambda: given_up.append(True))
+    writer.put("one")
+    writer.put("two")
+    assert given_up == []
+    writer.put("three")
+    assert given_up == [True]
+
+
+async def test_what_found_no_room_goes_before_the_goodbye(monkeypatch):
+    carrier, taken = FaultyCarrier(), []
+
+    def send_now(frames):
+        writer.finish("goodbye", 4000, "draining")
+        return 0
+
+    async def send(frame):
+        taken.append(frame)
+
+    monkeypatch.setattr(carrier, "send_now", send_now)
+    monkeypatch.setattr(carrier, "send", send)
+    writer = Writer(carrier, LimitSettings(), lambda: False, lambda: None)
+    writer.put("an event")
+    async with asyncio.timeout(5):
+        await writer.run()
+    assert taken == ["an event", "goodbye"]
+
+
+async def test_a_carrier_with_room_for_all_gets_it_in_turns(monkeypatch):
+    carrier, turns = FaultyCarrier(), []
+
+    def send_now(frames):
+        turns.append(len(frames))
+        if sum(turns) == 1000:
+            writer.finish("goodbye", 4000, "draining")
+        return len(frames)
+
+    async def send(frame):
+        pass
+
+    monkeypatch.setattr(carrier, "send_now", send_now)
+    monkeypatch.setattr(carrier, "send", send)
+    writer = Writer(carrier, LimitSettings(), lambda: False, lambda: None)
+    for number in range(1000):
+        writer.put(f"event {number}")
+    async with asyncio.timeout(5):
+        await writer.run()
+    assert len(turns) > 3
+    assert max(turns) <= 256

@@ -138,7 +138,7 @@ class ModelClient:
 class ModelGateway:
     """The hub, in an event loop of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **limits):
         self.now = 0.0
         self.loop = asyncio.new_event_loop()
         self.loop.time = lambda: self.now
@@ -146,10 +146,12 @@ class ModelGateway:
         self.link = ModelLink(self.asterisk)
         self.state = CallState()
         self.clients = []
+        self.limits = LimitSettings(**{"inflight": 1000, "ping_seconds": 10**9} | limits)
         self._in_loop(lambda: self._start(folder))
 
     def connect(self, sub):
-        principal = Principal(sub, ops=("*",))
+        """A client that has authenticated; None: one that has yet to."""
+        principal = None if sub is None else Principal(sub, ops=("*",))
         client = self._in_loop(lambda: ModelClient(self.hub, principal))
         self.clients.append(client)
         return client
@@ -193,9 +195,8 @@ class ModelGateway:
         feed = SimpleNamespace(traces=Traces())
         targets.add(Target("pbx", self.link, stream, feed, Sweep(INSTANCE, math.inf)))
         scripts = ScriptHost(ScriptSettings(), None, folder)
-        limits = LimitSettings(inflight=1000, ping_seconds=10**9)
         self.hub = Hub(
-            limits,
+            self.limits,
             targets,
             Access(Policy(PolicySettings()), INSTANCE),
             scripts,

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from aribridge.core.settings import AuditSettings
 from aribridge.obs import audit, metrics
+from aribridge.obs.audit.file import AuditFile
 
 OPERATIONS = ROOT / "docs/operations.md"
 
@@ -261,3 +262,25 @@ def test_a_full_disk_holds_up_nobody_and_is_said_at_the_end(state):
     assert "No space left" in next(entry["error"] for entry in logs if entry["event"] == "audit.failed")
     assert [entry["lines"] for entry in logs if entry["event"] == "audit.lost"] == [1]
     assert time.monotonic() - began < 10
+
+
+def test_half_a_line_does_not_stay_where_the_disk_is_full(tmp_path, monkeypatch):
+    log, write = AuditFile(tmp_path / "audit.jsonl", 1 << 20, 1 << 20, 1), os.write
+    log.open()
+    log.write(b'{"n":1}\n')
+    monkeypatch.setattr(os, "write", lambda descriptor, text: write(descriptor, text[:4]))
+    with pytest.raises(OSError, match="No space left"):
+        log.write(b'{"n":2}\n')
+    monkeypatch.undo()
+    log.write(b'{"n":3}\n')
+    log.close()
+    assert lines(tmp_path / "audit.jsonl") == [{"n": 1}, {"n": 3}]
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
+    (tmp_path / "elsewhere").write_text("precious\n")
+    (tmp_path / "audit.jsonl").symlink_to(tmp_path / "elsewhere")
+    log = AuditFile(tmp_path / "audit.jsonl", 1 << 20, 1 << 20, 1)
+    with pytest.raises(OSError, match="symbolic links"):
+        log.open()
+    assert (tmp_path / "elsewhere").read_text() == "precious\n"

@@ -39,9 +39,10 @@ def test_a_value_in_a_query_or_a_form(name, secret, before):
     assert secret not in redact_text(f"GET https://a.example/janus{before}{name}={secret}&maxev=5 failed")
 
 
-@given(st.sampled_from(["Bearer", "bearer", "Basic"]), SECRETS)
+@given(st.sampled_from(["Bearer", "bearer", "Basic", "Digest"]), SECRETS)
 def test_an_authorization_header(scheme, secret):
     assert secret not in redact_text(f"Authorization: {scheme} {secret}\r\nHost: a")
+    assert secret not in redact_text(f"it said {scheme} {secret}")
 
 
 @given(st.sampled_from(NAMES), st.text(min_size=8).map("Zq9{}".format))

@@ -267,3 +267,35 @@ async def test_what_was_given_up_is_not_continued_by_a_link_that_comes_too_late(
         await until(lambda: stream.is_open, every=0.001, within=5, what="the stream opens")
         await drained(feed)
         assert stream.state.values("channels") == asterisk.pbx.objects["channels"]
+
+
+async def test_scripts_add_no_events_where_many_wait_and_those_of_asterisk_are_taken(stream, asterisk, monkeypatch):
+    monkeypatch.setattr(feed_module, "_MOST_PUBLISHED", 3)
+    async with running(stream, asterisk) as feed:
+        feed.up(continued=False)
+        await until(lambda: stream.is_open, every=0.001)
+        client = StreamClient(stream)
+        for number in range(3):
+            feed.publish({"type": f"Lunch{number}"})
+        with pytest.raises(Problem, match="3 events wait") as refused:
+            feed.publish({"type": "OneTooMany"})
+        assert refused.value.code == "too_many_requests"
+        asterisk.pbx.create_channel("c1")
+        asterisk.tell(feed)
+        await drained(feed)
+        client.read()
+        kinds = [event["type"] for _, _, event in client.got]
+        assert kinds == ["Lunch0", "Lunch1", "Lunch2", "ChannelCreated"]
+
+
+async def test_others_have_their_turn_while_many_events_wait(stream, asterisk):
+    async with running(stream, asterisk) as feed:
+        feed.up(continued=False)
+        await until(lambda: stream.is_open, every=0.001)
+        for number in range(300):
+            feed.publish({"type": f"Bench{number}"})
+        waiting = []
+        while feed.waiting:
+            waiting.append(feed.waiting)
+            await asyncio.sleep(0)
+        assert len(waiting) > 4
