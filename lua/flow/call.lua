@@ -80,6 +80,7 @@ host.observers = {} -- by type of event: fn(state, event)
 local function note(s, event)
   local observer = host.observers[event.type]
   if observer then observer(s, event) end
+  if host.is_early(s, event) then return end
   local handler = s.handlers[event.type]
   if handler then handler(event) end
 end

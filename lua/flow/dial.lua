@@ -2,13 +2,15 @@
 
 local host = ...
 
-local type, error, pairs, ipairs = type, error, pairs, ipairs
+local type, error, pairs, ipairs, remove = type, error, pairs, ipairs, table.remove
 local refuse, wait_until, try, send = host.refuse, host.wait_until, host.try, host.send
 
 local DIAL = {
   endpoints = true, timeout = true, ringing = true, early_media = true, caller_id = true, variables = true,
   record = true, answered = true, connected = true,
 }
+
+local MAX_EARLY = 100 -- events that wait until their channel is connected
 
 local FORM = "call:dial({\"PJSIP/200\", \"PJSIP/201\"}, {timeout = 20}), or call:dial{endpoints = ..., timeout = 20}"
 
@@ -78,7 +80,7 @@ end
 
 -- What the called network says before the answer can be heard of one endpoint alone, as with Dial in the dialplan, and
 -- where the script has nothing else in mind for the caller.
-local function is_early(options)
+local function hears_network(options)
   return #options.endpoints == 1 and options.ringing ~= false and options.early_media ~= false and not options.answered
 end
 
@@ -94,7 +96,9 @@ end
 -- network says something; others hear what it says from the start, its ringing included.
 local function ring_early(s, options, talk)
   local leg = host.create_leg(s, options.endpoints[1], options)
-  local legs, tone = { leg }, ring(s, options)
+  local legs = { leg }
+  talk.legs = legs
+  local tone = ring(s, options)
   if not tone and not leg.over then meet(s, talk, leg) end
   host.ring(s, leg, options)
   local function settled() return leg.answered or leg.over end
@@ -104,8 +108,9 @@ local function ring_early(s, options, talk)
   return legs
 end
 
-local function ring_all(s, options)
+local function ring_all(s, options, talk)
   local legs = host.originate_all(s, options)
+  talk.legs = legs
   local tone = ring(s, options)
   local given_up = options.given_up or function() return false end
   wait_until(s, function() return host.first_answered(legs) or host.all_over(legs) or given_up() end, options.timeout)
@@ -115,7 +120,7 @@ end
 
 -- Rings all endpoints until one is answered; returns that leg, or nil and the status.
 local function call_all(s, options, talk)
-  local legs = is_early(options) and ring_early(s, options, talk) or ring_all(s, options)
+  local legs = hears_network(options) and ring_early(s, options, talk) or ring_all(s, options, talk)
   local winner = host.first_answered(legs)
   local cancelled = options.given_up and options.given_up()
   local status = winner and "answered" or cancelled and "cancelled" or host.status_of(legs)
@@ -130,18 +135,47 @@ local function told(leg) return { id = leg.id, endpoint = leg.endpoint } end
 
 -- Talking ----------------------------------------------------------------------------------------------------------
 
+-- Whether an event comes from a party that has answered, and that nobody has connected to the caller yet: handlers are
+-- to hear of it then. A transfer that such a party asks for at once would be another one otherwise.
+function host.is_early(s, event)
+  local talk = s.talk
+  if not talk or not talk.legs or talk.leg or talk.is_asked or not host.first_answered(talk.legs) then return false end
+  local leg = event.channel and s.legs[event.channel.id]
+  if not leg or not s.handlers[event.type] then return false end
+  if #talk.early >= MAX_EARLY then remove(talk.early, 1) end
+  talk.early[#talk.early + 1] = event
+  return true
+end
+
+local function hear_early(s, talk)
+  while #talk.early > 0 do
+    local event = remove(talk.early, 1)
+    local handler = s.handlers[event.type]
+    if handler then handler(event) end
+  end
+end
+
 -- Has the caller and a leg talk until the leg, or the one that a transfer put in its place, is gone; when the caller
 -- is, that is raised. Returns the leg that was there last.
 local function converse(s, talk, leg, options)
+  local together = (talk.bridge or meet(s, talk, leg)) and is_together(s, talk, leg)
   talk.leg = leg
-  if (talk.bridge or meet(s, talk, leg)) and is_together(s, talk, leg) then
+  if together then
     if options.record and not leg.over then record(s, talk, options.record) end
     if options.connected then options.connected(told(leg)) end
   end
-  s.talk = talk
+  hear_early(s, talk)
   wait_until(s, function() return talk.leg.over and not talk.consulting end)
-  s.talk = nil
   return talk.leg
+end
+
+-- Whether the script lets the two be connected.
+local function is_wanted(talk, leg, options)
+  if not options.answered then return true end
+  talk.is_asked = true
+  local wanted = options.answered(told(leg)) ~= false
+  talk.is_asked = false
+  return wanted
 end
 
 local function connect(s, leg, options, talk)
@@ -149,7 +183,7 @@ local function connect(s, leg, options, talk)
     host.send_channel(s, "answer")
     s.call.state = "Up"
   end
-  if options.answered and options.answered(told(leg)) == false then
+  if not is_wanted(talk, leg, options) then
     host.hang_up(s, leg)
     return "rejected"
   end
@@ -158,14 +192,24 @@ local function connect(s, leg, options, talk)
   return "answered", leg
 end
 
--- `options` as of call:dial, `endpoints` and `timeout` among them.
-function host.dial(s, options)
-  local talk = {}
+local function dial(s, options, talk)
   local leg, status = call_all(s, options, talk)
   if leg then status, leg = connect(s, leg, options, talk) end
+  talk.legs, talk.leg = nil, nil
   close(s, talk)
   if leg then return status, leg.endpoint end
   return status
+end
+
+-- `options` as of call:dial, `endpoints` and `timeout` among them. Meanwhile s.talk has the `legs` that are called,
+-- the `leg` that is connected to the caller, and the `early` events.
+function host.dial(s, options)
+  local around, talk = s.talk, { early = {} }
+  s.talk = talk
+  local ok, status, endpoint = host.pcall(dial, s, options, talk)
+  s.talk = around
+  if not ok then error(status, 0) end
+  return status, endpoint
 end
 
 -- The options of a verb that dials, from what the script gave it.

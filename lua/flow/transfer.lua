@@ -133,8 +133,8 @@ local function transfer_attended(s, to, options)
   local given = host.dial_options("transfer", to, options, ATTENDED)
   given.cancel = given.cancel or "*"
   local talk = s.talk
-  if not talk then return transfer_announced(s, given) end
-  if talk.consulting then refuse("transfer", "somebody is being consulted already") end
+  if not talk or not talk.leg then return transfer_announced(s, given) end
+  if talk.consulting then return "cancelled" end -- whoever presses the digit twice is no fault of the script's
   talk.consulting = true
   local ok, through, status = host.pcall(transfer_consulted, s, talk, given)
   talk.consulting = false

@@ -123,6 +123,69 @@ def test_a_party_that_answered_and_hung_up_at_once_has_answered(tried):
     assert failures(tried(script, tests)) == []
 
 
+HASH = """
+    local bridge = require "bridge"
+    local task = require "task"
+    function on_call(call)
+      call:answer()
+      if call.args[1] == "task" then task.spawn(function() call:wait() end) end
+      call:on("ChannelTalkingStarted", function() bridge.sleep(1000) end)
+      call:on("ChannelDtmfReceived", function(event)
+        if event.channel.id == call.id or event.digit ~= "#" then return end
+        call:set("DONE", call:transfer("PJSIP/300", {attended = true}))
+      end)
+      call:dial("PJSIP/200", {early_media = call.args[1] == "early"})
+    end"""
+
+
+def test_who_presses_a_digit_in_the_moment_of_the_answer_consults_as_later(tried):
+    tests = """
+        local function in_one_turn(how, digits)
+          local call = T.call{args = {how}}
+          local desk = T.dialled()[1]
+          T.event({type = "ChannelTalkingStarted", channel = {id = call.id}})
+          desk:answer()
+          desk:press(digits)
+          T.advance(4000)
+          return call, desk, T.dialled()[1]
+        end
+        local function consults(how, digits)
+          local call, desk, other = in_one_turn(how, digits)
+          other:answer()
+          T.advance(4000)
+          T.equal({desk:talks_to(), call:talks_to()}, {{other.id}, {}})
+          desk:hangup()
+          T.equal(call:talks_to(), {other.id})
+          T.equal(call:variable("DONE"), "answered")
+        end
+        function test_it_asks_first() consults("", "#") end
+        function test_so_it_does_while_a_task_waits() consults("task", "#") end
+        function test_so_it_does_after_early_media() consults("early", "#") end
+        function test_it_may_come_back()
+          local call, desk, other = in_one_turn("", "#")
+          desk:press("*")
+          T.equal({call:talks_to(), other:state(), call:variable("DONE")}, {{desk.id}, nil, "cancelled"})
+        end"""
+    assert failures(tried(HASH, tests)) == []
+
+
+def test_who_presses_it_twice_consults_once(tried):
+    tests = """
+        function test_twice()
+          local call = T.call()
+          local desk = T.dialled()[1]
+          desk:answer()
+          desk:press("##")
+          local others = T.dialled()
+          T.equal(#others, 1)
+          others[1]:answer()
+          others[1]:press("#")
+          desk:hangup()
+          T.equal({call:ended(), call:talks_to()}, {nil, {others[1].id}})
+        end"""
+    assert failures(tried(HASH, tests)) == []
+
+
 def test_digits_are_read_in_their_order_while_a_handler_waits(tried):
     script = """
         local bridge = require "bridge"
