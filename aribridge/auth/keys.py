@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from aribridge.core.settings import JwtSettings
+from aribridge.files import read_regular
 
 SECRET_BYTES = 32  # RFC 7518, section 3.2: as long as the hash.
 RSA_BITS = 2048  # RFC 7518, section 3.3.
@@ -58,7 +59,11 @@ def read_material(algorithm: str, content: bytes) -> KeyMaterial:
 
 def read_secret(path: str) -> bytes:
     """The content of a file without the line break that editors put at its end. Raises OSError."""
-    return Path(path).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+    return _without_break(read_regular(path))
+
+
+def _without_break(content: bytes) -> bytes:
+    return content.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _secret(content: bytes) -> bytes:
@@ -97,8 +102,11 @@ def fitting(algorithm: str, key: object) -> PublicKey:
 
 
 def read_signing_key(path: str) -> tuple[str, SigningKey]:
-    """Algorithm and key to sign with: a private key in PEM, else the secret of HS256. Raises KeyFault, OSError."""
-    content = read_secret(path)
+    """Algorithm and key to sign with: a private key in PEM, else the secret of HS256. Raises KeyFault, OSError.
+
+    It may come through a pipe, from a password manager: it is read this once.
+    """
+    content = _without_break(Path(path).read_bytes())
     if b"PRIVATE KEY-----" not in content:
         return "HS256", _secret(content)
     try:

@@ -13,6 +13,7 @@ from aribridge.config.bind import Report
 from aribridge.config.checks import values_of
 from aribridge.config.positions import KeyPath
 from aribridge.core.settings import ServerSettings, Settings
+from aribridge.files import NOT_REGULAR
 
 STOCK = "stock:"
 
@@ -49,7 +50,7 @@ def file_fault(name: str, *, secret: bool = False) -> str | None:
     except OSError as error:
         return f"{name}: {error.strerror}. Create the file, or correct the path."
     if not stat.S_ISREG(status.st_mode):
-        return f"{name} is not a file."
+        return f"{name} {NOT_REGULAR}."
     if not os.access(name, os.R_OK):
         return f"{name} cannot be read by this user (uid {os.getuid()}); change its owner, or its mode to 0640."
     if secret and status.st_mode & stat.S_IROTH:

@@ -12,6 +12,7 @@ from aribridge.config.positions import KeyPath, key_lines
 from aribridge.config.problems import ConfigError, ConfigProblem
 from aribridge.config.schema import is_section, settings_of
 from aribridge.core.settings import Settings
+from aribridge.files import read_regular
 
 PREFIX = "ARIBRIDGE_"
 _INDEX = re.compile("[0-9]{1,4}")
@@ -46,7 +47,7 @@ class Document:
 def read_toml(path: Path) -> Document:
     """Read a file. Raises ConfigError when it cannot be read or is not TOML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode("utf-8")
         tree, lines = tomllib.loads(text), key_lines(text)
     except OSError as error:
         raise ConfigError(

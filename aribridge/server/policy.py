@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aribridge.config import load_policy, policy_file
 from aribridge.core.policy.policy import Policy
+from aribridge.files import read_regular
 from aribridge.hub import Access, Hub, Targets
 
 
@@ -49,6 +50,6 @@ class PolicyFile:
 
     def _read(self) -> bytes | None:
         try:
-            return self._path.read_bytes()
+            return read_regular(self._path)
         except OSError:  # which load_policy says better
             return None

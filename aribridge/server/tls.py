@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aribridge.config import certificate_fault
 from aribridge.core.settings import ServerSettings
+from aribridge.files import read_regular
 
 _A_YEAR = "max-age=31536000"
 
@@ -61,7 +62,7 @@ class Certificate:
 
     def _read(self) -> bytes:
         try:
-            return b"".join(file.read_bytes() for file in self.files)
+            return b"".join(read_regular(file) for file in self.files)
         except OSError as error:
             raise CertificateFault(f"{error.filename}: {error.strerror}.") from None
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import re
 import string
 import tomllib
@@ -179,7 +180,7 @@ ONE_FAULT = {
     "TURN without credential": ("[webrtc]\nice_servers = [{urls = 'turn:a'}]\n", "needs username and credential"),
     "unknown key of an ICE server": ("[webrtc]\nice_servers = [{urls = 'stun:a', url = 1}]\n", "unknown key url"),
     "missing script": ("[scripts]\nfiles = ['gone.lua']\n", "scripts.files: gone.lua: No such file"),
-    "script is a folder": ("[scripts]\nfiles = ['.']\n", "is not a file"),
+    "script is a folder": ("[scripts]\nfiles = ['.']\n", "is a folder, a pipe or a device"),
     "missing secret": ("[auth.janus]\napi_secret_file = 'gone'\n", "No such file"),
 }
 
@@ -238,7 +239,7 @@ ASTERISK_FAULTS = {
     "bad app": ('url = "http://p/ari"\napp = "a,b"', "1 to 64 letters"),
     "bad user": ('url = "http://p/ari"\nuser = ""', "ari.conf"),
     "CA that is none": ('url = "https://p/ari"\nca_file = "jwt.key"', "jwt.key holds no certificate of a CA in PEM"),
-    "CA that is a folder": ('url = "https://p/ari"\nca_file = "."', "is not a file"),
+    "CA that is a folder": ('url = "https://p/ari"\nca_file = "."', "is a folder, a pipe or a device"),
     "event that is needed": (
         'url = "http://p/ari"\nevents_disallowed = ["ChannelVarset", "StasisStart"]',
         "StasisStart is needed by the gateway itself",
@@ -256,6 +257,34 @@ def test_faults_of_an_asterisk(folder, text, fault):
 def test_one_application_on_one_asterisk_has_one_owner(folder):
     second = '[[asterisk]]\nname = "b"\nurl = "http://127.0.0.1:8088/ari/"\npassword_file = "password"\n'
     assert "is used by pbx already" in faults(folder, second.join(["", GOOD]).replace(second, "") + second)[0]
+
+
+FILES = {
+    "password": ('password_file = "password"', 'password_file = "pipe"'),
+    "key": ('key_file = "jwt.key"', 'key_file = "pipe"'),
+    "key set": ('key_file = "jwt.key"', 'algorithm = "ES256"\njwks_file = "pipe"'),
+    "CA": ('password_file = "password"', 'password_file = "password"\nca_file = "pipe"'),
+    "certificate": ("[[auth.jwt]]", '[server]\ntls_certificate = "pipe"\ntls_key = "jwt.key"\n[[auth.jwt]]'),
+    "script": ("[[auth.jwt]]", '[scripts]\nfiles = ["pipe"]\n[[auth.jwt]]'),
+    "Janus script": ("[[auth.jwt]]", '[[janus.lua]]\nscript = "pipe"\n[[auth.jwt]]'),
+    "policy": ("[[auth.jwt]]", '[auth]\npolicy = "pipe"\n[[auth.jwt]]'),
+}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+@pytest.mark.parametrize(("given", "instead"), FILES.values(), ids=FILES)
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(folder, given, instead, kind):
+    make = {"pipe": os.mkfifo, "folder": Path.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}
+    make[kind](folder / "pipe")
+    assert given in GOOD
+    (told,) = faults(folder, GOOD.replace(given, instead))
+    assert "is a folder, a pipe or a device" in told
+
+
+def test_a_configuration_that_is_a_pipe_is_refused(folder):
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(ConfigError, match="is a folder, a pipe or a device"):
+        load(folder / "pipe", {}, {})
 
 
 def test_secrets_that_everybody_can_read(folder):
