@@ -102,14 +102,19 @@ def _verified(key: Key, leeway: float, token: str) -> dict[str, Any]:
 
 
 def _principal(claims: dict[str, Any], names: ClaimSettings, leeway: float) -> Principal:
-    """It lasts as long as the token would be let in: a clock that is off must not end it sooner."""
+    """It lasts as long as the token would be let in: a clock that is off must not end it sooner.
+
+    It was issued when the gateway's clock may have shown that at the earliest: one that is off must not carry a token
+    over the revocation of its subject.
+    """
     found = {name: _claim(claims, place) for name, place in vars(names).items()}
     if found["sub"] is None:
         raise jwt.MissingRequiredClaimError(names.sub)
     present = {name: value for name, value in found.items() if value is not None}
     times = {name: claims[name] for name in ("exp", "iat", "jti") if name in claims}
     read = msgspec.convert(present | times, _Claims)
-    return Principal(read.sub, read.tenant, read.roles, read.endpoints, read.ops, read.exp + leeway, read.jti, read.iat)
+    issued = None if read.iat is None else read.iat - leeway
+    return Principal(read.sub, read.tenant, read.roles, read.endpoints, read.ops, read.exp + leeway, read.jti, issued)
 
 
 def _claim(claims: dict[str, Any], place: str) -> Any:

@@ -73,7 +73,7 @@ def inspect(*, config: Path | None, assignments: tuple[str, ...]) -> None:
 
 
 @token.command()
-@click.option("--sub", help="Whose tokens: those that were issued until now.")
+@click.option("--sub", help="Whose tokens: those that were issued until auth.leeway from now.")
 @click.option("--jti", help="One token, by its jti claim.")
 @click.option(
     "--days",

@@ -13,7 +13,8 @@ class Principal:
     """The subject of a token and what the token grants.
 
     ``ops`` are globs on ARI operation ids (``channels.*``); none means that nothing is allowed. ``expires`` is in
-    Unix seconds, None for never. ``token`` and ``issued`` are the token's own id and time, where it has them.
+    Unix seconds, None for never. ``token`` is the token's own id, ``issued`` the earliest that our clock may have shown
+    when it was made, where it says so.
     """
 
     sub: str
