@@ -84,7 +84,11 @@ def payers(principal: Principal | None, address: str, connection: str = "") -> P
     if connection:
         found.append(("connection", connection))
     if principal is not None:
-        found.append(("subject", (principal.tenant, principal.sub)))
-        if principal.tenant is not None:
-            found.append(("tenant", principal.tenant))
+        found += whose(principal)
     return tuple(found)
+
+
+def whose(principal: Principal) -> Payers:
+    """Who pays wherever a request comes from."""
+    subject = ("subject", (principal.tenant, principal.sub))
+    return (subject,) if principal.tenant is None else (subject, ("tenant", principal.tenant))

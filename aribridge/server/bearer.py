@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from aribridge.auth import Authenticator
 from aribridge.core.principal import Principal
+from aribridge.core.rates import READ, Payers, whose
 from aribridge.protocol.problems import Problem
 from aribridge.server.problems import PRINCIPAL
 
+Charge = Callable[[Payers, float], None]
+"""Raises Problem ``too_many_requests``."""
 
-async def bearer(request: web.Request, authenticator: Authenticator) -> Principal:
-    """The principal of a request. Raises Problem ``unauthorized``."""
+CHARGE: web.AppKey[Charge] = web.AppKey("CHARGE")
+"""Under which the application keeps what takes from everyone's rate."""
+
+
+async def bearer(request: web.Request, authenticator: Authenticator, *, cost: float = READ) -> Principal:
+    """The principal of a request, who pays for it. Raises Problem ``unauthorized``, ``too_many_requests``."""
     principal = await optional_bearer(request, authenticator)
     if principal is None:
         raise Problem("unauthorized", "Send the token in the header Authorization: Bearer <token>.")
+    request.app[CHARGE](whose(principal), cost)
     return principal
 
 

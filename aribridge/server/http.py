@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from aribridge.core.rates import READ, Payers, payers
+from aribridge.core.rates import READ, payers
+from aribridge.server.bearer import CHARGE, Charge
 from aribridge.server.doors.websocket import subprotocols
 from aribridge.server.origins import Origins
 from aribridge.server.pages import security_headers
@@ -15,9 +16,6 @@ from aribridge.server.problems import problems
 
 _JANUS = "janus-protocol"
 _MOST_BODY = 1_048_576
-
-Charge = Callable[[Payers, float], None]
-"""Raises Problem ``too_many_requests``."""
 
 
 def application(
@@ -27,20 +25,21 @@ def application(
     charge: Charge,
     janus: Handler,
 ) -> web.Application:
-    """Make the application. ``first`` sees each request before all others; ``charge`` bounds them by address.
+    """Make the application. ``first`` sees each request before all others; ``charge`` bounds what each may ask for.
 
     ``janus`` takes WebSockets of the Janus API, which may come on any path. Middlewares that have nothing to do after
     the handler are plain functions: a coroutine would be kept for as long as a WebSocket is open.
     """
     middlewares = [*first, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
+    app[CHARGE] = charge
     app.on_response_prepare.extend([security_headers, origins.headers])
     app.add_routes(routes)
     return app
 
 
 def _charged(charge: Charge) -> Middleware:
-    """Whatever a request asks for besides, it costs its address a little."""
+    """Whatever a request asks for besides, it costs its address a little; bearer() has its subject pay."""
 
     @web.middleware
     def middleware(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:

@@ -259,3 +259,23 @@ async def test_a_subject_has_so_many_janus_sessions(gateway):
         assert [reply["janus"] for reply in made] == ["success", "success", "error"]
         assert "janus.subject_sessions" in made[2]["error"]["reason"]
         assert (await create("another"))["janus"] == "success"
+
+
+async def read(gateway, path: str, address: str, **claims) -> tuple[int, dict]:
+    """What a GET with a token answers, from another address of this machine."""
+    headers = {"Authorization": f"Bearer {gateway.token(**claims)}"}
+    connector = aiohttp.TCPConnector(local_addr=(address, 0))
+    async with (
+        aiohttp.ClientSession(connector=connector, headers=headers) as http,
+        http.get(f"{gateway.url}{path}") as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize("path", ["/v1/state", "/v1/catalogue/pbx"])
+async def test_what_a_subject_reads_by_http_is_taken_from_its_rate_from_wherever_it_comes(gateway, path):
+    readings = (read(gateway, path, f"127.0.4.{address}", sub=path, tenant="readers") for address in range(1, 200))
+    refused = [problem for status, problem in await asyncio.gather(*readings) if status == 429]
+    assert refused
+    assert all("This subject" in problem["detail"] or "This tenant" in problem["detail"] for problem in refused)
+    assert (await read(gateway, path, "127.0.4.1", sub="somebody"))[0] == 200

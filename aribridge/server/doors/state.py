@@ -7,6 +7,7 @@ from aiohttp import web
 
 from aribridge.auth import Authenticator
 from aribridge.core.policy.scope import Sight
+from aribridge.core.rates import WRITE
 from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.objects import CallState
 from aribridge.hub import Access, Targets
@@ -28,7 +29,8 @@ class StateDoor:
         return [web.get("/v1/state", self._get), web.get("/v1/state/{target}", self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        sight = self._access.sight(await bearer(request, self._authenticator))
+        # As much as a subscription that begins with a snapshot.
+        sight = self._access.sight(await bearer(request, self._authenticator, cost=WRITE))
         target = self._targets.pick(request.match_info.get("target"))
         if not target.stream.is_open:
             raise Problem("target_down", target.reason, after_ms=1000)
