@@ -17,6 +17,7 @@ from aribridge.hub import Hub, Subscriptions
 from aribridge.protocol import encode
 from aribridge.protocol.messages import Request, Subscribe
 from aribridge.protocol.problems import Problem
+from aribridge.server.bodies import read_body
 
 log = structlog.get_logger("aribridge.server")
 
@@ -105,8 +106,11 @@ class ByHand:
         It goes the way of clients' commands, scripts included, and is logged.
         """
         try:
-            asked = msgspec.convert({**await request.json(), "type": "request", "id": 0}, Request)
-        except (ValueError, TypeError) as error:  # msgspec's and json's are ValueErrors
+            fields = await read_body(request, dict[str, Any], self._hub.seats.limits.depth, "The request")
+            asked = msgspec.convert({**fields, "type": "request", "id": 0}, Request)
+        except Problem as problem:
+            return web.json_response({"error": problem.detail}, status=problem.status)
+        except msgspec.ValidationError as error:
             return web.json_response({"error": f"This is no request: {error}."}, status=400)
         caller = Caller()
         result = await self._hub.carry_out(caller, OPERATOR, asked)

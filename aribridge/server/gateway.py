@@ -109,7 +109,7 @@ class Gateway:
         )
         admin = Admin(self.targets, self.hub, self.rtc, self._janus, lambda: self._draining).routes()
         operator = Operator(self.targets, self.scripts, self._lua_plugins, self.reloader).routes()
-        explain = Explainer(self.targets, self._access).routes()
+        explain = Explainer(self.targets, self._access, settings.limits.depth).routes()
         status = Status(settings, self.targets, self.hub, self.rtc, lambda: self._draining).routes()
         doors = [self.hub.expel, self._janus.expel, self._rtc_door.expel, self._recordings.expel]
         revoke = Revoker(self._revocations, doors).routes()

@@ -11,9 +11,12 @@ from aiohttp import web
 from aribridge.auth import Revocations
 from aribridge.core.principal import Principal
 from aribridge.protocol.problems import Problem
+from aribridge.server.bodies import read_body
 from aribridge.server.recorded import ABOUT
 
 log = structlog.get_logger("aribridge.server")
+
+_FLAT = 1
 
 Expel = Callable[[Callable[[Principal], bool]], int]
 """Ends what the principals of revoked tokens have open; returns how much that was."""
@@ -39,10 +42,8 @@ class Revoker:
     async def _post(self, request: web.Request) -> web.Response:
         """200 with ``closed``, how many connections and sessions ended; else ``error``, and nothing is revoked."""
         try:
-            order = msgspec.json.decode(await request.read(), type=_Order)
+            order = await read_body(request, _Order, _FLAT, "The order")
             self._revocations.revoke(token=order.jti, subject=order.sub, seconds=order.seconds)
-        except msgspec.MsgspecError as error:
-            return web.json_response({"error": f"The order is malformed: {error}."}, status=400)
         except Problem as problem:
             return web.json_response({"error": problem.detail}, status=problem.status)
         except OSError as error:

@@ -324,3 +324,48 @@ async def test_an_origin_that_is_none_is_refused(gateway, origin, method):
         assert (told.status, (await told.json())["code"]) == (403, "origin_not_allowed")
         assert "Access-Control-Allow-Origin" not in told.headers
     assert not [line for line in gateway.log if "Traceback" in line]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"offer": {"type": "offer", "sdp": "v=0"}}, "offer"),
+        ({"sdp": "v=0"}, "type"),
+        ({"type": "answer", "sdp": "v=0"}, "answer"),
+        ({"type": "offer", "sdp": None}, "sdp"),
+        ({"type": "offer"}, "sdp"),
+        (["v=0"], "object"),
+    ],
+)
+async def test_json_that_is_no_offer_is_refused_by_what_is_wrong_with_it(gateway, body, named):
+    headers = {"Authorization": f"Bearer {gateway.token()}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.post(f"{gateway.url}/v1/rtc", json=body) as response,
+    ):
+        problem = await response.json()
+    assert (response.status, problem["code"]) == (400, "bad_message")
+    assert '{"type":"offer","sdp":"v=0…"}' in problem["detail"]
+    assert named in problem["detail"].partition("}: ")[2]
+
+
+NESTED = b'{"a":' * 5000 + b"1" + b"}" * 5000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/call", b'{"op":"channels.list","params":%s}' % NESTED),
+        ("/v1/explain", b'{"principal":{"sub":"a"},"op":"channels.list","params":%s}' % NESTED),
+        ("/v1/revoke", b'{"seconds":1,"sub":%s}' % NESTED),
+    ],
+)
+async def test_what_the_operator_sends_is_nested_no_deeper_than_a_message(gateway, path, body):
+    connector = aiohttp.UnixConnector(str(gateway.state / "admin.sock"))
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.post(f"http://gateway{path}", data=body) as response,
+    ):
+        assert response.status == 400
+        assert "is nested deeper than" in (await response.json())["error"]
+    assert not [line for line in gateway.log if "Traceback" in line]

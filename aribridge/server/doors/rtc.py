@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,6 +30,13 @@ LABEL = "aribridge.v1"
 _MOST_BODY = 65536
 _BODY_SECONDS = 10.0
 _SDP, _JSON, _FRAGMENT = "application/sdp", "application/json", "application/trickle-ice-sdpfrag"
+
+
+class _Offer(msgspec.Struct, forbid_unknown_fields=True):
+    """An RTCSessionDescription as JSON.stringify writes it."""
+
+    type: Literal["offer"]
+    sdp: str
 
 
 class _Session:
@@ -183,7 +190,7 @@ async def _offered(request: web.Request) -> str:
     if request.content_type == _SDP:
         return text
     if request.content_type == _JSON:
-        return str(_object(text).get("sdp", ""))
+        return _description(text)
     raise Problem("unsupported_media_type", f"Send the offer as {_SDP}, or as {_JSON} with type and sdp.")
 
 
@@ -212,6 +219,14 @@ def _fragment(text: str) -> Iterator[dict[str, Any] | None]:
             yield {"candidate": line.removeprefix("a=").strip(), "sdpMid": mid}
         elif line.startswith("a=end-of-candidates"):
             yield None
+
+
+def _description(text: str) -> str:
+    try:
+        return msgspec.json.decode(text, type=_Offer).sdp
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        detail = f'The body is no offer such as {{"type":"offer","sdp":"v=0…"}}: {error}.'
+        raise Problem("bad_message", detail) from None
 
 
 def _object(text: str) -> dict[str, Any]:
