@@ -19,13 +19,16 @@ _FRAME = len(encode.snapshot(2**53, "x" * 32, 2**53, 2**53, {kind: [] for kind i
 
 
 def pages(source: Log, sub: int, selects: Selects, most: int) -> Iterator[str]:
-    """The snapshot messages of the selected objects as they are now; they are encoded as they are taken."""
+    """The snapshot messages of the selected objects as they are now; they are encoded as they are taken.
+
+    An object that does not fit in a frame is not among them, which a gap says then.
+    """
     return _pages(source.frozen(), source.position, sub, selects, most)
 
 
 def _pages(items: tuple[Item, ...], position: dict[str, Any], sub: int, selects: Selects, most: int) -> Iterator[str]:
     epoch, seq = position["epoch"], position["seq"]
-    number, size, page = 1, _FRAME, _empty()
+    number, size, page, is_whole = 1, _FRAME, _empty(), True
     for item in items:
         if not selects(item.labels):
             continue
@@ -33,6 +36,7 @@ def _pages(items: tuple[Item, ...], position: dict[str, Any], sub: int, selects:
         length = encode.size(member) + 1
         if _FRAME + length > most:
             log.warning("snapshot.object_too_large", kind=item.kind, id=item.id, bytes=length, most=most)
+            is_whole = False
             continue
         if size + length > most:
             yield encode.snapshot(sub, epoch, seq, number, page, last=False)
@@ -40,6 +44,8 @@ def _pages(items: tuple[Item, ...], position: dict[str, Any], sub: int, selects:
         page[item.kind].append(member)
         size += length
     yield encode.snapshot(sub, epoch, seq, number, page, last=True)
+    if not is_whole:
+        yield encode.gap(sub, position, position, "event_too_large", "live")
 
 
 def _empty() -> dict[str, list[str]]:

@@ -188,6 +188,16 @@ def test_an_object_over_the_size_is_a_gap(stream):
     assert client.reasons == ["event_too_large"]
 
 
+def test_a_snapshot_without_an_object_over_the_size_says_so(stream):
+    tell(stream, "ChannelCreated", channel={"id": "c1", "name": "x" * 1000})
+    channels(stream, 2)
+    client = StreamClient(stream, mode="state", frame=700)
+    assert states(client) == {"c2": "Up"}
+    assert client.reasons == ["event_too_large"]
+    tell(stream, "ChannelDestroyed", channel={"id": "c2"})
+    assert states(client) == {}
+
+
 def test_types_of_events_select_no_objects(stream):
     with pytest.raises(Problem, match="type"):
         StreamClient(stream, mode="state", filter={"type": ["Stasis*"]})

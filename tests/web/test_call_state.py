@@ -53,3 +53,16 @@ async def test_after_a_restart_of_the_gateway_it_is_right_again(
     assert await client.do("return [seen.gaps[0], channel.id in calls.channels]") == ["restarted", True]
     await client.do(HANG_UP)
     await client.until("!(channel.id in calls.channels)")
+
+
+async def test_what_lacks_an_object_is_not_live(client: ClientPage, gateway: Gateway) -> None:
+    await client.connect(gateway)
+    await client.do(ORIGINATE)
+    # Two texts of 40,000 characters: one channel that does not fit in a message of 64 KiB.
+    for name in ("CALLERID(name)", "CALLERID(num)"):
+        variable = {"variable": name, "value": "7" * 40_000}
+        await client.do("await ari.channels.setChannelVar({ channelId: channel.id, ...given })", variable)
+    await client.do(FOLLOW, {"filter": {}})
+    await client.until("seen.gaps.includes('event_too_large')")
+    assert await client.do("return [calls.live, channel.id in calls.channels]") == [False, False]
+    await client.do(HANG_UP)

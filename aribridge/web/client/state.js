@@ -8,7 +8,10 @@ const none = () => Object.create(null);
 
 /** The objects of one target as they are: `channels["1724.7"]`, `endpoints["PJSIP/200"]`; kept right by the gateway. */
 export class CallState {
-  /** Whether it is all there, and goes on: not before the first snapshot, nor while the gateway has lost its Asterisk. */
+  /**
+   * Whether it is all there, and goes on: not before the first snapshot, nor while the gateway has lost its Asterisk, nor
+   * when an object was too large for a message, until a snapshot comes that has them all.
+   */
   get live() {
     return this._whole && FLOWING.includes(this._subscription.state);
   }
@@ -41,9 +44,9 @@ export class CallState {
   }
 
   /** What comes next does not follow what came last: a snapshot that was not complete is void. */
-  _interrupt(next) {
+  _interrupt(next, reason) {
     this.#pages = null;
-    if (next === "snapshot") this._whole = false;
+    if (next === "snapshot" || reason === "event_too_large") this._whole = false;
   }
 
   _patch(changes) {

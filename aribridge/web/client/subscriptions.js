@@ -98,7 +98,7 @@ export class Subscriptions {
     subscription.position = now;
     subscription.state = next;
     if (next !== "wait") subscription.gaps += 1;
-    subscription._callState?._interrupt(next);
+    subscription._callState?._interrupt(next, reason);
     const gap = { was, now, reason, next, subscription };
     guarded(subscription.onGap, gap);
     this.#hooks.gap(gap);
