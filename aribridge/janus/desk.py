@@ -113,10 +113,10 @@ class Desk:
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
         check_fields(request.fields, request.spec.fields)
-        if handle is None:
-            _SESSION[request.name](self, request, session, client)
-        else:
+        if handle is not None and request.spec.level == "handle":
             handle.lane.submit(lambda: handle_requests.run(request, handle, client.reply))
+        else:
+            _SESSION[request.name](self, request, session, client)
 
     def _charge_alone(self, client: Client) -> None:
         """Whatever a message is, and whoever sent it, it costs its connection as much as a read."""
@@ -124,7 +124,8 @@ class Desk:
 
     def _root(self, request: Request, client: Client) -> None:
         if request.name == "info":
-            info = server_info(self.info, self.settings, (plugin.info for plugin in self.plugins.values()))
+            plugins = (plugin.info for plugin in self.plugins.values())
+            info = server_info(self.info, self.settings, plugins, accepting=self.sessions.accepting)
             client.reply(request.reply("server_info", **info))
         elif request.name == "ping":
             client.reply(request.reply("pong"))

@@ -13,13 +13,17 @@ from aribridge.janus.desk import Desk
 from aribridge.janus.errors import Code, JanusError, error_reply
 from aribridge.janus.long_poll import LongPoll
 from aribridge.janus.requests import MAX_ID, Address
-from aribridge.janus.wire import MAX_MESSAGE, decode_one, encode
+from aribridge.janus.wire import MAX_MESSAGE, decode_one, encode, text_of
 from aribridge.protocol.problems import Problem
 
 BASE = "/janus"
 BODY_SECONDS = 10.0
 REPLY_SECONDS = 30.0
 POLL_SECONDS = 30.0
+MAX_DIGITS = 40
+"""Longest id in a path; leading zeros change nothing."""
+_END = "{end:/?}"
+"""A client whose base address ends with a slash sends one at the end."""
 
 
 class HttpDoor:
@@ -30,10 +34,10 @@ class HttpDoor:
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for an aiohttp application; answering preflights with CORS headers is left to its middleware."""
-        paths = (BASE, BASE + "/{session}", BASE + "/{session}/{handle}")
+        paths = [path + _END for path in (BASE, BASE + "/{session}", BASE + "/{session}/{handle}")]
         return [
-            web.get(BASE + "/info", self._open),
-            web.get(BASE + "/ping", self._open),
+            web.get(BASE + "/info" + _END, self._open),
+            web.get(BASE + "/ping" + _END, self._open),
             web.get(paths[1], self._poll),
             web.get(paths[2], self._poll_instead),
             *(web.post(path, self._post) for path in paths),
@@ -63,7 +67,7 @@ class HttpDoor:
 
     async def _open(self, request: web.Request) -> web.Response:
         client = _Poster(request)
-        name = request.path.rpartition("/")[2]
+        name = request.path.rstrip("/").rpartition("/")[2]
         self._desk.submit({"janus": name, "transaction": secrets.token_hex(6)}, client)
         return _json(await client.answer)
 
@@ -87,7 +91,8 @@ class HttpDoor:
 
     async def _poll_instead(self, request: web.Request) -> web.Response:
         # Relative: a proxy may have put a prefix before the path.
-        return web.Response(status=302, headers={"Location": f"../{_address(request).session_id}"})
+        up = "../.." if request.path.endswith("/") else ".."
+        return web.Response(status=302, headers={"Location": f"{up}/{_address(request).session_id}"})
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})
@@ -124,8 +129,8 @@ def _address(request: web.Request) -> Address:
 
 
 def _id(text: str, code: Code) -> int:
-    if text.isascii() and text.isdecimal() and 0 < int(text[:17]) <= MAX_ID:
-        return int(text[:17])
+    if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and 0 < int(text) <= MAX_ID:
+        return int(text)
     raise JanusError(code, f"Not an id: {text[:20]!r}; the path is {BASE}/<session id>/<handle id>.")
 
 
@@ -136,10 +141,7 @@ async def _body(request: web.Request) -> str:
             body += chunk
             if len(body) > MAX_MESSAGE:
                 raise JanusError(Code.INVALID_JSON, f"The body is larger than {MAX_MESSAGE} bytes.")
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise JanusError(Code.INVALID_JSON, "The body is not UTF-8.") from None
+    return text_of(body)
 
 
 def _json(text: str) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,8 +17,13 @@ _TRANSPORTS = {
 }
 
 
-def server_info(info: ServerInfo, settings: JanusSettings, plugins: Iterable[PluginInfo]) -> dict[str, Any]:
-    """The fields of the reply to ``info``: what monitoring tools for Janus read, and no addresses."""
+def server_info(
+    info: ServerInfo, settings: JanusSettings, plugins: Iterable[PluginInfo], *, accepting: bool
+) -> dict[str, Any]:
+    """The fields of the reply to ``info``: what monitoring tools for Janus read, and no addresses.
+
+    Times are whole seconds, as there: clients with typed fields refuse 60.0.
+    """
     return {
         "name": "aribridge",
         "version": _number(info.version),
@@ -25,10 +31,10 @@ def server_info(info: ServerInfo, settings: JanusSettings, plugins: Iterable[Plu
         "author": "aribridge",
         "server-name": info.server_name,
         "data_channels": True,
-        "accepting-new-sessions": True,
-        "session-timeout": settings.session_seconds,
-        "reclaim-session-timeout": settings.reclaim_seconds,
-        "candidates-timeout": CANDIDATE_SECONDS,
+        "accepting-new-sessions": accepting,
+        "session-timeout": math.ceil(settings.session_seconds),
+        "reclaim-session-timeout": math.ceil(settings.reclaim_seconds),
+        "candidates-timeout": math.ceil(CANDIDATE_SECONDS),
         "ice-lite": False,
         "ice-tcp": False,
         "full-trickle": False,

@@ -32,15 +32,18 @@ class Field:
     name: str
     kind: Kind
     required: bool = False
+    nullable: bool = False
+    """Whether null means that it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a request looks like; an ``open`` one needs no credentials."""
+    """What a request looks like; an ``open`` one needs no credentials, a ``loose`` one may name a handle, too."""
 
     level: Level
     fields: tuple[Field, ...] = ()
     open: bool = False
+    loose: bool = False
 
 
 STRING = Kind("a string", lambda value: isinstance(value, str))
@@ -54,8 +57,8 @@ REQUESTS: Mapping[str, Spec] = {
     "attach": Spec(
         "session", (Field("plugin", STRING, required=True), Field("opaque_id", STRING), Field("loop_index", ID))
     ),
-    "claim": Spec("session"),
-    "keepalive": Spec("session"),
+    "claim": Spec("session", loose=True),
+    "keepalive": Spec("session", loose=True),
     "destroy": Spec("session"),
     "message": Spec("handle", (Field("body", OBJECT, required=True), Field("jsep", OBJECT))),
     "trickle": Spec("handle"),
@@ -66,10 +69,11 @@ REQUESTS: Mapping[str, Spec] = {
 _ENVELOPE = (
     Field("transaction", STRING, required=True),
     Field("janus", STRING, required=True),
-    Field("session_id", ID),
-    Field("handle_id", ID),
-    Field("apisecret", STRING),
-    Field("token", STRING),
+    # Many a client's JSON library writes null for what is not set.
+    Field("session_id", ID, nullable=True),
+    Field("handle_id", ID, nullable=True),
+    Field("apisecret", STRING, nullable=True),
+    Field("token", STRING, nullable=True),
 )
 
 
@@ -105,7 +109,7 @@ class Request:
 
 
 def parse(message: object, path: Address | None = None) -> Request:
-    """Check what a client sent. ``path`` is where a POST went; None on a WebSocket, which addresses in the body.
+    """Check what a client sent. ``path`` is where a POST went; None on a WebSocket. The body may address, too.
 
     Raises JanusError: 455, 456, 467 for the shape, 453 for an unknown request, 457 at the wrong level.
     """
@@ -117,7 +121,7 @@ def parse(message: object, path: Address | None = None) -> Request:
     spec = REQUESTS.get(name)
     if spec is None:
         raise JanusError(Code.UNKNOWN_REQUEST, f"Unknown request {name[:40]!r}; known are {', '.join(REQUESTS)}.")
-    _check_level(name, spec.level, address)
+    _check_level(name, spec, address)
     return Request(
         name=name,
         spec=spec,
@@ -136,28 +140,28 @@ def check_fields(message: Mapping[str, Any], fields: tuple[Field, ...]) -> None:
         if wanted.name not in message:
             if wanted.required:
                 raise JanusError(Code.MISSING_ELEMENT, f"Missing {wanted.name}: {wanted.kind.name} is required.")
-        elif not wanted.kind.check(message[wanted.name]):
+        elif not wanted.kind.check(message[wanted.name]) and not (wanted.nullable and message[wanted.name] is None):
             raise JanusError(Code.WRONG_TYPE, f"{wanted.name} must be {wanted.kind.name}.")
 
 
 def _address(message: Mapping[str, Any], path: Address | None) -> Address:
-    in_body = Address(message.get("session_id", 0), message.get("handle_id", 0))
+    in_body = Address(message.get("session_id") or 0, message.get("handle_id") or 0)
     if path is None:
         return in_body
     for name, body_id, path_id in (
         ("session_id", in_body.session_id, path.session_id),
         ("handle_id", in_body.handle_id, path.handle_id),
     ):
-        if body_id not in {0, path_id}:
+        if body_id and path_id and body_id != path_id:
             raise JanusError(Code.WRONG_LEVEL, f"The {name} in the body is not the one in the path; leave it out.")
-    return path
+    return Address(path.session_id or in_body.session_id, path.handle_id or in_body.handle_id)
 
 
-def _check_level(name: str, level: Level, address: Address) -> None:
+def _check_level(name: str, spec: Spec, address: Address) -> None:
     if address.handle_id and not address.session_id:
         raise JanusError(Code.NO_SESSION, "handle_id needs the session_id that it belongs to.")
     actual: Level = "handle" if address.handle_id else "session" if address.session_id else "root"
-    if actual != level:
+    if actual != spec.level and not (spec.loose and actual == "handle"):
         raise JanusError(
-            Code.WRONG_LEVEL, f"{name} is a {level}-level request, and this one was addressed at {actual} level."
+            Code.WRONG_LEVEL, f"{name} is a {spec.level}-level request, and this one was addressed at {actual} level."
         )

@@ -179,6 +179,11 @@ class Sessions:
             self.end(session, "revoked", {"janus": "timeout", "session_id": session.id})
         return len(found)
 
+    @property
+    def accepting(self) -> bool:
+        """Whether new ones are made."""
+        return not self._closed
+
     def refuse(self) -> None:
         """Make no more sessions."""
         self._closed = True

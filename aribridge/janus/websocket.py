@@ -12,9 +12,9 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from aribridge.janus.desk import Desk
-from aribridge.janus.errors import Code, JanusError
+from aribridge.janus.errors import JanusError
 from aribridge.janus.sessions import Session, Source
-from aribridge.janus.wire import MAX_MESSAGE, decode_all, encode
+from aribridge.janus.wire import MAX_MESSAGE, decode_all, encode, text_of
 
 log = structlog.get_logger("aribridge.janus")
 
@@ -102,15 +102,12 @@ class Connection:
 
     async def _read(self) -> None:
         async for message in self._ws:
-            if message.type is WSMsgType.TEXT:
+            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 await self._received(message.data)
-            elif message.type is WSMsgType.BINARY:
-                await self._slots.acquire()
-                self._desk.refuse(JanusError(Code.INVALID_JSON, "Send text frames; this one is binary."), self)
 
-    async def _received(self, text: str) -> None:
+    async def _received(self, frame: str | bytes) -> None:
         try:
-            messages = decode_all(text)
+            messages = decode_all(frame if isinstance(frame, str) else text_of(frame))
         except JanusError as error:
             await self._slots.acquire()
             self._desk.refuse(error, self)

@@ -21,6 +21,14 @@ def encode(message: Mapping[str, Any]) -> str:
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
+def text_of(content: bytes | bytearray) -> str:
+    """Read the text that a binary message or a body holds. Raises JanusError 454."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise JanusError(Code.INVALID_JSON, "The message is not UTF-8.") from None
+
+
 def decode_all(text: str) -> list[object]:
     """Read the JSON values of one WebSocket message, which may follow each other without a separator.
 

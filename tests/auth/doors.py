@@ -60,7 +60,7 @@ NATIVE = {
 }
 """Doors that take a Bearer token, with the headers that they need besides."""
 
-ROOT, SESSION, HANDLE = (f"/janus{rest}" for rest in ("", "/{session}", "/{session}/{handle}"))
+ROOT, SESSION, HANDLE = (f"/janus{rest}{{end}}" for rest in ("", "/{session}", "/{session}/{handle}"))
 MESSAGES = (
     ("create", ROOT, {}),
     ("claim", SESSION, {}),
@@ -77,7 +77,7 @@ GUARDED = {*NATIVE, ("GET", "/v1/ws"), *(("POST", path) for _, path, _ in MESSAG
 
 OPEN = {
     *(("GET", path) for path in ("/", "/aribridge.js", "/problems/{code}", "/client", "/console")),
-    *(("GET", f"/janus/{name}") for name in ("info", "ping")),
+    *(("GET", f"/janus/{name}{{end}}") for name in ("info", "ping")),
     ("GET", HANDLE),  # sends a poll of a handle to its session
     *(("OPTIONS", path) for path in (ROOT, SESSION, HANDLE)),
 }

@@ -119,7 +119,7 @@ async def alices(gateway, http, janus=None):
 
     ``janus`` are the credentials of her session there, if they are others.
     """
-    stage = Stage(gateway, http, await an_offer(), {"target": "pbx", "name": "none"})
+    stage = Stage(gateway, http, await an_offer(), {"target": "pbx", "name": "none", "end": ""})
     async with greeted(gateway.url, good()) as socket, connected(gateway.url, good()) as (peer, channel):
         own = janus or Credentials(token=good())
         stage.places["id"] = peer.id

@@ -44,7 +44,8 @@ async def test_the_right_level_works_and_the_others_are_457(
 ) -> None:
     levels = {"root": {}, "session": {"session_id": handle["session_id"]}, "handle": handle}
     right = "root" if name in ROOT else "session" if name in SESSION else "handle"
-    for level in {"root", "session", "handle"} - {right}:
+    loose = {"handle"} if name in {"keepalive", "claim"} else set()
+    for level in {"root", "session", "handle"} - {right} - loose:
         assert (await alice.ask(name, **levels[level], **GOOD[name]))["error"]["code"] == 457
     reply = await alice.ask(name, **levels[right], **GOOD[name])
     assert reply["janus"] != "error"
@@ -66,7 +67,7 @@ async def test_the_envelope(alice: RawClient, handle: dict[str, int], name: str)
         "apisecret": NOT_STRINGS,
         "token": NOT_STRINGS,
     }.items():
-        for wrong in wrongs:
+        for wrong in [wrong for wrong in wrongs if wrong is not None]:  # null is as good as nothing
             assert (await alice.ask(name, **GOOD[name], **{field: wrong}))["error"]["code"] == 467
 
 

@@ -104,8 +104,8 @@ async def test_of_several_requests_none_is_run_if_one_is_not_json(alice: RawClie
     assert await alice.create(id=12) == 12
 
 
-async def test_a_binary_frame_is_refused_and_the_connection_lives(alice: RawClient) -> None:
-    await alice.ws.send_bytes(b'{"janus":"ping","transaction":"a"}')
+async def test_a_binary_frame_that_is_no_text_is_refused_and_the_connection_lives(alice: RawClient) -> None:
+    await alice.ws.send_bytes(b'{"janus":"ping","transaction":"\xff"}')
     assert (await alice.next())["error"]["code"] == 454
     assert (await alice.ask("ping"))["janus"] == "pong"
 
@@ -268,6 +268,7 @@ async def test_data_that_is_not_json_is_462(alice: RawClient, rig: Rig) -> None:
 async def test_a_stopping_door_makes_no_sessions(rig: Rig) -> None:
     await rig.door.stop()
     assert (await rig.post(janus="create"))["error"]["code"] == 472
+    assert (await rig.post(janus="info"))["accepting-new-sessions"] is False
 
 
 async def test_stop_says_goodbye(rig: Rig, alice: RawClient) -> None:

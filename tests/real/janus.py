@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _LUA_FOLDER = Path("/usr/share/janus/lua")
-_OTHER_PLUGINS = "audiobridge duktape echotest nosip recordplay sip streaming textroom videocall videoroom voicemail"
-_OTHER_TRANSPORTS = "http mqtt nanomsg pfunix rabbitmq"
+_OTHER_PLUGINS = "audiobridge duktape nosip recordplay sip streaming textroom videocall videoroom voicemail"
+_OTHER_TRANSPORTS = "mqtt nanomsg pfunix rabbitmq"
 
 
 class RealJanus(NamedTuple):
-    """A running Janus: the address of its WebSocket, and its process."""
+    """A running Janus: the address of its WebSocket, its process, and its address for HTTP."""
 
     url: str
     pid: int
+    http: str
 
 
 def lua_folder() -> Path:
@@ -38,14 +39,14 @@ def lua_folder() -> Path:
 @asynccontextmanager
 async def real_janus(folder: Path, script: Path, config: str) -> AsyncIterator[RealJanus]:
     """A Janus on loopback with that script in its Lua plugin."""
-    port, rtp = free_port(), free_port()
-    _write(folder, port, rtp, script, config)
+    port, http, rtp = free_port(), free_port(), free_port()
+    _write(folder, port, http, rtp, script, config)
     with (folder / "janus.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(program("janus"), "-F", str(folder), stdout=log, stderr=log)
     started = family(process.pid)
     try:
         await until(lambda: _answers(port), what=f"Janus answers; its log is {folder / 'janus.log'}")
-        yield RealJanus(f"ws://127.0.0.1:{port}", process.pid)
+        yield RealJanus(f"ws://127.0.0.1:{port}", process.pid, f"http://127.0.0.1:{http}/janus")
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 15)
     finally:
@@ -53,7 +54,7 @@ async def real_janus(folder: Path, script: Path, config: str) -> AsyncIterator[R
         await process.wait()
 
 
-def _write(folder: Path, port: int, rtp: int, script: Path, config: str) -> None:
+def _write(folder: Path, port: int, http: int, rtp: int, script: Path, config: str) -> None:
     folder.mkdir()
     plugins = ", ".join(f"libjanus_{name}.so" for name in _OTHER_PLUGINS.split())
     transports = ", ".join(f"libjanus_{name}.so" for name in _OTHER_TRANSPORTS.split())
@@ -68,6 +69,10 @@ def _write(folder: Path, port: int, rtp: int, script: Path, config: str) -> None
     (folder / "janus.transport.websockets.jcfg").write_text(
         f'general: {{ json = "compact", ws = true, ws_port = {port}, ws_ip = "127.0.0.1", wss = false }}\n'
         "admin: { admin_ws = false, admin_wss = false }\n"
+    )
+    (folder / "janus.transport.http.jcfg").write_text(
+        f'general: {{ json = "compact", base_path = "/janus", http = true, port = {http}, ip = "127.0.0.1" }}\n'
+        "admin: { admin_http = false }\n"
     )
     (folder / "janus.plugin.lua.jcfg").write_text(
         f'general: {{ path = "{lua_folder()}", script = "{script}", config = "{config}" }}\n'
