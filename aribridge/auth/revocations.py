@@ -72,8 +72,16 @@ class Revocations:
         with tempfile.NamedTemporaryFile("wb", dir=folder, prefix=f".{FILE}-", delete=False) as file:
             file.write(msgspec.json.encode(content))
             file.flush()
+            _give(file.fileno(), folder)
             os.fsync(file.fileno())
         Path(file.name).replace(self._path)
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    """Root revokes for a service of another user, which has to read it."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _current(revoked: dict[str, _Revoked], now: float) -> dict[str, _Revoked]:

@@ -96,7 +96,8 @@ async def ask_or_none(socket: Path, path: str) -> dict[str, Any] | None:
 
 def no_gateway(socket: Path, error: Exception) -> Failure:
     """How a command ends when no gateway answers."""
-    text = f"The gateway does not answer at {socket}: {error or 'it took too long'}.\nIs it running, with"
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else error
+    text = f"The gateway does not answer at {socket}: {cause or 'it took too long'}.\nIs it running, with"
     return Failure(f"{text} this configuration (state in aribridge.toml), and as a user you may act for?")
 
 

@@ -45,6 +45,8 @@ def service() -> None:
 @print_option
 def install(*, config: Path, user: str, folder: Path, only_print: bool) -> None:
     """Write a unit that locks the service in, and have systemd read it; it is not started yet."""
+    from aribridge.config.load import SERVICE_STATE, is_of_machine
+
     text = unit(Path(sys.executable).with_name("aribridge"), config.absolute(), user)
     if only_print:
         click.echo(text, nl=False)
@@ -56,6 +58,8 @@ def install(*, config: Path, user: str, folder: Path, only_print: bool) -> None:
         raise Failure(f"{folder / NAME}: {error.strerror}. Run this as root, or see what it writes: --print") from None
     click.echo(f"wrote {folder / NAME}")
     _systemctl("daemon-reload")
+    if not is_of_machine(config):
+        click.echo(f'Write state = "{SERVICE_STATE}" into {config}: `aribridge status` and the like look there, too.')
     click.echo("It starts now and with the machine by: systemctl enable --now aribridge")
 
 

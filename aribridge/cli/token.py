@@ -57,6 +57,7 @@ def issue(
     except (KeyFault, OSError) as error:
         raise Failure(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     allowed = _allowed(grants["roles"], grants["ops"]) or "nothing (add --role or --ops)"
+    _warn_of_roles(settings, grants["roles"])
     click.echo(f"{algorithm} by {file}, for {grants['sub']}, {minutes:g} minutes, allows {allowed}", err=True)
     click.echo(_minted(settings, algorithm, key, seconds=minutes * 60, **grants))
 
@@ -107,6 +108,7 @@ def _revoke(folder: Path, sub: str | None, jti: str | None, seconds: float) -> i
         if status != 200:
             raise Failure(str(body["error"]))
         return int(body["closed"])
+    click.echo(f"No gateway runs with this configuration: it is kept in {folder}, for the next that does.", err=True)
     try:
         Revocations(folder).revoke(token=jti, subject=sub, seconds=seconds)
     except (OSError, ValueError) as error:
@@ -117,6 +119,18 @@ def _revoke(folder: Path, sub: str | None, jti: str | None, seconds: float) -> i
 def _allowed(roles: Sequence[str], ops: Sequence[str]) -> str:
     by_roles = [f"what the policy allows {', '.join(roles)}"] if roles else []
     return ", ".join([*ops, *by_roles])
+
+
+def _warn_of_roles(settings: Settings, roles: Sequence[str]) -> None:
+    """Of those that the policy does not have: a token may be for another gateway, so it is made all the same."""
+    from aribridge.config import load_policy
+    from aribridge.config.bind import meant
+
+    known = load_policy(settings.auth.policy).roles
+    for role in roles:
+        if role not in known:
+            text = f'The policy has no role "{role}", so that it allows nothing here.{meant(role, known)}'
+            click.echo(text, err=True)
 
 
 def _default_key(settings: Settings) -> str:

@@ -17,6 +17,8 @@ from aribridge.config.sources import Document, assign_environment, assign_overri
 from aribridge.core.settings import Settings
 
 PLACES = (Path("aribridge.toml"), Path("/etc/aribridge/aribridge.toml"))
+SERVICE_STATE = "/var/lib/aribridge"
+"""The state folder of the gateway that the machine's configuration is for, as the shipped unit sets it."""
 
 
 def find() -> Path | None:
@@ -40,7 +42,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
 
     settings = bind(document.tree, report)
     resolve_paths(settings, (path.parent if path else Path()).absolute())
-    settings.state = settings.state or _state_folder(env)
+    settings.state = settings.state or _state_folder(path, env)
     check(settings, report)
     check_files(settings, report)
     problems += policy_problems(settings.auth, report)
@@ -70,8 +72,15 @@ def _check_inline_passwords(path: Path | None, settings: Settings, document: Doc
             report(key, f"everybody on this machine can read {path}: run `chmod 600 {path}`, or use password_file.")
 
 
-def _state_folder(env: Mapping[str, str]) -> str:
-    """Where the XDG base directory specification puts what a program remembers."""
+def is_of_machine(path: Path) -> bool:
+    """Whether a configuration is the machine's, not a user's own."""
+    return path.absolute().is_relative_to(PLACES[-1].parent)
+
+
+def _state_folder(path: Path | None, env: Mapping[str, str]) -> str:
+    """The service's, so that commands find it; else where the XDG base directory specification puts it."""
+    if path is not None and is_of_machine(path):
+        return SERVICE_STATE
     home = env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return str(Path(home, "aribridge"))
 

@@ -358,4 +358,9 @@ class Settings:
     limits: LimitSettings = section(LimitSettings, "Bounds for connections and for who opens them.")
     log: LogSettings = section(LogSettings, "The log, on standard error.")
     audit: AuditSettings = section(AuditSettings, "The audit log: who did what, by which rule; docs/operations.md.")
-    state: str = setting("", "Folder for what the gateway remembers; empty: $XDG_STATE_HOME/aribridge.", "path")
+    state: str = setting(
+        "",
+        "Folder for what the gateway remembers; empty: /var/lib/aribridge for a configuration in /etc/aribridge, else "
+        "$XDG_STATE_HOME/aribridge.",
+        "path",
+    )

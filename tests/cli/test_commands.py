@@ -277,6 +277,13 @@ def test_issue_finds_the_key_of_the_development_run(dev_key):
     }  # fmt: skip
 
 
+def test_issue_says_when_a_role_is_none_of_the_policy(dev_key):
+    told = aribridge("token", "issue", "--role", "agnet", "--role", "viewer")
+    assert last_line(told)
+    assert 'no role "agnet", so that it allows nothing here. Did you mean agent?' in told.stderr
+    assert "viewer" not in told.stderr.splitlines()[0]
+
+
 def test_issue_says_when_a_token_allows_nothing(dev_key):
     told = aribridge("token", "issue")
     assert "nothing (add --role or --ops)" in told.stderr
@@ -370,6 +377,16 @@ def test_inspect_knows_what_was_revoked(dev_key, tmp_path):
     aribridge("token", "revoke", "--sub", "alice", "--set", state)
     told = aribridge("token", "inspect", "--set", state, stdin=minted)
     assert (told.exit_code, told.stderr) == (1, "not valid: The token was revoked.\n")
+
+
+def test_what_root_revokes_is_for_the_user_of_the_service_to_read(folder):
+    (folder / "state").mkdir()
+    owner = (os.getuid(), os.getgid()) if os.geteuid() else (1234, 1235)
+    os.chown(folder / "state", *owner)
+    told = aribridge("token", "revoke", "--sub", "alice", "--set", f"state={folder / 'state'}")
+    assert f"No gateway runs with this configuration: it is kept in {folder / 'state'}" in told.stderr
+    made = (folder / "state" / "revoked.json").stat()
+    assert (made.st_uid, made.st_gid) == owner
 
 
 def test_inspect_survives_any_expiry(dev_key):

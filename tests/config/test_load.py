@@ -5,6 +5,7 @@ import copy
 import os
 import re
 import string
+import sys
 import tomllib
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def test_reads_a_file_and_the_files_it_names(folder):
 def test_without_a_file_there_are_the_defaults():
     settings = load(None, {"XDG_STATE_HOME": "/s"}, {}, complete=False)
     assert settings == Settings(state="/s/aribridge")
+
+
+def test_the_machines_configuration_has_the_state_of_the_service(folder, monkeypatch):
+    """As its unit sets it: `aribridge token revoke` on the terminal has to find the gateway that systemd started."""
+    path = write(folder, GOOD)
+    assert load(path, {"XDG_STATE_HOME": "/s"}, {}).state == "/s/aribridge"
+    monkeypatch.setattr(sys.modules["aribridge.config.load"], "PLACES", (Path("aribridge.toml"), path))
+    monkeypatch.chdir(folder)
+    for name in (path, Path("aribridge.toml")):
+        assert load(name, {"XDG_STATE_HOME": "/s"}, {}).state == "/var/lib/aribridge"
+    assert load(path, {}, {"state": "/x"}).state == "/x"
 
 
 def test_the_environment_goes_over_the_file_and_flags_over_both(folder):

@@ -112,7 +112,7 @@ class Policy:
         known = [name for name in principal.roles if name in self._roles]
         if known:
             return Decision(False, "no rule", f"No rule of {', '.join(known)} allows {op}.")
-        given = f"none of its roles ({', '.join(principal.roles)}) is in the policy" if principal.roles else "no role"
+        given = f"no role of this policy (it has {', '.join(principal.roles)})" if principal.roles else "no role"
         return Decision(False, "no rule", f"The token has {given}, and no ops claim that matches {op}.")
 
 
