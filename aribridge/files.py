@@ -25,3 +25,11 @@ def read_regular(path: str | Path) -> bytes:
             return file.read()
     finally:
         os.close(descriptor)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a regular file, without what Windows' editors add: a byte order mark, carriage returns.
+
+    Raises OSError, UnicodeDecodeError.
+    """
+    return read_regular(path).decode("utf-8-sig").replace("\r\n", "\n")

@@ -39,16 +39,34 @@ WIDTH = 78
 def init(context: click.Context, url: str, folder: Path, *, outbound: bool) -> None:
     """Write a configuration for your Asterisk, and print what to paste into it; touches none of its files."""
     given = context.get_parameter_source("url") is not click.core.ParameterSource.DEFAULT
+    _check_url(url)
     _refuse_existing(folder)
     version = ask_version(url) if given else None
     dialled = _dialled(url, version) if outbound else ""
-    text = _configuration(url, dialled)
-    folder.mkdir(parents=True, exist_ok=True)
-    password = write_secret(folder / PASSWORD)
-    write_secret(folder / KEY)
-    (folder / CONFIG).write_text(text)
+    password = _write(folder, _configuration(url, dialled))
     about = _about(version, url, asked=given)
     click.echo("\n".join(_instructions(url, folder, password, version, about, dialled)))
+
+
+def _check_url(url: str) -> None:
+    """End the command if it cannot be one of an ARI."""
+    from aribridge.config import url_fault
+
+    if fault := url_fault(url):
+        raise Failure(f"--asterisk: {fault}")
+
+
+def _write(folder: Path, configuration: str) -> str:
+    """Write the three files; the password for Asterisk."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).write_text(configuration)
+        write_secret(folder / KEY)
+        return write_secret(folder / PASSWORD)
+    except OSError as error:
+        raise Failure(
+            f"{error.filename}: {error.strerror}. Choose another --folder, or run this as its owner."
+        ) from None
 
 
 def _refuse_existing(folder: Path) -> None:
@@ -80,12 +98,10 @@ def _own_address(host: str, port: int) -> str:
 
 
 def _configuration(url: str, dialled: str) -> str:
-    """The text of aribridge.toml; ends the command if the URL cannot be one of an ARI."""
-    from aribridge.config import url_fault, write_example
+    """The text of aribridge.toml."""
+    from aribridge.config import write_example
     from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
 
-    if fault := url_fault(url):
-        raise Failure(f"--asterisk: {fault}")
     settings = Settings()
     settings.asterisk = [AsteriskSettings(url=url, password_file=PASSWORD)]
     if dialled:

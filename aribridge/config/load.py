@@ -33,7 +33,7 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
     asks for an Asterisk and a way to get in, which a development run brings itself. Raises ConfigError with every
     fault there is; no secret is in its text.
     """
-    document = read_toml(path) if path else Document({}, {})
+    document = read_toml(path, "`aribridge init` writes a new one.") if path else Document({}, {})
     problems = assign_environment(document, env) + assign_overrides(document, overrides)
 
     def report(key: KeyPath, text: str) -> None:

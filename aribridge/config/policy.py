@@ -41,7 +41,7 @@ def policy_file(setting: str) -> Path:
 def load_policy(setting: str) -> Policy:
     """Read the policy of a setting. Raises ConfigError with every fault in the file."""
     path = policy_file(setting)
-    document = read_toml(path)
+    document = read_toml(path, f"auth.policy names it; one to start from is {shipped('policy.toml')}.")
     problems: list[ConfigProblem] = []
 
     def report(key: KeyPath, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,7 +12,7 @@ from aribridge.config.positions import KeyPath, key_lines
 from aribridge.config.problems import ConfigError, ConfigProblem
 from aribridge.config.schema import is_section, settings_of
 from aribridge.core.settings import Settings
-from aribridge.files import read_regular
+from aribridge.files import read_text
 
 PREFIX = "ARIBRIDGE_"
 _INDEX = re.compile("[0-9]{1,4}")
@@ -44,15 +44,13 @@ class Document:
         return None
 
 
-def read_toml(path: Path) -> Document:
-    """Read a file. Raises ConfigError when it cannot be read or is not TOML."""
+def read_toml(path: Path, hint: str) -> Document:
+    """Read a file. Raises ConfigError, with the hint when it cannot be read, or when it is not TOML."""
     try:
-        text = read_regular(path).decode("utf-8")
+        text = read_text(path)
         tree, lines = tomllib.loads(text), key_lines(text)
     except OSError as error:
-        raise ConfigError(
-            [ConfigProblem(str(path), "", f"cannot be read: {error.strerror}. `aribridge init` writes a new one.")]
-        ) from None
+        raise ConfigError([ConfigProblem(str(path), "", f"cannot be read: {error.strerror}. {hint}")]) from None
     except UnicodeDecodeError:
         raise ConfigError([ConfigProblem(str(path), "", "is not UTF-8 text, which TOML has to be.")]) from None
     except tomllib.TOMLDecodeError as error:
@@ -67,15 +65,28 @@ def assign_environment(document: Document, env: Mapping[str, str]) -> list[Confi
     """Apply ``ARIBRIDGE_SECTION__KEY`` variables.
 
     A name without ``__`` counts only when it is a key outside of any section: others of this prefix have other owners
-    (Kubernetes sets ``ARIBRIDGE_SERVICE_HOST`` for a service of this name).
+    (Kubernetes sets ``ARIBRIDGE_SERVICE_HOST`` for a service of this name). One that is a key but for that is a typo.
     """
     problems = []
     top_level = {name for name, setting in settings_of(Settings).items() if setting.kind is str}
+    single = {"_".join(path): "__".join(path) for path in _keys(Settings)}
     for variable in sorted(env, key=_natural):
         names = variable.removeprefix(PREFIX).lower().split("__")
         if variable.startswith(PREFIX) and (len(names) > 1 or names[0] in top_level):
             problems.append(document.assign(names, env[variable], f"${variable}"))
+        elif variable.startswith(PREFIX) and (meant := single.get(names[0])):
+            text = f"has no effect: sections and keys are joined by two underscores, {PREFIX}{meant.upper()}."
+            problems.append(ConfigProblem(f"${variable}", "", text))
     return [problem for problem in problems if problem]
+
+
+def _keys(section: type) -> Iterator[tuple[str, ...]]:
+    """The keys of a section and of those in it, but for lists."""
+    for name, setting in settings_of(section).items():
+        if is_section(setting.kind):
+            yield from ((name, *rest) for rest in _keys(setting.kind))
+        else:
+            yield (name,)
 
 
 def assign_overrides(document: Document, overrides: Mapping[str, str]) -> list[ConfigProblem]:

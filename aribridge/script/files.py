@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from aribridge.files import read_regular
+from aribridge.files import read_text
 from aribridge.script.errors import ScriptLoadError
 from aribridge.script.stock import lua_folder
 
@@ -18,7 +18,7 @@ def read_source(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise ScriptLoadError(f"{path}: larger than 1 MiB, which no script needs to be")
-        return read_regular(path).decode("utf-8")
+        return read_text(path)
     except OSError as error:
         raise ScriptLoadError(f"{path}: {error.strerror}; scripts.files names the scripts to load") from None
     except UnicodeDecodeError:

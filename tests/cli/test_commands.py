@@ -180,11 +180,23 @@ def test_init_in_another_folder(folder):
     assert last_line(aribridge("check", "-c", "etc/aribridge/aribridge.toml")) == "ok"
 
 
-def test_init_refuses_what_is_no_ari(folder):
-    told = aribridge("init", "--asterisk", "http://pbx:8088")
+@pytest.mark.parametrize("url", ["http://pbx:8088", "pbx.example", "pbx.example:8088/ari", "http://[::1/ari", ""])
+def test_init_refuses_what_is_no_ari(folder, url):
+    told = aribridge("init", "--asterisk", url)
     assert told.exit_code == 1
     assert "/ari" in told.output
     assert not list(folder.iterdir())
+
+
+def test_init_in_a_folder_of_another_user_is_no_traceback(folder):
+    folder.chmod(0o555)
+    command = [*UNPRIVILEGED, sys.executable, "-m", "aribridge", "init", "--folder", "mine"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (
+        1,
+        "mine: Permission denied. Choose another --folder, or be its owner.\n",
+    )
+    folder.chmod(0o755)
 
 
 @pytest.fixture

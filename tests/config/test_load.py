@@ -299,6 +299,21 @@ def test_a_configuration_that_is_a_pipe_is_refused(folder):
         load(folder / "pipe", {}, {})
 
 
+def test_a_variable_with_one_underscore_too_few_is_told(folder):
+    env = {"ARIBRIDGE_SERVER_LISTEN": "0.0.0.0:1", "ARIBRIDGE_SERVICE_HOST": "10.0.0.1", "ARIBRIDGE_STATE": "/s"}
+    with pytest.raises(ConfigError) as error:
+        load(write(folder, GOOD), env, {})
+    (problem,) = error.value.problems
+    assert problem.where == "$ARIBRIDGE_SERVER_LISTEN"
+    assert "ARIBRIDGE_SERVER__LISTEN" in problem.text
+
+
+def test_a_file_from_notepad_is_read(folder):
+    path = write(folder, GOOD)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(path, {}, {}).asterisk[0].password == PASSWORD
+
+
 def test_secrets_that_everybody_can_read(folder):
     (folder / "password").chmod(0o644)
     (folder / "jwt.key").chmod(0o604)
