@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +68,23 @@ def scene(play: Callable[[FaultyLink, Faults, Side, Side], Any], kinds: tuple[st
     run_simulated(played)
 
 
+class Fragment(DataChunk):
+    """A byte of a binary message on the first stream."""
+
+    def __init__(self, flags: int, tsn: int, data: bytes = b"x", seq: int = 0) -> None:
+        super().__init__(flags=flags)
+        self.tsn, self.stream_id, self.stream_seq, self.protocol = tsn & 0xFFFFFFFF, 0, seq, WEBRTC_BINARY
+        self.user_data = data
+
+
+class GivenUp(ForwardTsnChunk):
+    """That nothing more comes up to a TSN."""
+
+    def __init__(self, tsn: int, *streams: tuple[int, int]) -> None:
+        super().__init__()
+        self.cumulative_tsn, self.streams = tsn & 0xFFFFFFFF, list(streams)
+
+
 class Teller:
     """Says things that no association of ours would say, in the name of the first side."""
 
@@ -75,16 +93,10 @@ class Teller:
         self._base = second.association._last_received_tsn
 
     async def say(self, offset: int, text: bytes, flags: int = WHOLE | SCTP_DATA_UNORDERED, seq: int = 0) -> None:
-        chunk = DataChunk(flags=flags)
-        chunk.tsn, chunk.stream_id, chunk.stream_seq = (self._base + offset) & 0xFFFFFFFF, 0, seq
-        chunk.protocol, chunk.user_data = WEBRTC_BINARY, text
-        await self._association._send_chunk(chunk)
+        await self._association._send_chunk(Fragment(flags, self._base + offset, text, seq))
 
     async def give_up(self, offset: int, *streams: tuple[int, int]) -> None:
-        chunk = ForwardTsnChunk()
-        chunk.cumulative_tsn = (self._base + offset) & 0xFFFFFFFF
-        chunk.streams = list(streams)
-        await self._association._send_chunk(chunk)
+        await self._association._send_chunk(GivenUp(self._base + offset, *streams))
         await asyncio.sleep(0.1)
 
 
@@ -123,6 +135,30 @@ class TestWhatIsGivenUp:
             assert second.inbox == [b"one", b"two", b"three"]
 
         scene(play)
+
+
+@pytest.mark.parametrize("flags", [0, FIRST, LAST, SCTP_DATA_UNORDERED, SCTP_DATA_UNORDERED | LAST])
+def test_fragments_that_never_fit_together_cost_little(flags):
+    """As many as may wait, given up and sent anew: 85 packets, each held the process up for some 10 ms."""
+
+    async def play(link, faults, first, second):
+        packet, association = first.association._outbound_header.packet, second.association
+        tsn, took = association._last_received_tsn, 0.0
+        for _ in range(5):
+            for _ in range(17):
+                tsns = [(tsn + 2 * number) & 0xFFFFFFFF for number in range(1, 61)]
+                tsn = tsns[-1]
+                chunks = [bytes(Fragment(flags, number)) for number in tsns]
+                began = time.process_time()
+                association.take(packet(*chunks))
+                took += time.process_time() - began
+            assert len(association._inbound_streams[0].reassembly) > 1000
+            tsn += 1
+            association.take(packet(bytes(GivenUp(tsn))))
+            assert not association._inbound_streams[0].reassembly
+        assert took < 0.3
+
+    scene(play)
 
 
 class TestLateAndTwice:
@@ -194,8 +230,7 @@ def test_what_comes_behind_an_unknown_chunk_is_taken_if_its_type_allows(kind, ar
         association = first.association
         unknown = Chunk(body=b"what?")
         unknown.type = kind
-        data = DataChunk(flags=WHOLE | SCTP_DATA_UNORDERED)
-        data.tsn, data.protocol, data.user_data = association._local_tsn, WEBRTC_BINARY, b"hello"
+        data = Fragment(WHOLE | SCTP_DATA_UNORDERED, association._local_tsn, b"hello")
         link.carry(link.ends[0], association._outbound_header.packet(bytes(unknown), bytes(data)))
         await asyncio.sleep(1)
         assert second.inbox == [b"hello"] * arrives

@@ -9,10 +9,10 @@ is acknowledged at once, for a while: a sender that recovers has few packets und
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from aiortc.rtcsctptransport import (
     CHUNK_TYPES,
-    SCTP_DATA_LAST_FRAG,
     SCTP_DATA_UNORDERED,
     DataChunk,
     ForwardTsnChunk,
@@ -112,13 +112,11 @@ class Receiving(Turns):
         self._sack_needed = True
         if self._mark_received(chunk.tsn):
             return
-        stream = self._get_inbound_stream(chunk.stream_id)
-        stream.add_chunk(chunk)
+        stream = cast(Reassembly, self._get_inbound_stream(chunk.stream_id))
         self._advertised_rwnd -= len(chunk.user_data)
-        if chunk.flags & SCTP_DATA_LAST_FRAG or stream.reassembly[-1] is not chunk:
-            for message in stream.pop_messages():
-                self._advertised_rwnd += len(message[2])
-                await self._receive(*message)
+        for message in stream.take(chunk):
+            self._advertised_rwnd += len(message[2])
+            await self._receive(*message)
         await self._reset_deferred_streams()
 
     def _mark_received(self, tsn: int) -> bool:
