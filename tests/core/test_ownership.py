@@ -162,3 +162,15 @@ def test_of_too_many_lost_clients_the_first_are_forgotten():
     table.came("now", ALICE)
     assert not table.resume("now", "5")
     assert table.resume("now", "29")
+
+
+def test_of_a_long_row_of_connections_that_are_gone_the_first_are_forgotten():
+    table = Ownership()
+    for number in range(20):
+        table.came(f"c{number}", ALICE)
+        if number:
+            assert table.resume(f"c{number}", f"c{number - 1}")
+        table.left(f"c{number}", 0.0)
+    table.came("new", ALICE)
+    assert not table.resume("new", "c0")
+    assert table.resume("new", "c19")

@@ -84,8 +84,7 @@ def test_no_command_is_waited_for_longer_than_the_limit(gateway, monkeypatch):
 
 def test_nothing_is_done_after_the_goodbye(gateway):
     client = gateway.connect("alice")
-    gateway.do(lambda: client.connection.goodbye("draining", "away"))
-    gateway.do(lambda: client.say(**ORIGINATE, id=1))
+    gateway.do(lambda: (client.connection.goodbye("draining", "away"), client.say(**ORIGINATE, id=1)))
     assert gateway.link.flights == []
     assert [message["type"] for message in client.sent] == ["goodbye"]
 

@@ -135,6 +135,11 @@ class ModelClient:
         self.open = False
 
 
+def _refuse(token):
+    """Clients here have authenticated already, or never do."""
+    raise Problem("unauthorized", "No token is right here.")
+
+
 class ModelGateway:
     """The hub, in an event loop of its own."""
 
@@ -200,7 +205,7 @@ class ModelGateway:
             targets,
             Access(Policy(PolicySettings()), INSTANCE),
             scripts,
-            None,
+            _refuse,
             server="model",
             instance=INSTANCE,
         )

@@ -543,3 +543,70 @@ async def test_a_call_that_left_and_came_back_during_a_gap_has_one_flow(load, as
         await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
     assert [call[1] for call in asterisks.calls] == ["channels.setChannelVar", "channels.startMoh"] * 2
     assert asterisks.owned[-1] == ("pbx", "1.1", "s1.lua")
+
+
+DIALS = 'function on_call(call) call:dial("PJSIP/1", {early_media = false}) end'
+
+
+def made(asterisks: RecordingAsterisks, op: str) -> list[str]:
+    """The channels that calls of an operation named."""
+    return [call[2]["channelId"] for call in asterisks.calls if call[1] == op]
+
+
+async def test_a_leg_of_which_nobody_knows_whether_it_was_made_is_hung_up(load, asterisks: RecordingAsterisks):
+    host = load(DIALS)
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    asterisks.answers["channels.originate"] = Problem("timeout", "no answer", outcome="unknown")
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        while not made(asterisks, "channels.hangup"):
+            await asterisks.reached(len(asterisks.calls) + 1)
+    (leg,) = made(asterisks, "channels.originate")
+    assert leg in made(asterisks, "channels.hangup")
+
+
+async def test_a_leg_that_was_refused_is_not_hung_up(load, asterisks: RecordingAsterisks):
+    host = load(DIALS)
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    refused = Problem("asterisk_error", "no", status=400, source="asterisk", outcome="not_applied")
+    asterisks.answers["channels.originate"] = refused
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        while made(asterisks, "channels.hangup") != ["1.1"]:
+            await asterisks.reached(len(asterisks.calls) + 1)
+
+
+async def test_a_leg_that_is_being_made_as_the_caller_goes_is_hung_up_once_it_is_there(
+    load, asterisks: RecordingAsterisks
+):
+    """Before that Asterisk would know of none, and then it would ring for nobody."""
+    host, asterisks.held = load(DIALS), asyncio.Event()
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        await asterisks.reached(1)
+        host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert made(asterisks, "channels.hangup") == []
+            asterisks.held.set()
+            await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
+    assert made(asterisks, "channels.hangup") == made(asterisks, "channels.originate")
+
+
+async def test_a_caller_who_goes_while_the_dialplan_is_asked_to_take_the_call_and_refuses_is_gone(
+    load, asterisks: RecordingAsterisks
+):
+    host = load('function on_call(call) pcall(call.continue, call, {exten = "1"}) call:wait(3600) end')
+    refused = Problem("asterisk_error", "gone", status=404, source="asterisk", outcome="not_applied")
+    asterisks.answers |= {"channels.list": [], "bridges.list": [], "channels.continueInDialplan": refused}
+    asterisks.held = asyncio.Event()
+    host.on_event("pbx", arrived("1.1"))
+    async with asyncio.timeout(20):
+        await asterisks.reached(1)
+        host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
+        with structlog.testing.capture_logs() as logs:
+            asterisks.held.set()
+            await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
+    (end,) = [entry for entry in logs if entry["event"] == "flow.ended"]
+    assert (end["outcome"], end["hung_up_by"]) == ("hung up", "caller")

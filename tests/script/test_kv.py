@@ -190,3 +190,11 @@ def test_it_is_a_dictionary(tmp_path_factory: pytest.TempPathFactory, steps: lis
     assert {entry.key: entry.value for entry in store.entries("s")} == model
     assert store.delete_all("s") == len(model)
     store.close()
+
+
+def test_counters_take_room_too(tmp_path: Path) -> None:
+    store = Store(tmp_path, most=1000)
+    with pytest.raises(CallFailure) as failure:
+        all(store.incr("a", f"counter {number}", 1, None) for number in range(1000))
+    assert failure.value.code == "kv_full"
+    store.close()
