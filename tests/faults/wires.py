@@ -76,7 +76,7 @@ async def websocket(gateway, *, is_narrow):
     async with aiohttp.ClientSession(connector=connector) as http:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                connection = await http.ws_connect(f"{gateway.url}/v1/ws", protocols=["aribridge.v1"])
+                connection = await http.ws_connect(f"{gateway.url}/v1/ws", protocols=["aribridge.v1"], compress=15)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise WireClosed(repr(error)) from error
         try:

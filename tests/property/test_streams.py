@@ -71,12 +71,15 @@ class Streams(RuleBasedStateMachine):
 
     # --- calls, events and the link
 
-    @rule(seed=seeds)
-    def calls_go_on(self, seed):
+    @rule(seed=seeds, reading=st.sampled_from([0.0, 0.1, 0.5]))
+    def calls_go_on(self, seed, reading):
+        """Clients that read meanwhile are told of most of it; who reads only now and then gets gaps and snapshots."""
         rng = self.roll(seed)
         for _ in range(rng.choice([3, 10, 30, 100])):
             step = rng.choice(HAPPENINGS) if rng.random() < 0.5 else "deliver"
             self.call_step(step, rng.randrange(100), dropped=rng.random() < 0.1)
+            if rng.random() < reading:
+                self.a_client_reads(rng.randrange(5), rng.randrange(10))
 
     @precondition(lambda self: self.stream.is_open)
     @rule(seed=seeds)

@@ -15,6 +15,8 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
 from aribridge.script.clocks import Clocks
+from aribridge.script.flows.memory import Memory
+from aribridge.script.kv import Kv
 
 
 def test_the_digit_that_ends_a_recording_is_not_read_after_it(tried):
@@ -610,3 +612,31 @@ async def test_a_caller_who_goes_while_the_dialplan_is_asked_to_take_the_call_an
             await until(lambda: any(entry["event"] == "flow.ended" for entry in logs))
     (end,) = [entry for entry in logs if entry["event"] == "flow.ended"]
     assert (end["outcome"], end["hung_up_by"]) == ("hung up", "caller")
+
+
+async def test_what_a_call_has_is_written_down_for_the_next_run_as_long_as_it_lasts(
+    tmp_path, asterisks: RecordingAsterisks
+):
+    (tmp_path / "s.lua").write_text(DIALS)
+    asterisks.answers |= {"channels.list": [], "bridges.list": []}
+    asterisks.held = asyncio.Event()
+    host = ScriptHost(ScriptSettings(files=[str(tmp_path / "s.lua")]), asterisks, tmp_path / "state")
+    host.load()
+    kv = Kv(tmp_path / "state", 1 << 20)
+    try:
+        host.on_event("pbx", arrived("1.1"))
+        async with asyncio.timeout(20):
+            await asterisks.reached(1)
+            (leg,) = made(asterisks, "channels.originate")
+            await until(lambda: left_behind(kv, {"1.1", leg}), what="the leg is written down before it is made")
+            asterisks.held.set()
+            host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
+            await until(lambda: left_behind(kv), what="nothing is left")
+    finally:
+        await host.close()
+        await kv.close()
+
+
+async def left_behind(kv: Kv, *channels: set[str]) -> bool:
+    """Whether the next run would find just these calls, each with its channels."""
+    return [record.channels() for record in (await Memory(kv).left("pbx")).values()] == list(channels)
