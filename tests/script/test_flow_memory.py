@@ -158,3 +158,12 @@ async def test_only_calls_of_nobody_in_the_application_are_left_to_clients(kv: K
     await found.find()
     assert sorted(found.left) == ["1", "2"]
     assert found.did() == []
+
+
+async def test_a_caller_is_taken_out_of_the_flows_bridge_before_that_ends(kv: Kv) -> None:
+    """At the end of a bridge Asterisk is not done with that when it answers, and what is played then is not heard."""
+    found = Found(kv, {"1.1": "app"}, [["1.1"]], resume=True)
+    found.memory.note("f_1", Record("pbx", "1.1", "ivr.lua", made=[("bridge", "f_1-b1")]))
+    await found.find()
+    assert found.did() == ["bridges.removeChannel", "bridges.destroy"]
+    assert found.asterisks.calls[-2][2] == {"bridgeId": "f_1-b1", "channel": "1.1"}

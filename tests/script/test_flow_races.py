@@ -15,7 +15,7 @@ from aribridge.core.settings import ScriptSettings
 from aribridge.protocol.problems import Problem
 from aribridge.script import ScriptHost
 from aribridge.script.clocks import Clocks
-from aribridge.script.flows.memory import Memory
+from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.kv import Kv
 
 
@@ -640,3 +640,25 @@ async def test_what_a_call_has_is_written_down_for_the_next_run_as_long_as_it_la
 async def left_behind(kv: Kv, *channels: set[str]) -> bool:
     """Whether the next run would find just these calls, each with its channels."""
     return [record.channels() for record in (await Memory(kv).left("pbx")).values()] == list(channels)
+
+
+async def test_a_caller_who_hung_up_while_the_call_was_taken_up_again_is_gone(tmp_path, asterisks: RecordingAsterisks):
+    """The event of it may have come before the flow was there to hear it."""
+    script, state = tmp_path / "s.lua", tmp_path / "state"
+    script.write_text("function on_call() end function on_resume(call) call:wait(3600) end")
+    state.mkdir()
+    kv = Kv(state, 1 << 20)
+    Memory(kv).note("f_1", Record("pbx", "1.1", "s.lua"))
+    await kv.close()
+    channel = {"id": "1.1", "dialplan": {"app_name": "Stasis", "app_data": "app"}}
+    gone = Problem("asterisk_error", "gone", status=404, source="asterisk")
+    asterisks.answers |= {"channels.list": [channel], "bridges.list": [], "channels.get": gone}
+    host = ScriptHost(ScriptSettings(files=[str(script)]), asterisks, state)
+    host.load()
+    try:
+        with structlog.testing.capture_logs() as logs:
+            host.flows.resync("pbx", "app")
+            await until(lambda: [entry for entry in logs if entry["event"] == "flow.ended"])
+        assert [entry["outcome"] for entry in logs if entry["event"] == "flow.ended"] == ["hung up"]
+    finally:
+        await host.close()
