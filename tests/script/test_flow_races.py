@@ -662,3 +662,39 @@ async def test_a_caller_who_hung_up_while_the_call_was_taken_up_again_is_gone(tm
         assert [entry["outcome"] for entry in logs if entry["event"] == "flow.ended"] == ["hung up"]
     finally:
         await host.close()
+
+
+def test_phones_that_were_rung_in_vain_are_told_whether_another_one_was_answered(tried):
+    script = 'function on_call(call) call:answer() call:dial({"PJSIP/1", "PJSIP/2"}, {timeout = 5}) end'
+    tests = """
+        local function reason_for_the_second(happens)
+          local reasons = {}
+          T.ari("channels.hangup", function(params) reasons[params.channelId] = params.reason end)
+          T.call()
+          local phones = T.dialled()
+          happens(phones[1])
+          return reasons[phones[2].id]
+        end
+        function test_another()
+          T.equal(reason_for_the_second(function(first) first:answer() end), "answered_elsewhere")
+        end
+        function test_none() T.equal(reason_for_the_second(function() T.advance(6000) end), "normal") end"""
+    assert failures(tried(script, tests)) == []
+
+
+def test_the_recording_of_a_conversation_is_whole_before_its_bridge_ends(tried):
+    script = 'function on_call(call) call:answer() call:dial("PJSIP/1", {record = "talk"}) end'
+    tests = """
+        function test_order()
+          local did = {}
+          for _, op in ipairs {"recordings.stop", "bridges.destroy"} do
+            T.ari(op, function() did[#did + 1] = op end)
+          end
+          T.call()
+          local phone = T.dialled()[1]
+          phone:answer()
+          T.advance(1000)
+          phone:hangup()
+          T.equal(did, {"recordings.stop", "bridges.destroy"})
+        end"""
+    assert failures(tried(script, tests)) == []
