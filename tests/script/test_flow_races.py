@@ -698,3 +698,21 @@ def test_the_recording_of_a_conversation_is_whole_before_its_bridge_ends(tried):
           T.equal(did, {"recordings.stop", "bridges.destroy"})
         end"""
     assert failures(tried(script, tests)) == []
+
+
+def test_of_digits_that_nobody_reads_the_last_hundred_are_kept(tried):
+    script = """
+        function on_call(call)
+          call:answer()
+          call:wait(10)
+          call:set("GOT", (call:read{max = 150, timeout = 1}))
+          call:wait(10)
+        end"""
+    tests = """
+        function test_last()
+          local call = T.call()
+          call:press("1" .. ("23"):rep(60))
+          T.advance(15000)
+          T.equal(call:variable("GOT"), ("23"):rep(50))
+        end"""
+    assert failures(tried(script, tests)) == []
