@@ -84,3 +84,41 @@ def test_a_member_whose_callers_script_ran_out_is_busy_no_more(tried, answers: s
           T.equal(T.message(T.conn(), "look"), {{0, {answers} and 0 or 1}})
         end"""
     assert failures(tried(script, tests)) == []
+
+
+COUNTING_QUEUE = """
+    local queue = require "queue"
+    local q = queue.new("q", {most = 2, retry = 1})
+    function on_call(call) call:set("GOT", q:enter(call)) end
+    function on_message() q:add("PJSIP/200") return q.stats end"""
+
+
+def test_who_comes_to_a_full_queue_is_told_so_and_the_next_one_finds_the_place_that_is_free_again(tried):
+    tests = """
+        function test_full()
+          local first, second, third = T.call(), T.call(), T.call()
+          T.equal(third:variable("GOT"), "full")
+          first:hangup()
+          T.advance(1000)
+          local fourth = T.call()
+          T.equal(fourth:variable("GOT"), nil)
+          local stats = T.message(T.conn(), "stats")
+          T.equal({stats.entered, stats.full, stats.abandoned}, {3, 1, 1})
+        end"""
+    assert failures(tried(COUNTING_QUEUE, tests)) == []
+
+
+def test_a_caller_who_was_answered_has_not_given_up(tried):
+    tests = """
+        function test_once()
+          local call = T.call()
+          T.message(T.conn(), "open")
+          T.advance(3000)
+          T.dialled()[1]:answer()
+          T.advance(1000)
+          call:hangup()
+          T.advance(1000)
+          local stats = T.message(T.conn(), "stats")
+          T.equal({stats.entered, stats.answered, stats.abandoned}, {1, 1, 0})
+        end"""
+    assert failures(tried(COUNTING_QUEUE, tests)) == []
