@@ -264,6 +264,19 @@ class TestLoss:
 
         quiet_scene(play)
 
+    @pytest.mark.parametrize("seconds", [5, 60])
+    def test_after_an_outage_it_goes_on_within_three_seconds(self, seconds):
+        async def play(link, first, second, tap):
+            link.loss = 1
+            first.channel.send("lost")
+            await asyncio.sleep(seconds)
+            link.loss = 0
+            back = asyncio.get_running_loop().time()
+            await simulated_until(lambda: second.inbox)
+            assert asyncio.get_running_loop().time() - back < 3.1
+
+        quiet_scene(play)
+
     def test_a_browser_that_takes_its_time_to_acknowledge_gets_nothing_twice(self, monkeypatch):
         monkeypatch.setattr(receiving, "ACK_DELAY", 0.2)
 

@@ -48,6 +48,9 @@ RTO_INITIAL = 0.5
 RTO_MARGIN = 0.25
 """Least time beyond the round trip until a packet is sent again. RFC 9260 has 1 s in all, which one lost packet would
 cost an interactive client; browsers acknowledge a lone packet after 0.2 s."""
+RTO_BACKED_OFF = 3.0
+"""Seconds that repeated losses raise that time to, at most, as in Chromium. RFC 9260 has a minute, which a client whose
+network was away for some seconds would wait for after its return."""
 _MESSAGES = {WEBRTC_STRING, WEBRTC_STRING_EMPTY, WEBRTC_BINARY, WEBRTC_BINARY_EMPTY}
 
 
@@ -200,7 +203,8 @@ class Association(Orderly):
 
     def _t3_expired(self) -> None:
         super()._t3_expired()
-        self._rto = min(2 * self._rto, SCTP_RTO_MAX)  # RFC 9260 section 6.3.3, rule E2, which aiortc leaves out
+        backed_off = min(2 * self._rto, RTO_BACKED_OFF)  # RFC 9260 section 6.3.3, rule E2, which aiortc leaves out
+        self._rto = max(self._rto, backed_off)
 
 
 class FastAssociation(Association, FastSctp):
