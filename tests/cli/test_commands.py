@@ -194,7 +194,7 @@ def test_init_in_a_folder_of_another_user_is_no_traceback(folder):
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (
         1,
-        "mine: Permission denied. Choose another --folder, or be its owner.\n",
+        "mine: Permission denied. Choose another --folder, or run this as its owner.\n",
     )
     folder.chmod(0o755)
 
