@@ -136,6 +136,12 @@ KNOWN = (
         "Asterisk takes 4096 bytes of path and query at most: shorten the ids.",
     ),
     Failure((400, 404), "Channel not found", "The channel has ended, or never was: follow ChannelDestroyed events."),
+    Failure(
+        (404,),
+        "",  # a file has no body with Asterisk's words for whoever asks the gateway
+        "Asterisk has no recording of this name; recordings.listStored tells those that there are.",
+        ("recordings.getStoredFile",),
+    ),
     Failure((503,), "", "Asterisk is starting or stopping: try again in a few seconds."),
 )
 

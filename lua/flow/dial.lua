@@ -206,10 +206,12 @@ end
 function host.dial(s, options)
   local around, talk = s.talk, { early = {} }
   s.talk = talk
-  local ok, status, endpoint = host.pcall(dial, s, options, talk)
-  s.talk = around
-  if not ok then error(status, 0) end
-  return status, endpoint
+  local function finish(ok, ...)
+    s.talk = around
+    if not ok then error((...), 0) end
+    return ...
+  end
+  return finish(host.pcall(dial, s, options, talk))
 end
 
 -- The options of a verb that dials, from what the script gave it.

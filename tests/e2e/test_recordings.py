@@ -124,6 +124,7 @@ async def test_others_get_nothing_and_all_is_on_record(acme, recorded):
     ):
         status, _, body = await ask(acme, name, sue, target=pbx)
         assert (status, json.loads(body)["code"]) == problem
+        assert "in the body" not in json.loads(body)["detail"]
     await until(lambda: len(lines(acme, "sue")) >= 2, what="all is on record")
     got, missing, *_ = lines(acme, "sue")
     assert got["on"] == {"recordings": [recorded]}

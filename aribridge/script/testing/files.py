@@ -46,7 +46,7 @@ def _scripts(tests: Path) -> Iterator[Path]:
 
 
 def _first(file: Path, what: str, places: Iterator[Path]) -> Path:
-    looked = list(places)
+    looked = list(dict.fromkeys(places))
     found = next((place for place in looked if place.is_file()), None)
     if found is None:
         raise ScriptLoadError(f"{file}: has no {what}; looked for {', '.join(map(str, looked))}")
