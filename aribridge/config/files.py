@@ -62,7 +62,7 @@ def file_fault(name: str, *, secret: bool = False) -> str | None:
 
 def certificate_fault(certificate: str, key: str) -> str | None:
     """What is wrong with a TLS certificate and its key as a pair."""
-    if fault := file_fault(certificate) or file_fault(key, secret=True):
+    if fault := file_fault(certificate) or file_fault(key) or _no_key(key) or file_fault(key, secret=True):
         return fault
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
@@ -73,6 +73,12 @@ def certificate_fault(certificate: str, key: str) -> str | None:
     except ValueError:
         return f"{key} has a passphrase; a gateway that starts by itself needs a key without one."
     return None
+
+
+def _no_key(name: str) -> str | None:
+    if b"PRIVATE KEY-----" in read_secret(name):
+        return None
+    return f"{name} holds no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----."
 
 
 def _ca_fault(name: str) -> str | None:

@@ -107,7 +107,8 @@ async def shows(gateway, pair) -> bool:
     ("mischief", "said"),
     [
         (lambda certificate, key, other: key.unlink(), "No such file"),
-        (lambda certificate, key, other: key.write_text("no key"), "not a certificate and its key in PEM"),
+        (lambda certificate, key, other: key.write_text("no key"), "holds no private key in PEM"),
+        (lambda certificate, key, other: key.write_bytes(certificate.read_bytes()), "holds no private key in PEM"),
         (lambda certificate, key, other: key.write_bytes(other.key.read_bytes()), "is not the key of"),
         (lambda certificate, key, other: key.chmod(0o644), "chmod 600"),
     ],
