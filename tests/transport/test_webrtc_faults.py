@@ -26,7 +26,7 @@ from webrtc_parts import Client, EchoEvents, Events, Recorder, connected, engine
 from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed
 from aribridge.transport.webrtc import Peer
-from aribridge.transport.webrtc.ice import GATHER_SECONDS, MAX_RELAYING, IceAgent
+from aribridge.transport.webrtc.ice import GATHER_SECONDS, MAX_RELAYING, MAX_UNREAD, IceAgent
 from aribridge.transport.webrtc.sctp import WINDOW, Association
 from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
 
@@ -366,8 +366,24 @@ async def test_what_a_turn_server_delays_or_loses_arrives_all_the_same():
         assert client.inbox["one"].empty()
         relay.bound.set()
         assert [await client.next("one") for _ in sent] == sent
-        assert len(peer._ice._relaying) <= MAX_RELAYING
         peer._ice._nominated[1] = pair
+
+
+async def test_what_waits_for_a_turn_server_or_for_dtls_is_bounded():
+    async with engine() as rtc, connected(rtc, Events()) as (_, peer, _):
+        ice, pair = peer._ice, peer._ice._nominated[1]
+        relay = FaultyRelay(pair)
+        ice._nominated[1] = SimpleNamespace(protocol=relay, remote_addr=pair.remote_addr)
+        ice.send_now(bytes(2 * MAX_RELAYING), 1)
+        assert len(ice._relaying) == MAX_RELAYING
+        ice._nominated[1] = pair
+        relay.bound.set()
+        await until(lambda: not ice._relaying)
+    agent = IceAgent([], controlling=False, public=[], servers={}, consent_seconds=10)
+    for _ in range(2 * MAX_UNREAD):
+        agent.data_received(b"\x16", 1)
+    assert agent._queue.qsize() == MAX_UNREAD
+    await agent.close()
 
 
 class TestStrangers:
