@@ -89,7 +89,10 @@ async def connect(url: str, *, bearer: str | None = None, origin: str | None = N
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
     async with (
         aiohttp.ClientSession() as http,
-        http.ws_connect(f"{url}/v1/ws", protocols=["aribridge.v1"], headers=headers, origin=origin) as socket,
+        # Compression is offered, as browsers do.
+        http.ws_connect(
+            f"{url}/v1/ws", protocols=["aribridge.v1"], headers=headers, origin=origin, compress=15
+        ) as socket,
     ):
         yield Client(socket)
 
