@@ -53,13 +53,17 @@ def _with_ports(glob: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request of a script's; ``timeout`` in seconds bounds it from the first step to the last byte of the answer."""
+    """A request of a script's; ``timeout`` in seconds bounds it from the first step to the last byte of the answer.
+
+    Without ``redirect``, an answer that leads elsewhere is the answer.
+    """
 
     url: str
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     timeout: float = 10.0
+    redirect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,12 @@ class Http:
     async def _exchange(self, request: HttpRequest) -> HttpAnswer:
         headers, body = _content(request)
         async with self._open().request(
-            request.method, request.url, headers=headers, data=body, max_redirects=_REDIRECTS
+            request.method,
+            request.url,
+            headers=headers,
+            data=body,
+            allow_redirects=request.redirect,
+            max_redirects=_REDIRECTS,
         ) as response:
             content = await response.content.read(LARGEST_BODY + 1)
             while len(content) <= LARGEST_BODY and (more := await response.content.read(LARGEST_BODY)):

@@ -62,7 +62,9 @@ end
 local function read_number(text, at, kind)
   local _, last = find(text, "^-?%d+", at)
   if not last then fail("an unknown value", at) end
-  _, last = find(text, "^%.?%d*", last + 1)
+  if find(text, "^-?0%d", at) then fail("a number that begins with 0", at) end
+  local _, fraction = find(text, "^%.%d+", last + 1)
+  last = fraction or last
   local _, exponent = find(text, "^[eE][+-]?%d+", last + 1)
   local number = tonumber(sub(text, at, exponent or last))
   if not number then fail("an unknown number", at) end
@@ -80,7 +82,10 @@ local function read_array(text, at, kind, depth)
     list[n], at = read(text, at, kind, depth)
     at = skip(text, at)
     local mark = byte(text, at)
-    if mark == 93 then return list, at + 1 end
+    if mark == 93 then
+      if kind.ended then kind.ended(list, n) end
+      return list, at + 1
+    end
     if mark ~= 44 then fail("an array without its end", at) end
     at = at + 1
   end
@@ -107,10 +112,10 @@ end
 
 -- The value at text[at], and the index after it.
 function read(text, at, kind, depth)
-  if depth > MAX_DEPTH then fail("more than " .. MAX_DEPTH .. " levels", at) end
   at = skip(text, at)
   local mark = byte(text, at)
   if mark == 34 then return read_string(text, at + 1) end
+  if (mark == 123 or mark == 91) and depth >= kind.depth then fail("more than " .. kind.depth .. " levels", at) end
   if mark == 123 then return read_object(text, at + 1, kind, depth + 1) end
   if mark == 91 then return read_array(text, at + 1, kind, depth + 1) end
   local _, last = find(text, "^%a+", at)
@@ -132,7 +137,9 @@ local function quoted(text)
 end
 
 local function written(number, kind)
-  if number ~= number or number == huge or number == -huge then error("JSON has no " .. tostring(number), 0) end
+  if number ~= number or number == huge or number == -huge then
+    return kind.invalid or error("JSON has no " .. tostring(number), 0)
+  end
   if math_type(number) == "integer" then return format("%d", number) end
   return kind.number(number)
 end
@@ -179,7 +186,7 @@ function write(value, out, n, kind, depth)
   if value == nil or value == kind.null then
     out[n + 1] = "null"
   elseif what == "table" then
-    if depth > MAX_DEPTH then error("more than " .. MAX_DEPTH .. " levels, or a table that contains itself", 0) end
+    if depth >= kind.depth then error("more than " .. kind.depth .. " levels, or a table that contains itself", 0) end
     local length = kind.length(value)
     if length then return write_array(value, length, out, n, kind, depth + 1) end
     return write_object(value, out, n, kind, depth + 1)
@@ -214,10 +221,11 @@ local function extent(list)
   return most, count
 end
 
-host.json = { within = within, extent = extent }
+host.json = { within = within, extent = extent, MAX_DEPTH = MAX_DEPTH }
 
--- `kind`: null (what stands for it), floats (all numbers are), array (marks a table as one), length (of the array that
--- a table is, nil for an object), number (how a float is written).
+-- `kind`: null (what stands for it), floats (all numbers are), array (marks a table as one), ended (told of an array
+-- and how many are in it), length (of the array that a table is, nil for an object), number (how a float is written),
+-- invalid (what infinite numbers become; nil: an error), depth (most levels, host.json.MAX_DEPTH at most).
 function host.json.decode(text, kind)
   if type(text) == "number" then text = tostring(text) end
   if type(text) ~= "string" then error("JSON is decoded from a string, not from a " .. type(text), 0) end

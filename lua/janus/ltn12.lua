@@ -18,10 +18,11 @@ end
 
 local function chain_two(first, second)
   return function(chunk)
-    if chunk ~= nil then return second(first(chunk)) end
+    local held = first(chunk)
+    -- An empty chunk says that there is nothing yet.
+    if chunk ~= nil then return held == "" and "" or second(held) end
     -- At the end: what the first still holds goes through the second, which is then told of the end itself, once.
-    local held = first(nil)
-    local out = held ~= nil and second(held) or nil
+    local out = held ~= nil and held ~= "" and second(held) or nil
     local rest = second(nil)
     if out and rest then return out .. rest end
     return out or rest

@@ -3,7 +3,7 @@
 local host = ...
 
 local byte, char, sub, gsub, gmatch = string.byte, string.char, string.sub, string.gsub, string.gmatch
-local find, format, concat, check = string.find, string.format, table.concat, host.check_budget
+local find, format, match, concat, check = string.find, string.format, string.match, table.concat, host.check_budget
 
 local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local LETTER, VALUE = {}, {}
@@ -87,41 +87,49 @@ local mime = {
   _VERSION = "MIME 1.0.3",
 }
 
-local function quoted(text)
-  check()
-  local function escape(letter) return format("=%02X", byte(letter)) end
-  text = gsub(text, "[^ !-<>-~\r\n\t]", escape)
-  -- What is blank at the end of a line may get lost on the way (RFC 2045 section 6.7).
-  text = gsub(text, "([ \t])(\r?\n)", function(blank, ended) return escape(blank) .. ended end)
-  return (gsub(text, "[ \t]$", escape))
-end
+local function escaped(letter) return format("=%02X", byte(letter)) end
 
-local function unquoted(text)
+-- Quoted-printable (RFC 2045 section 6.7): marker stands for the end of a line, CRLF; what is blank before it may get
+-- lost on the way. Returns what can be told by now, and the rest.
+local function quoted(data, is_all, marker)
   check()
-  text = gsub(text, "=[ \t]*\r?\n", "")
-  return (gsub(text, "=(%x%x)", function(digits) return char(tonumber(digits, 16)) end))
-end
-
--- A filter that works on everything at once, at the end: quoted-printable is for short texts.
-local function at_end(convert)
-  local parts = {}
-  return function(chunk)
-    if chunk then
-      parts[#parts + 1] = chunk
-      return ""
-    end
-    local all = concat(parts)
-    parts = {}
-    return all ~= "" and convert(all) or nil
+  local rest = is_all and "" or match(data, "[ \t]?\r?$")
+  data = sub(data, 1, #data - #rest)
+  local parts, at = {}, 1
+  while true do
+    local first, last = find(data, "\r\n", at, true)
+    local line = gsub(sub(data, at, (first or #data + 1) - 1), "[^ !-<>-~\t]", escaped)
+    if first or is_all then line = gsub(line, "[ \t]$", escaped) end
+    parts[#parts + 1] = line
+    if not first then return concat(parts), rest end
+    parts[#parts + 1], at = marker or "\r\n", last + 1
   end
 end
 
--- A filter from b64 or unb64.
-local function stream(convert)
+local function unquoted(data, is_all)
+  check()
+  local rest = is_all and "" or match(data, "=%x?$") or match(data, "=[ \t]*\r?$") or ""
+  data = gsub(sub(data, 1, #data - #rest), "=[ \t]*\r?\n", "")
+  return gsub(data, "=(%x%x)", function(digits) return char(tonumber(digits, 16)) end), rest
+end
+
+-- qp(first, second): what can be told of first .. second, and the rest; all of it when second is nil, which is the end.
+local function in_pieces(convert)
+  return function(first, second, marker)
+    if first == nil then return nil, nil end
+    local out, rest = convert(first .. (second or ""), second == nil, marker)
+    if second == nil then return out ~= "" and out or nil, nil end
+    return out, rest
+  end
+end
+mime.qp, mime.unqp = in_pieces(quoted), in_pieces(unquoted)
+
+-- A filter from b64, unb64, qp or unqp.
+local function stream(convert, marker)
   local rest = ""
   return function(chunk)
     local out
-    out, rest = convert(rest, chunk)
+    out, rest = convert(rest, chunk, marker)
     rest = rest or ""
     return out
   end
@@ -129,23 +137,21 @@ end
 
 mime.encodet["base64"] = function() return stream(mime.b64) end
 mime.decodet["base64"] = function() return stream(mime.unb64) end
-mime.encodet["quoted-printable"] = function() return at_end(quoted) end
-mime.decodet["quoted-printable"] = function() return at_end(unquoted) end
+-- The mode "binary" writes line breaks as any other bytes.
+mime.encodet["quoted-printable"] = function(mode) return stream(mime.qp, mode == "binary" and "=0D=0A" or "\r\n") end
+mime.decodet["quoted-printable"] = function() return stream(mime.unqp) end
 
-local function chosen(filters)
-  return function(name)
-    local make = filters[name or "base64"]
+local function chosen(filters, default)
+  return function(name, ...)
+    if type(name) == "number" then return filters[default](name) end
+    local make = filters[name or default]
     if not make then error("unknown key (" .. tostring(name) .. ")", 0) end
-    return make()
+    return make(...)
   end
 end
-mime.encode, mime.decode = chosen(mime.encodet), chosen(mime.decodet)
+mime.encode, mime.decode = chosen(mime.encodet, "base64"), chosen(mime.decodet, "base64")
 
-function mime.qp(text) return text and quoted(text) end
-function mime.unqp(text) return text and unquoted(text) end
-
--- A filter that breaks lines after `length` characters (76 unless told); all that it gives end with CRLF.
-function mime.wrap(_, length)
+local function wrap_text(length)
   length = length or 76
   local left = length
   return function(chunk)
@@ -168,6 +174,48 @@ function mime.wrap(_, length)
       if ended ~= "" then break_line() end
     end
     return concat(out)
+  end
+end
+
+-- Breaks that decoding takes away again, and none within "=XX".
+local function wrap_quoted(length)
+  length = length or 76
+  local left = length
+  return function(chunk)
+    if chunk == nil then
+      local open = left < length
+      left = length
+      return open and "=\r\n" or nil
+    end
+    local out = {}
+    for letter in gmatch(chunk, "[^\r]") do
+      if letter == "\n" then
+        letter, left = "\r\n", length
+      else
+        if left <= (letter == "=" and 3 or 1) then out[#out + 1], left = "=\r\n", length end
+        left = left - 1
+      end
+      out[#out + 1] = letter
+    end
+    return concat(out)
+  end
+end
+
+-- wrap(name, length): a filter that breaks lines after that many characters (76); all that it gives end with CRLF.
+mime.wrapt = { text = wrap_text, base64 = wrap_text, default = wrap_text, ["quoted-printable"] = wrap_quoted }
+mime.wrap = chosen(mime.wrapt, "default")
+
+-- A filter for SMTP: a dot that begins a line is doubled.
+function mime.stuff()
+  local before = "\r\n"
+  return function(chunk)
+    if not chunk then return nil end
+    check()
+    local joined = before .. chunk
+    local stuffed = gsub(joined, "\r\n%.", "\r\n..")
+    local out = sub(stuffed, #before + 1)
+    before = sub(joined, -2)
+    return out
   end
 end
 

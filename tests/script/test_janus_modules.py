@@ -26,9 +26,22 @@ CHECKS = {
         assert(json.encode(1234567890.0) == "1234567890.0" and json.encode(2) == "2")
         assert(json.encode('"\\\1\127') == '"\\"\\\\\\u0001\\u007f"')
         assert(json.encode(nil) == "null" and json.encode(json.util.null) == "null")
-        for _, bad in ipairs { "", "{", "[1,]", '{"a"}', "nul", '"', '"\\x"', "1 2", "{'a':1}", ("["):rep(300) } do
+        for _, bad in ipairs { "", "{", "[1,]", '{"a"}', "nul", '"', '"\\x"', "1 2", "{'a':1}", ("["):rep(300),
+                               "01", "-01", "1.", "00", "-", "1e", "[1.]" } do
           assert(not pcall(json.decode, bad), bad)
+          local value, problem = json.decode(bad, { nothrow = true })
+          assert(value == nil and type(problem) == "string")
         end
+        -- With n, as table.pack makes it, a table is an array of that many.
+        assert(json.encode(table.pack("a", nil, "c")) == '["a",null,"c"]' and json.encode { n = 2 } == '{"n":2}')
+        assert(json.encode { n = "x", 1 }:find('"n":"x"', 1, true))
+        local simple = json.decode('{"a":null,"b":[1,null,3]}', json.decode.simple)
+        assert(simple.a == nil and simple.b[1] == 1 and simple.b[2] == nil and simple.b[3] == 3)
+        assert(simple.b.n == 3 and json.encode(simple.b) == "[1,null,3]")
+        assert(json.encode(json.decode("[null]", json.decode.simple)) == "[null]")
+        assert(json.decode('{"a":null}', json.decode.strict).a == json.util.null)
+        assert(json.decode.getDecoder(json.decode.simple)("null") == nil and json.encode.getEncoder()({ 1 }) == "[1]")
+        assert(json.util.IsArray(json.decode "[]") and not json.util.IsArray {})
         assert(not pcall(json.encode, print) and not pcall(json.encode, 0/0))
         local loop = {} loop[1] = loop
         assert(not pcall(json.encode, loop))
@@ -40,8 +53,37 @@ CHECKS = {
         assert(cjson.encode(3.0) == "3" and cjson.encode({}) == "{}" and cjson.encode({1, nil, 3}) == "[1,null,3]")
         assert(cjson.encode({[1] = 1, [5] = 2}) == "[1,null,null,null,2]")
         assert(not pcall(cjson.encode, {[1234] = 1}))
+        assert(cjson.encode { cjson.null } == "[null]")
+        local own = cjson.new()
+        assert(own ~= cjson and own.null == cjson.null)
+        assert(select("#", own.encode_sparse_array()) == 3 and own.encode_number_precision() == 14)
+        own.encode_sparse_array(true)
+        assert(own.encode { [1234] = 1 } == '{"1234":1}' and not pcall(cjson.encode, { [1234] = 1 }))
+        own.encode_sparse_array(false, 0)
+        assert(#own.encode { [30] = 1 } == #"[]" + 29 * #"null," + 1)
+        own.encode_number_precision(3)
+        assert(own.encode(3.14159) == "3.14" and cjson.encode(3.14159) == "3.14159")
+        own.encode_invalid_numbers("null")
+        assert(own.encode { 0/0, 1/0 } == "[null,null]" and not pcall(cjson.encode, 0/0))
+        own.decode_max_depth(2) own.encode_max_depth(2)
+        assert(own.decode("[[1]]") and not pcall(own.decode, "[[[1]]]") and not pcall(own.encode, {{{1}}}))
+        for _, name in ipairs { "encode_sparse_array", "encode_invalid_numbers", "encode_number_precision" } do
+          assert(not pcall(own[name], "bogus"), name)
+        end
         local value, problem = safe.decode("{")
         assert(value == nil and type(problem) == "string" and safe.decode("[1]")[1] == 1)
+    """,
+    "bit32": r"""
+        local bit32 = require "bit32"
+        assert(_G.bit32 == bit32 and bit32.band(0xFF, 0x3C, -1) == 0x3C and bit32.band() == 0xFFFFFFFF)
+        assert(bit32.bor(1, 2, 8) == 11 and bit32.bxor(5, 1) == 4 and bit32.bnot(0) == 0xFFFFFFFF and bit32.btest(3, 2))
+        assert(bit32.lshift(1, 31) == 0x80000000 and bit32.lshift(1, 32) == 0 and bit32.rshift(256, 8) == 1)
+        assert(bit32.lshift(256, -8) == 1 and bit32.arshift(0x80000000, 31) == 0xFFFFFFFF and bit32.arshift(8, 2) == 2)
+        assert(bit32.arshift(0x80000000, 99) == 0xFFFFFFFF and bit32.arshift(1, -1) == 2)
+        assert(bit32.lrotate(0x80000001, 1) == 3 and bit32.rrotate(3, 1) == 0x80000001)
+        assert(bit32.extract(0xABCD, 4, 8) == 0xBC and bit32.replace(0xABCD, 0, 4, 8) == 0xA00D)
+        assert(not pcall(bit32.extract, 1, 30, 3) and not pcall(bit32.band, "x") and bit32.band(2^32 + 1, 3) == 1)
+        assert(math.ldexp(1, 3) == 8 and math.pow(2, 3) == 8)
     """,
     "ansicolors": r"""
         local colors = require "ansicolors"
@@ -65,6 +107,10 @@ CHECKS = {
         assert(table.concat(list) == "AB")
         local ok, problem = ltn12.pump.all(ltn12.source.string("x"), ltn12.sink.error("full"))
         assert(ok == nil and problem == "full")
+        -- An empty chunk says "nothing yet": the filters behind it do not see it.
+        local seen = 0
+        local later = ltn12.filter.chain(function(c) return c and "" end, function(c) seen = seen + 1 return c end)
+        assert(later("a") == "" and later("b") == "" and later(nil) == nil and seen == 1)
         ok, problem = ltn12.pump.all(ltn12.source.file(nil, "no file"), ltn12.sink.null())
         assert(ok == nil and problem == "no file")
     """,
@@ -93,7 +139,27 @@ CHECKS = {
         ltn12.pump.all(ltn12.source.string("abc"), ltn12.sink.chain(mime.encode("base64"), mime.wrap("base64"), sink))
         assert(table.concat(list) == "YWJj\r\n")
         assert(mime.unb64("QQ==QUJD") == "AABC" and mime.unb64("QUI=\r\nQQ==") == "ABA")
-        assert(mime.qp("a \r\nb\t\nc ") == "a=20\r\nb=09\nc=20" and mime.qp(" a b") == " a b")
+        local function through(filter, ...)
+          local found, lines = ltn12.sink.table()
+          ltn12.pump.all(ltn12.source.table { ... }, ltn12.sink.chain(filter, found))
+          return table.concat(lines)
+        end
+        -- A line that is broken here is one line after decoding.
+        local both = ltn12.filter.chain(mime.encode("quoted-printable"), mime.wrap("quoted-printable"))
+        local quoted = through(both, ("é"):rep(50))
+        for line in quoted:gmatch("([^\r\n]*)\r\n") do assert(#line <= 76 and line:sub(-1) == "=") end
+        assert(quoted:find("=\r\n", 1, true) and not quoted:find("=%x?=\r\n"))
+        assert(through(mime.decode("quoted-printable"), quoted) == ("é"):rep(50))
+        assert(through(mime.wrap("quoted-printable", 10), "abcdefghijklmnop") == "abcdefghi=\r\njklmnop=\r\n")
+        assert(through(mime.wrap(5), "abcdefg") == "abcde\r\nfg\r\n" and not pcall(mime.wrap, "nope"))
+        assert(through(mime.encode("quoted-printable", "binary"), "a\r", "\nb") == "a=0D=0Ab")
+        assert(through(mime.encode("quoted-printable"), "a\r", "\nb\nc") == "a\r\nb=0Ac")
+        assert(through(mime.stuff(), ".a\r", "\n.b\r\n", "c.") == "..a\r\n..b\r\nc.")
+        assert(mime.qp("a \r\nb c\r\n") == "a=20\r\nb c\r\n" and mime.qp("a b") == "a b")
+        local done, held = mime.qp("a ", "")
+        assert(done == "a" and held == " ")
+        done, held = mime.unqp("a=4", "")
+        assert(done == "a" and held == "=4")
         assert(mime.qp("é=") == "=C3=A9=3D" and mime.unqp("=C3=A9=3D") == "é=")
     """,
     "socket.url": r"""
@@ -105,6 +171,23 @@ CHECKS = {
         assert(url.build(parsed) == "http://me:secret@host:8088/a/b;p?q=1#f")
         assert(url.parse("http://[::1]:80/").host == "::1" and url.parse("http://h").port == nil)
         assert(url.parse("http://[::1]/").port == nil and url.parse("http://h:/").port == nil)
+        local path = url.parse_path("/a%20b//c%2Fd/")
+        assert(#path == 2 and path[1] == "a b" and path[2] == "c/d")
+        assert(path.is_absolute == 1 and path.is_directory == 1)
+        assert(url.build_path(path) == "/a%20b/c%2Fd/" and url.build_path(path, true) == "/a b/c/d/")
+        assert(url.build_path(url.parse_path("")) == "" and url.build_path(url.parse_path("a!b")) == "a!b")
+        for to, expected in pairs {
+          ["g:h"] = "g:h", g = "http://a/b/c/g", ["./g/."] = "http://a/b/c/g/", ["/g"] = "http://a/g",
+          ["//g"] = "http://g", ["?y"] = "http://a/b/c/d;p?y", ["#s"] = "http://a/b/c/d;p?q#s",
+          [";x"] = "http://a/b/c/;x", [""] = "http://a/b/c/d;p?q", ["."] = "http://a/b/c/", [".."] = "http://a/b/",
+          ["../../../g"] = "http://a/g", ["/./g"] = "http://a/g", ["g;x=1/../y"] = "http://a/b/c/y",
+          ["g?y/../x"] = "http://a/b/c/g?y/../x", ["../g#s/../x"] = "http://a/b/g#s/../x",
+        } do
+          local got = url.absolute("http://a/b/c/d;p?q", to)
+          assert(got == expected, to .. " gave " .. got)
+        end
+        assert(url.absolute(url.parse("http://u:p@a:8/b"), "c") == "http://u:p@a:8/c")
+        assert(url.absolute("http://a", "g") == "http://a/g")
         assert(url.escape("a b/ü") == "a%20b%2f%c3%bc" and url.unescape("a%20b") == "a b")
     """,
     "socket": r"""
@@ -196,6 +279,17 @@ HTTP = """
           headers = { ["content-length"] = 2, ["X-One"] = "1" }, user = "me", password = "secret",
         }
         return told(ok, status, table.concat(list))
+      elseif what == "elsewhere" or what == "posted" then
+        local method = what == "posted" and "POST" or "GET"
+        return told((select(2, http.request { url = base .. "/away", redirect = method == "POST", method = method })))
+      elseif what == "number" then
+        return (http.request(base .. "/x", 5))
+      elseif what == "impatient" then
+        http.TIMEOUT = "x"
+        return http.request(base .. "/x")
+      elseif what == "patient" then
+        http.TIMEOUT = -1
+        return told((select(2, http.request(base .. "/x"))))
       elseif what == "binary" then
         local body = http.request(base .. "/binary")
         return #body + body:byte(256)
@@ -225,6 +319,10 @@ async def test_http(tmp_path, asterisks):
             headers = web.asked[-1].headers
             assert (headers["x-one"], headers["authorization"]) == ("1", "Basic bWU6c2VjcmV0")
             assert await ask("binary") == 256 + 255
+            assert await ask("number") == f"POST /x {b'5'.hex()}"
+            assert await ask("patient") == "200"
+            with pytest.raises(ScriptFailure, match=r"http\.TIMEOUT is a number of seconds, not x"):
+                await ask("impatient")
             assert await ask("held") == "|timeout"
 
 
@@ -237,6 +335,9 @@ async def test_http_reaches_what_is_allowed_alone(tmp_path, asterisks):
                 assert text[0] == "|"
                 assert len(text) > 5
         assert [request.path for request in web.asked] == ["/away"]
+        async with running(tmp_path, HTTP, asterisks, config=base, http_allow=["127.0.0.1:*"]) as (script, _):
+            for what in ("elsewhere", "posted"):
+                assert (await script.call("querySession", what))[0].startswith("302")
         async with running(tmp_path, HTTP, asterisks) as (script, _):
             [text] = await script.call("querySession", base)
             assert "http_allow of [[janus.lua]]" in text

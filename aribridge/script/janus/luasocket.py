@@ -55,6 +55,7 @@ def _read(fields: Mapping[str, Any]) -> HttpRequest:
         headers={name: value for name, value in headers.items() if name.lower() not in _OURS},
         body=(body if isinstance(body, bytes) else body.encode()) or None,
         timeout=float(fields["timeout"]),
+        redirect=fields["redirect"],
     )
 
 
@@ -74,6 +75,8 @@ def _told(answer: HttpAnswer) -> dict[str, Any]:
 def _meaning(failure: CallFailure) -> str:
     if failure.code == "forbidden":
         return failure.detail.replace("scripts.http_allow", "http_allow of [[janus.lua]]")
+    if failure.code == "http_failed" and failure.outcome != "not_applied":
+        return failure.detail
     return _MEANINGS.get(failure.code, failure.detail)
 
 

@@ -10,6 +10,7 @@ from aribridge.script.stock import lua_folder
 from aribridge.script.values import Token, ValueNotJsonError
 
 MODULES = (
+    "bit32",
     "json",
     "cjson",
     "cjson.safe",

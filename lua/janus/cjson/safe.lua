@@ -2,17 +2,17 @@
 
 local host = ...
 
-local cjson = host.loaded.cjson
-local safe = {}
-for name, value in next, cjson do safe[name] = value end
-
 local function returned(ok, value)
   if ok then return value end
   return nil, value
 end
 
-function safe.encode(value) return returned(host.pcall(cjson.encode, value)) end
-function safe.decode(text) return returned(host.pcall(cjson.decode, text)) end
-function safe.new() return safe end
+local function guarded(cjson)
+  local encode, decode, new = cjson.encode, cjson.decode, cjson.new
+  function cjson.encode(value) return returned(host.pcall(encode, value)) end
+  function cjson.decode(text) return returned(host.pcall(decode, text)) end
+  function cjson.new() return guarded(new()) end
+  return cjson
+end
 
-return safe
+return guarded(host.loaded.cjson.new())

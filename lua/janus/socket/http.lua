@@ -4,7 +4,10 @@
 local host = ...
 
 local ltn12, mime = host.loaded.ltn12, host.loaded.mime
-local concat, lower, tostring, type, error = table.concat, string.lower, tostring, type, error
+local concat, lower, upper = table.concat, string.lower, string.upper
+local tonumber, tostring, type, error = tonumber, tostring, type, error
+
+local LONGEST = 60
 
 local http = { TIMEOUT = 60, USERAGENT = "aribridge", _VERSION = "LuaSocket 3.0.0" }
 
@@ -30,6 +33,19 @@ local function collected(source)
   return concat(chunks)
 end
 
+-- Seconds; nil or less than 0 is as long as there may be, as there.
+local function patience()
+  local seconds = tonumber(http.TIMEOUT or LONGEST)
+  if not seconds then error("http.TIMEOUT is a number of seconds, not " .. tostring(http.TIMEOUT), 0) end
+  return seconds < 0 and LONGEST or seconds
+end
+
+-- Where to go next is followed for what only reads, as there.
+local function follows(request)
+  local method = upper(request.method or "GET")
+  return request.redirect ~= false and (method == "GET" or method == "HEAD")
+end
+
 local function prepared(request, body)
   local headers = text_headers(request.headers)
   if not named(request.headers, "user-agent") then
@@ -41,7 +57,7 @@ local function prepared(request, body)
   end
   return {
     method = request.method or "GET", url = request.url, headers = headers, body = body,
-    timeout = http.TIMEOUT or 60, redirect = request.redirect ~= false,
+    timeout = patience(), redirect = follows(request),
   }
 end
 
@@ -69,6 +85,7 @@ local function simple(url, body)
   local chunks = {}
   local request = { url = url, sink = ltn12.sink.table(chunks) }
   if body then
+    body = tostring(body)
     request.method, request.source = "POST", ltn12.source.string(body)
     request.headers = { ["content-type"] = "application/x-www-form-urlencoded", ["content-length"] = #body }
   end

@@ -1,7 +1,7 @@
 -- The module "socket.url": URLs in parts (RFC 3986).
 
 local gsub, match, format, find = string.gsub, string.match, string.format, string.find
-local byte, char, sub = string.byte, string.char, string.sub
+local byte, char, sub, gmatch, concat = string.byte, string.char, string.sub, string.gmatch, table.concat
 
 local url = { _VERSION = "URL 1.0.3" }
 
@@ -75,6 +75,76 @@ function url.build(parsed)
   if parsed.scheme then text = parsed.scheme .. ":" .. text end
   if parsed.fragment then text = text .. "#" .. parsed.fragment end
   return text
+end
+
+-- The segments of a path, with is_absolute = 1 if it begins with a slash and is_directory = 1 if it ends with one.
+function url.parse_path(path)
+  local parsed = {}
+  for segment in gmatch(path or "", "[^/]+") do parsed[#parsed + 1] = url.unescape(segment) end
+  if sub(path or "", 1, 1) == "/" then parsed.is_absolute = 1 end
+  if sub(path or "", -1) == "/" then parsed.is_directory = 1 end
+  return parsed
+end
+
+-- What a segment of a path may hold as it is (RFC 3986 section 3.3).
+local function escape_segment(text)
+  local function escape(letter) return format("%%%02X", byte(letter)) end
+  return (gsub(text, "[^%w%-%._~!%$&'%(%)%*%+,;=:@]", escape))
+end
+
+-- The path of such segments; they are escaped, unless `unsafe` says that they are already.
+function url.build_path(parsed, unsafe)
+  local parts = {}
+  for k = 1, #parsed do parts[k] = unsafe and parsed[k] or escape_segment(parsed[k]) end
+  local path = concat(parts, "/")
+  if parsed.is_directory and parts[1] then path = path .. "/" end
+  return parsed.is_absolute and "/" .. path or path
+end
+
+local function full_path(parsed)
+  return (parsed.path or "") .. (parsed.params and ";" .. parsed.params or "")
+end
+
+-- RFC 3986 section 5.2.4.
+local function without_dots(path)
+  local from_root = sub(path, 1, 1) == "/"
+  local parts, last = {}, nil
+  for segment in gmatch(from_root and sub(path, 2) or path, "[^/]*") do
+    last = segment
+    if segment == ".." then
+      parts[#parts] = nil
+    elseif segment ~= "." then
+      parts[#parts + 1] = segment
+    end
+  end
+  if last == "." or last == ".." then parts[#parts + 1] = "" end
+  return (from_root and "/" or "") .. concat(parts, "/")
+end
+
+local function merged(base, path)
+  if sub(path, 1, 1) == "/" then return path end
+  local before = match(full_path(base), "^.*/") or ((base.authority or base.host) and "/" or "")
+  return before .. path
+end
+
+local PLACE = { "authority", "userinfo", "user", "password", "host", "port" }
+
+-- The URL that `relative` leads to from `base`, a URL or its parts (RFC 3986 section 5.2).
+function url.absolute(base, relative)
+  local from = type(base) == "table" and base or url.parse(base) or {}
+  local to = url.parse(relative) or {}
+  if to.scheme then return relative end
+  local result = { scheme = from.scheme, query = to.query, fragment = to.fragment }
+  local place, path = to.authority and to or from, full_path(to)
+  for _, name in ipairs(PLACE) do result[name] = place[name] end
+  if to.authority then
+    result.path = without_dots(path)
+  elseif path == "" then
+    result.path, result.query = full_path(from), to.query or from.query
+  else
+    result.path = without_dots(merged(from, path))
+  end
+  return url.build(result)
 end
 
 return url
