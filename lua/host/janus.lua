@@ -8,7 +8,7 @@ local host = ...
 
 local env = host.env
 local type, error, select, tonumber, tostring, next = type, error, select, tonumber, tostring, next
-local rawget, unpack, pack, sub, gsub = rawget, table.unpack, table.pack, string.sub, string.gsub
+local rawget, unpack, pack, sub, gsub, lower = rawget, table.unpack, table.pack, string.sub, string.gsub, string.lower
 
 local MAX_TIMERS = 1000
 local MAX_LOG = 8000
@@ -188,10 +188,11 @@ end
 
 local decode = host.loaded.json.decode -- not what a script makes of it
 
+-- The object that a text is the JSON of.
 local function parsed(text)
   if type(text) ~= "string" then return nil end
   local ok, value = host.pcall(decode, text)
-  return ok and type(value) == "table" and value or nil
+  return ok and type(value) == "table" and not host.is_array(value) and value or nil
 end
 
 about_session("pushEvent", 4, 4, function(_, id, transaction, event, jsep)
@@ -209,9 +210,7 @@ end)
 
 -- There are no event handlers here; Janus says 0 without any, too.
 function env.notifyEvent(...)
-  local id, event = ...
-  if select("#", ...) ~= 2 or type(event) ~= "string" then return -1 end
-  return (tonumber(id) == 0 or session_of(id)) and 0 or -1
+  return select("#", ...) == 2 and 0 or -1
 end
 
 function env.eventsIsEnabled() return 0 end
@@ -229,6 +228,7 @@ end)
 local MEDIA, DIRECTIONS = { audio = true, video = true, data = true }, { ["in"] = true, out = true }
 
 about_session("configureMedium", 4, 4, function(session, _, medium, direction, on)
+  medium, direction = lower(tostring(medium)), lower(tostring(direction))
   if not MEDIA[medium] or not DIRECTIONS[direction] then
     return refuse("configureMedium", "takes audio, video or data, and in or out")
   end
@@ -280,10 +280,12 @@ for name in string.gmatch([[
   end
 end
 
--- Scripts set the path of their modules; here the setting does. And two functions that Debian's Lua 5.3 still has.
+-- Scripts set the path of their modules; here the setting does. And what Debian's Lua 5.3 still has.
 env.package = { path = "", cpath = "", loaded = {} }
+env.bit32 = host.loaded.bit32
 function env.math.pow(x, y) return x ^ y end
 function env.math.log10(x) return env.math.log(x, 10) end
+function env.math.ldexp(x, exponent) return x * 2.0 ^ exponent end
 
 -- The scheduler: resumeScheduler resumes each of the script's coroutines once and forgets it. One that waits must not
 -- hold up the others, so it goes on as a task; elsewhere who resumes a coroutine waits for it, and gets its results.

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from janus_rig import RawClient, serving, token
-from real.janus import lua_folder, real_janus
+from real.janus import real_janus
 from yarl import URL
+
+from aribridge.core.settings import JanusLuaSettings, ScriptSettings
+from aribridge.janus.plugins.lua import LuaPlugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
-PLUGIN = "janus.plugin.echotest"
+SCRIPT = Path(__file__).with_name("janus_calls.lua")
+PLUGIN, CALLS = "janus.plugin.echotest", "test.plugin.calls"
 PING = '{"janus":"ping","transaction":"t"}'
 
 
@@ -31,6 +35,7 @@ class Door:
     client: RawClient
     session: int = 0
     handle: int = 0
+    script: int = 0
 
     async def frame(self, frame: str | bytes) -> dict[str, Any]:
         """The answer to a frame, ids by name."""
@@ -51,6 +56,17 @@ class Door:
             leads = response.url.join(URL(response.headers.get("Location", "")))
             return response.status, leads.path.replace(str(self.session), "<S>")
 
+    async def script_does(self, **body: Any) -> Any:
+        """What the script's answer is to a message, and the events that it sent."""
+        where = {"session_id": self.session, "handle_id": self.script}
+        reply = await self.client.ask("message", **where, body=body)
+        if reply["janus"] == "error":
+            return reply["error"]["code"]
+        # All that the script sent is there when a later request is answered.
+        await self.client.ask("keepalive", session_id=self.session)
+        events = [await self.client.event("event") for _ in list(self.client.inbox)]
+        return reply["janus"], reply.get("plugindata"), [(it["plugindata"], it.get("transaction")) for it in events]
+
     def named(self, text: str) -> str:
         for name, number in (("<S>", self.session), ("<H>", self.handle)):
             text = text.replace(f'"{name}"', str(number)).replace(name, str(number))
@@ -70,20 +86,24 @@ async def door(url: str, http: str, web: aiohttp.ClientSession) -> AsyncIterator
         client = RawClient(ws, {"token": token()})
         session = await client.create()
         handle = (await client.attach(session, PLUGIN))["handle_id"]
-        yield Door(url, http, web, client, session, handle)
+        script = (await client.attach(session, CALLS))["handle_id"]
+        yield Door(url, http, web, client, session, handle, script)
 
 
 @pytest.fixture(scope="module")
 async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Door]]:
-    folder: Path = tmp_path_factory.mktemp("both")
-    script = lua_folder() / "echotest.lua"
+    folder = tmp_path_factory.mktemp("both")
+    plugin = LuaPlugin(JanusLuaSettings(script=str(SCRIPT)), ScriptSettings(), None, {})
+    plugin.load()
+    await plugin.start()
     async with (
-        real_janus(folder / "janus", script, "") as there,
-        serving(folder) as here,
+        real_janus(folder / "janus", SCRIPT, "") as there,
+        serving(folder, [plugin]) as here,
         door(there.url, there.http, here.http) as janus,
         door(f"ws://127.0.0.1:{here.port}/any/path", here.url, here.http) as ours,
     ):
         yield [janus, ours]
+    await plugin.stop()
 
 
 async def alike(both: list[Door], kind: str, *asked: Any, **fields: Any) -> Any:
@@ -148,3 +168,64 @@ async def test_times_are_whole_numbers(both: list[Door]) -> None:
         times = [info[f"{what}-timeout"] for what in ("session", "reclaim-session", "candidates")]
         assert [type(seconds) for seconds in times] == [int] * 3
         assert info["accepting-new-sessions"] is True
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        *(
+            ("pushEvent", ("<id>", *rest))
+            for rest in (("t", '{"a":1}', None), (None, '{"a":1}', None), ("", "{}", None))
+        ),
+        *(
+            ("pushEvent", ("<id>", "t", event, None))
+            for event in ("x", '{"a":1} x', ' {"a":1} ', '{"a":"\\u00e9"}', None)
+        ),
+        *(("pushEvent", ("<id>", "t", "{}", jsep)) for jsep in ("x", "[]", "{}")),
+        ("pushEvent", ("<id>", "t", "{}")),
+        ("pushEvent", (77, "t", "{}", None)),
+        *(
+            ("configureMedium", ("<id>", *rest))
+            for rest in (("data", "in", True), ("DATA", "Out", True), ("data", "in"))
+        ),
+        *(("notifyEvent", rest) for rest in (("<id>", "{}"), (0, "{}"), (77, "{}"), ("<id>",))),
+        *(("addRecipient", ("<id>", other)) for other in ("<id>", 77)),
+        *(("timeCallback", rest) for rest in (("handleMessage", None), ("nothing", "x", 1e6, 1))),
+        *(("relayTextData", ("<id>", "x", *rest)) for rest in ((), (1,), (0,))),
+        ("closePc", ("<id>",)),
+        ("closePc", (77,)),
+        ("pokeScheduler", ()),
+        ("eventsIsEnabled", ()),
+    ],
+)
+async def test_a_function_for_scripts(both: list[Door], call: str, arguments: tuple[Any, ...]) -> None:
+    await alike(both, "script_does", call=call, arguments=numbered(arguments), n=len(arguments))
+
+
+async def test_an_event_that_is_an_array_is_not_sent(both: list[Door]) -> None:
+    # Janus returns the number of an error of its own API here, 455.
+    arguments = numbered(("<id>", "t", "[1]", None))
+    answers = [await door.script_does(call="pushEvent", arguments=arguments, n=4) for door in both]
+    assert all(data["data"]["result"] != 0 and not events for _, data, events in answers)
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        *((0, text) for text in ('{"a":1}', "x", "[]", "", None)),
+        *((number, "text") for number in (-1, 1, 2.5, "1", "-1", True, None, "x")),
+        ("0", '{"a":1}'),
+        (0, '{"a":1}', "more"),
+        (1, None),
+        (-1, None),
+        (0,),
+        (),
+    ],
+)
+async def test_what_handle_message_returns(both: list[Door], returns: tuple[Any, ...]) -> None:
+    await alike(both, "script_does", returns=numbered(returns), n=len(returns))
+
+
+def numbered(values: tuple[Any, ...]) -> dict[str, Any]:
+    """A list as JSON of Lua's has it with nil in it: an object without what is nil."""
+    return {str(number): value for number, value in enumerate(values, 1) if value is not None}

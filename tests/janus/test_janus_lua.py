@@ -180,7 +180,9 @@ async def talking(client: RawClient, handle: dict[str, int]) -> AsyncIterator[tu
         ((), "handleMessage has to return"),
         ((0,), "handleMessage has to return"),
         (("a", "b"), "handleMessage has to return"),
-        ((0, "{}", 1), "handleMessage has to return"),
+        ((True, "a"), "handleMessage has to return"),
+        ((0, '{"a": 1}', "more"), {"a": 1}),
+        (("0", '{"a": 1}'), {"a": 1}),
     ],
 )
 async def test_what_handle_message_returns_is_the_reply(bob, values, reply):

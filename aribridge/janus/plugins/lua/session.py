@@ -173,13 +173,13 @@ def _described(jsep: Jsep, *, update: bool) -> str:
 
 
 def _result(values: list[Any]) -> Result:
-    """What handleMessage returned, as the door takes it. Raises JanusError 462."""
-    match values:
-        case [int() | float() as number, reason] if number < 0:
+    """What handleMessage returned, as the door takes it: two values, more are left aside. Raises JanusError 462."""
+    match [_number(value) for value in values[:1]] + values[1:2]:
+        case [float() as number, reason] if number < 0:
             raise JanusError(Code.MESSAGE_FAILED, str(reason or "The script refused the message."))
-        case [int() | float() as number, str() as text] if number == 0:
+        case [float() as number, str() as text] if number == 0:
             return Result("sync", _object(text))
-        case [int() | float() as number, _] if number > 0:
+        case [float() as number, _] if number > 0:
             return Result("async")
         case _:
             raise JanusError(
@@ -187,6 +187,16 @@ def _result(values: list[Any]) -> Result:
                 "The script's handleMessage has to return a number and a string: less than 0 and why, 0 and a JSON"
                 " object, or more than 0 to answer later.",
             )
+
+
+def _number(value: object) -> float | None:
+    """The number that Lua takes a value for: text that is one counts, a boolean does not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def _refuse_constant(name: str) -> Never:
