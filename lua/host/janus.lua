@@ -95,7 +95,7 @@ end
 function host.entries.hangupMedia()
   local id = arguments()
   local session = session_of(id)
-  if session then session.ready, session.media = false, {} end
+  if session then session.ready, session.media, session.recipients = false, {}, {} end
   return call("hangupMedia", id)
 end
 

@@ -132,6 +132,25 @@ async def test_without_a_callback_for_data_recipients_get_it(tmp_path, asterisks
         assert world.done == [("relay", [8], "heard", "", "")]
 
 
+async def test_who_hangs_up_has_no_recipients_any_more(tmp_path, asterisks):
+    source = """
+        function createSession(id)
+          configureMedium(id, "data", "in", true)
+          configureMedium(id, "data", "out", true)
+          if id ~= 7 then addRecipient(7, id) addRecipient(id, 7) end
+        end
+        function setupMedia(id) configureMedium(id, "data", "out", true) end
+    """
+    async with running(tmp_path, source, asterisks) as (script, world):
+        await script.call("createSession", 8.0)
+        await script.call("dataReady", 8.0)
+        await script.call("hangupMedia", 7.0)
+        for callback in ("setupMedia", "dataReady"):
+            await script.call(callback, 7.0)
+        await script.call("incomingTextData", 7.0, "to nobody", 9.0, "l", "")
+        assert world.done == []
+
+
 async def test_the_older_name_of_the_callback_counts(tmp_path, asterisks):
     async with running(tmp_path, "function incomingData(id, t, n) relayData(id, t, n) end", asterisks) as (
         script,
