@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 from real.gateway import target
+from real.machine import suspend
 from real.proxy import faulty_proxy
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ async def test_events_are_filtered_and_paused_by_keyboard(console: Page) -> None
     await console.locator("body").press("p")
     await expect(console.locator("#events")).to_contain_text("ChannelDestroyed")
     await console.keyboard.press("c")
-    await expect(console.locator("#events li")).to_have_count(0)
+    await expect(console.locator("#events")).to_have_text("No events.")
 
 
 async def test_any_operation_by_its_form(console: Page) -> None:
@@ -166,6 +169,36 @@ async def test_an_expired_token_leads_back_to_the_sign_in(
     await page.locator("#channels button").first.click()
     await page.click("#hangup")
     await expect(page.locator("#channels")).to_contain_text("No calls")
+
+
+async def test_what_is_shown_while_the_gateway_is_away_is_marked_as_old_and_the_reason_told(
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk, page_errors: PageErrors
+) -> None:
+    page_errors.expect("ERR_CONNECTION_REFUSED|WebSocket connection")
+    gateway = await gateways.start(target(asterisk22), server={"console": True})
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#events")).to_contain_text("No events.")
+    await gateway.stop()
+    await expect(page.locator("#status")).to_contain_text(
+        re.compile("reconnecting: .*(shutting down|is the gateway running)")
+    )
+    await expect(page.locator("#events")).to_have_css("opacity", "0.5")
+    await gateway.start()
+    await expect(page.locator("#status")).to_contain_text("connected by", timeout=40_000)
+    await expect(page.locator("#events")).to_have_css("opacity", "1")
+
+
+async def test_an_action_on_its_way_is_told_so(gateways: Gateways, page: Page, asterisk22: PrivateAsterisk) -> None:
+    gateway = await gateways.start(target(asterisk22), server={"console": True})
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#subscriptions")).to_contain_text("live")
+    await call(page, "Local/600@default")
+    await page.locator("#channels button").first.click()
+    await suspend(gateway.pid)
+    await page.click("#hangup")
+    await expect(page.locator("#calls-message")).to_have_text("On its way …")
+    os.kill(gateway.pid, signal.SIGCONT)
+    await expect(page.locator("#calls-message")).to_have_text("Hung up")
 
 
 async def test_an_asterisk_that_is_down_is_shown(
@@ -257,7 +290,7 @@ async def test_ten_thousand_calls_do_not_stop_the_page(
     await expect(page.locator("#subscriptions")).to_contain_text("live")
     await call(page, "Local/600@default")
     await page.click("#calls-refresh")
-    await expect(page.locator("#calls-count")).to_have_text("10000")
+    await expect(page.locator("#calls-count")).to_have_text("10000 channels")
     assert await page.locator("#channels li").count() <= 501
     assert await page.locator("#channel-ids option").count() <= 501
     await expect(page.locator("#channels li").last).to_contain_text("9500 more")

@@ -17,7 +17,7 @@ export function startCalls(bridge) {
     fill($("bridges"), [...shownBridges.map(({ bridge: it }) => bridgeItem(it)), ...more(bridges)], "No bridges.");
     fill($("channel-ids"), shownChannels.map(({ id, channel }) => h("option", { value: id, label: channel.name })));
     fill($("bridge-ids"), shownBridges.map(({ id, bridge: it }) => h("option", { value: id, label: it.name })));
-    $("calls-count").textContent = String(channels.length);
+    $("calls-count").textContent = channels.length === 1 ? "1 channel" : `${channels.length} channels`;
     $("bridges-count").textContent = String(bridges.length);
     $("selected").hidden = selected === null;
     const channel = objects.channel(selected);
@@ -103,6 +103,7 @@ function startActions({ ari }, current) {
 }
 
 async function run(words, command) {
+  say("On its way …");
   try {
     await command();
     say(words);

@@ -13,7 +13,7 @@ export function startEvents() {
 
   const render = framed(() => {
     const shown = (frozen ?? kept).filter((entry) => passes(entry, terms)).slice(-SHOWN).reverse();
-    refill($("events"), shown.map((entry) => row(rows, entry)));
+    refill($("events"), shown.length ? shown.map((entry) => row(rows, entry)) : [nothing(terms)]);
     keepOnly(rows, shown);
     $("events-count").textContent = count(kept, frozen, shown);
   });
@@ -60,6 +60,10 @@ function count(kept, frozen, shown) {
   return shown.length === kept.length ? String(kept.length) : `${shown.length} of ${kept.length}`;
 }
 
+function nothing(terms) {
+  return h("li", { className: "empty" }, terms.length ? "No event passes the filter." : "No events.");
+}
+
 function row(rows, entry) {
   if (!rows.has(entry.number)) rows.set(entry.number, entry.gap ? gapRow(entry) : eventRow(entry));
   return rows.get(entry.number);
@@ -103,6 +107,6 @@ function about({ channel, peer, bridge, endpoint, device_state, playback, record
     (playback && `${playback.media_uri} ${playback.state}`) ??
     (recording && `${recording.name} ${recording.state}`) ??
     "";
-  const more = [digit, variable && `${variable}=${value}`, dialstatus, channel && !variable && channel.state];
-  return [subject, ...more].filter(Boolean).join(" ");
+  const more = [digit, dialstatus, channel && !variable && channel.state];
+  return [variable && `${variable}=${value}`, subject, ...more].filter(Boolean).join(" ");
 }

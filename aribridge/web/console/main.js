@@ -66,7 +66,10 @@ function open(bridge, token) {
   $("sign-in").hidden = true;
   $("console").hidden = false;
   $("sign-out").hidden = false;
-  bridge.on("state", ({ state, reason }) => state === "closed" && askForToken(`Disconnected: ${reason}`));
+  bridge.on("state", ({ state, reason }) => {
+    $("console").classList.toggle("stale", state !== "open");
+    if (state === "closed") askForToken(`Disconnected: ${reason}`);
+  });
   const events = startEvents();
   const calls = startCalls(bridge);
   const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge), startOperations(bridge, token)];

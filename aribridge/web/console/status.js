@@ -24,8 +24,8 @@ export function startStatus(bridge) {
 }
 
 function connection({ state, reason, carrier }) {
-  const text = state === "open" ? `${WORDS.open} by ${CARRIERS[carrier]}` : WORDS[state];
-  return h("span", { className: `pill ${TONES[state]}`, title: reason }, text);
+  const more = state === "open" ? ` by ${CARRIERS[carrier]}` : reason && `: ${reason}`;
+  return h("span", { className: `pill ${TONES[state]}` }, `${WORDS[state]}${more}`);
 }
 
 function targets({ welcome }, up) {
