@@ -8,9 +8,15 @@ export type * from "./ari.js";
 export interface ConnectOptions {
   /** The gateway's address, such as "https://gateway.example". Default: where aribridge.js was loaded from. */
   url?: string;
-  /** A token, or a function that fetches a fresh one: called for each connection, and before the token expires. */
+  /**
+   * A token, or a function that fetches a fresh one, within 30 seconds: called for each connection, and before the token
+   * expires.
+   */
   token: string | (() => string | Promise<string>);
-  /** "auto" takes a data channel, or a WebSocket where that is not open within three seconds. Default: "auto". */
+  /**
+   * "auto" takes a data channel, or a WebSocket where that is not open within three seconds; from there it tries a data
+   * channel again from time to time, and moves to it without a break. Default: "auto".
+   */
   carrier?: "auto" | "datachannel" | "websocket";
   /** The Asterisk to talk to, by its name in the gateway's configuration. Needed only where there are several. */
   target?: string;
@@ -20,7 +26,10 @@ export interface ConnectOptions {
   WebSocket?: unknown;
 }
 
-/** Connect to a gateway. Rejects with AriError if it does not let us in; later losses are mended without your doing. */
+/**
+ * Connect to a gateway. Rejects with AriError if it does not let us in, and with what the token function threw; later
+ * losses are mended without your doing.
+ */
 export function connect(options: ConnectOptions): Promise<Bridge>;
 
 export type State = "connecting" | "open" | "waiting" | "closed";
@@ -60,8 +69,11 @@ export interface BridgeEvents {
   message: any;
   gap: Gap;
   goodbye: { code: number; slug: string; reconnect: "now" | "elsewhere" | "reauth" | "never"; after_ms: number; detail: string };
-  /** What went wrong with nobody waiting: a subscription that was refused, a token that could not be renewed. */
-  error: AriError;
+  /**
+   * What went wrong with nobody waiting: a subscription that was refused (an AriError), a token that could not be renewed
+   * (what the token function threw).
+   */
+  error: AriError | Error;
 }
 
 export type Ari = Operations & {

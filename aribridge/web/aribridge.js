@@ -13,19 +13,24 @@ import { makeAri } from "./client/ari.js";
 import { openDataChannel, openWebSocket } from "./client/carriers.js";
 import { Emitter } from "./client/emitter.js";
 import { AriError, failure, isRefusal } from "./client/errors.js";
-import { backoff, isOffline, LONGEST_TIMER_MS, watchNetwork } from "./client/network.js";
+import { backoff, LONGEST_TIMER_MS, watchSurroundings } from "./client/network.js";
 import { Requests } from "./client/requests.js";
 import { CallState } from "./client/state.js";
 import { Subscriptions } from "./client/subscriptions.js";
+import { within } from "./client/waiting.js";
 
 export { AriError };
 
 const CHANNEL_MS = 3_000; // for a data channel to open, before the WebSocket is tried
 const OPEN_MS = 10_000; // for the only carrier to open, and for the gateway's welcome
+const CHANNEL_AGAIN_MS = { first: 60_000, most: 900_000 }; // until one is tried anew from a WebSocket
+const LEFT_MS = 60_000; // for replies on the WebSocket that was left for a data channel
 const PROBE_MS = 3_000; // for the gateway to answer after a change of network
-const RENEW_BEFORE_S = 30; // before a token expires
+const TOKEN_MS = 30_000; // for the application to give a token
+const RENEW_BEFORE_S = 90; // before a token expires: in the background timers may be late by a minute
 const RENEW_EVERY_S = 1; // at most, where the fresh token is no fresher than the last
 const NO_SOCKET_EITHER = [401, 403, 404, 405]; // answers to the offer: we are not wanted, or that is no gateway
+const NO_TOKEN = `The token function gave none within ${TOKEN_MS / 1000} s.`;
 const REFUSALS = 3; // tokens refused in a row, after which asking for another is no use
 
 /** Connect to a gateway. Resolves when it has let us in; from then on, lost connections are made anew. */
@@ -50,6 +55,8 @@ class Bridge {
   #options;
   #base;
   #link = null; // the open carrier
+  #next = null; // the data channel that we are moving to
+  #left = null; // the WebSocket that we moved from, until its replies are here
   #events = new Emitter();
   #requests = new Requests((text) => this.#write(text));
   #subscriptions = new Subscriptions(this.#requests, {
@@ -61,6 +68,7 @@ class Bridge {
   #goodbye = null;
   #refusals = 0;
   #socketOnly = false; // a data channel did not open on this network
+  #channelTries = 0; // since then
   #wake = () => {}; // ends the pause between two attempts
   #ended = new AbortController();
 
@@ -156,7 +164,8 @@ class Bridge {
       this.#end(error.message);
       throw error;
     }
-    watchNetwork(this.#ended.signal, (what) => this.#networkChanged(what));
+    const changed = (reason, kind) => this.#surroundingsChanged(reason, kind);
+    watchSurroundings(this.#ended.signal, { changed, left: () => this.#closeLinks() });
   }
 
   async #open() {
@@ -175,7 +184,7 @@ class Bridge {
   async #token() {
     const { token } = this.#options;
     try {
-      const given = this.#canRenew ? await token() : token;
+      const given = this.#canRenew ? await within(TOKEN_MS, token(), NO_TOKEN) : token;
       return typeof given === "string" ? given.trim() : given; // servers like to end text in a line break
     } catch (error) {
       throw error instanceof Error ? error : new Error(`There is no token: ${error}`);
@@ -184,15 +193,14 @@ class Bridge {
 
   /** Open a carrier: the data channel first, unless it failed on this network before. */
   async #carry(token) {
-    const { carrier, iceServers, WebSocket } = this.#options;
+    const { carrier, WebSocket } = this.#options;
     const auto = carrier === "auto";
-    const channel = (hooks) => openDataChannel(this.#base, token, iceServers, hooks);
     const socket = (hooks) => openWebSocket(this.#base, WebSocket, hooks);
     if (carrier === "websocket" || (auto && (this.#socketOnly || !globalThis.RTCPeerConnection))) {
       return this.#attempt(OPEN_MS, socket);
     }
     try {
-      return await this.#attempt(auto ? CHANNEL_MS : OPEN_MS, channel);
+      return await this.#channel(auto ? CHANNEL_MS : OPEN_MS, token);
     } catch (error) {
       if (!auto || NO_SOCKET_EITHER.includes(error.status) || this.#ended.signal.aborted) throw error;
     }
@@ -201,30 +209,44 @@ class Bridge {
     return link;
   }
 
+  #channel(ms, token) {
+    return this.#attempt(ms, (hooks) => openDataChannel(this.#base, token, this.#options.iceServers, hooks));
+  }
+
   /** Give an attempt to open a carrier its time limit, and the carrier its ways to talk to us. */
   async #attempt(ms, open) {
     const abort = new AbortController();
-    const stop = () => abort.abort();
+    const late = `The connection could not be opened within ${ms / 1000} s.`;
+    const stop = () => abort.abort(failure("unreachable", late, { retry: "after" }));
     const timer = setTimeout(stop, ms);
     this.#ended.signal.addEventListener("abort", stop);
-    const received = (frame) => this.#received(frame);
+    let link = null;
+    const received = (frame) => this.#received(frame, link);
+    const lost = (reason) => [this.#link, this.#next].includes(link) && this.#lost(reason);
     try {
-      return await open({ signal: abort.signal, received, lost: (reason) => this.#lost(reason) });
+      return (link = await open({ signal: abort.signal, received, lost }));
     } finally {
       clearTimeout(timer);
       this.#ended.signal.removeEventListener("abort", stop);
     }
   }
 
+  #closeLinks() {
+    for (const link of [this.#link, this.#next, this.#left]) link?.close();
+  }
+
   async #hello(token) {
     this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
     try {
-      const resume = this.welcome?.connection;
-      return await this.#present({ type: "hello", token, features: ["batch", "parts"], resume });
+      return await this.#present(this.#helloOf(token));
     } catch (error) {
       this.#drop(error.message);
       throw error;
     }
+  }
+
+  #helloOf(token) {
+    return { type: "hello", token, features: ["batch", "parts"], resume: this.welcome?.connection };
   }
 
   #welcomed(welcome) {
@@ -238,6 +260,7 @@ class Bridge {
     if (!this.#link) throw failure("connection_lost", "The connection was lost as it began.", { retry: "after" });
     this.#set("open");
     this.#heard();
+    this.#tryChannelLater();
   }
 
   /** The carrier is gone: settle what depended on it, and make another. */
@@ -250,11 +273,54 @@ class Bridge {
 
   #drop(reason) {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
-    const link = this.#link;
-    this.#link = this.carrier = null;
-    link?.close();
+    this.#closeLinks();
+    this.#link = this.#next = this.#left = this.carrier = null;
     this.#subscriptions.drop();
     this.#requests.drop(reason, this.state === "closed");
+  }
+
+  // ---- from a WebSocket to the data channel that did not open at first ----
+
+  #tryChannelLater() {
+    if (this.carrier !== "websocket" || this.#options.carrier !== "auto" || !globalThis.RTCPeerConnection) return;
+    const { first, most } = CHANNEL_AGAIN_MS;
+    const ms = Math.min(most, first * 2 ** this.#channelTries) * (0.5 + Math.random() / 2);
+    clearTimeout(this.#timers.channel);
+    this.#timers.channel = setTimeout(() => this.#tryChannel(), ms);
+  }
+
+  async #tryChannel() {
+    const socket = this.#link;
+    this.#channelTries += 1;
+    try {
+      const channel = await this.#channel(CHANNEL_MS, await this.#token());
+      if (this.#link === socket) await this.#move(channel);
+      else channel.close();
+    } catch (error) {
+      if (this.#next) this.#lost(error.message);
+      else if (this.#link === socket) this.#tryChannelLater();
+    }
+  }
+
+  /** Go on by another carrier without a break: what was sent before is answered on the old one. */
+  async #move(channel) {
+    this.#next = channel;
+    this.#deadline("move", OPEN_MS, "the gateway did not answer the hello");
+    const before = this.#requests.mark();
+    const welcome = await this.#requests.ask(this.#helloOf());
+    if (this.#next !== channel) return;
+    clearTimeout(this.#timers.move);
+    [this.#left, this.#link, this.#next] = [this.#link, channel, null];
+    [this.#socketOnly, this.#channelTries] = [false, 0];
+    this.#subscriptions.drop();
+    this.#timers.left = setTimeout(() => this.#leave(before), this.#requests.isWaiting(before) ? LEFT_MS : 0);
+    this.#welcomed(welcome);
+  }
+
+  #leave(before) {
+    this.#left?.close();
+    this.#left = null;
+    this.#requests.abandon(before, "the WebSocket was left for a data channel");
   }
 
   async #reconnect(reason) {
@@ -293,7 +359,7 @@ class Bridge {
     const delay = backoff(attempt) + (this.#goodbye?.after_ms ?? 0);
     this.#goodbye = null;
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, isOffline() ? LONGEST_TIMER_MS : delay);
+      const timer = setTimeout(resolve, delay);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -301,13 +367,14 @@ class Bridge {
     });
   }
 
-  /** A network came or changed, or the page is looked at again: try now, or see whether the connection survived. */
-  #networkChanged(what) {
-    if (what !== "visible") this.#socketOnly = false;
-    this.#wake();
+  /** Try now where there is no connection, and see whether the present one survived. */
+  #surroundingsChanged(reason, { network, offline } = {}) {
+    if (network) [this.#socketOnly, this.#channelTries] = [false, 0];
+    if (!offline) this.#wake();
     if (this.state !== "open") return;
-    if (!this.#link.healthy()) return this.#lost("the network changed");
-    this.#deadline("probe", PROBE_MS, "the network changed");
+    if (!this.#link.healthy()) return this.#lost(reason);
+    if (network) this.#tryChannelLater();
+    this.#deadline("probe", PROBE_MS, reason);
     this.#transmit({ type: "ping", t: Date.now() });
   }
 
@@ -378,20 +445,21 @@ class Bridge {
     snapshot: (message) => this.#subscriptions.snapshot(message),
     gap: (message) => this.#subscriptions.gap(message),
     message: ({ data }) => this.#events.emit("message", data),
-    ping: ({ t, pos }) => {
+    ping: ({ t, pos }, link) => {
       this.#subscriptions.broughtUp(pos);
-      this.#transmit({ type: "pong", t });
+      this.#transmit({ type: "pong", t }, link);
     },
-    goodbye: (message) => {
+    goodbye: (message, link) => {
+      if (link && link === this.#left) return;
       this.#goodbye = message;
       this.#events.emit("goodbye", message);
     },
   };
 
-  #received(frame) {
+  #received(frame, link) {
     this.#heard();
     const parsed = JSON.parse(frame);
-    for (const message of Array.isArray(parsed) ? parsed : [parsed]) this.#handlers[message.type]?.(message);
+    for (const message of Array.isArray(parsed) ? parsed : [parsed]) this.#handlers[message.type]?.(message, link);
   }
 
   /** Whatever arrives proves that the gateway lives; silence for longer than it pings means that it does not. */
@@ -402,13 +470,13 @@ class Bridge {
     this.#deadline("liveness", (every + timeout) * 1000, "the gateway fell silent");
   }
 
-  #transmit(message) {
-    this.#write(JSON.stringify(message));
+  #transmit(message, link) {
+    this.#write(JSON.stringify(message), link);
   }
 
-  #write(text) {
+  #write(text, link = this.#next ?? this.#link) {
     try {
-      this.#link?.send(text);
+      link?.send(text);
     } catch (error) {
       this.#lost(`sending failed: ${error.message}`);
     }

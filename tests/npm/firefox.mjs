@@ -1,14 +1,15 @@
 // Opens a page in headless Firefox over WebDriver BiDi and prints what its `window.outcome` promise resolves to, as JSON:
-// node firefox.mjs <firefox> <url> <seconds>
+// node firefox.mjs <firefox> <url> <seconds> <preferences>
 import puppeteer from "puppeteer-core";
 
-const [executablePath, url, seconds] = process.argv.slice(2);
+const [executablePath, url, seconds, preferences] = process.argv.slice(2);
 const browser = await puppeteer.launch({
   browser: "firefox",
   executablePath,
   extraPrefsFirefox: {
     "media.peerconnection.ice.loopback": true,
     "media.peerconnection.ice.obfuscate_host_addresses": false,
+    ...JSON.parse(preferences),
   },
 });
 try {

@@ -10,14 +10,14 @@ import pytest
 from real.machine import NPM, family, kill, npm_modules, program
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 DEADLINE = 40.0
 CLOSING = 15.0
 
 
-async def outcome_in_firefox(url: str) -> Any:
-    """Open the page in a Firefox of its own and return what its `window.outcome` promise resolves to."""
+async def outcome_in_firefox(url: str, preferences: Mapping[str, Any] | None = None) -> Any:
+    """Open the page in a Firefox of its own, with these preferences; what its `window.outcome` promise resolves to."""
     npm_modules()
     runner = await asyncio.create_subprocess_exec(
         program("node"),
@@ -25,6 +25,7 @@ async def outcome_in_firefox(url: str) -> Any:
         program("firefox-esr"),
         url,
         str(DEADLINE),
+        json.dumps(dict(preferences or {})),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from real.gateway import Gateway
 
 WEB = ROOT / "aribridge/web"
+# A socket's own close is to the client what the loss of one is.
+KEPT_SOCKETS = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); sockets.push(this); }
+};
+"""
+LOSE = "seen.states.length = 0; sockets.at(-1).onmessage = null; sockets.at(-1).close();"
+WITHIN = """
+const within = (promise, ms) => {
+  const late = new Promise((_, reject) => setTimeout(reject, ms, new Error("it hangs")));
+  return Promise.race([promise, late]);
+};
+"""
 HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="{script}"></script>'
 
 

@@ -11,6 +11,7 @@ from real.gateway import target
 from real.issuer import NAME, issuing, says
 from real.proxy import faulty_proxy
 from real.wait import until
+from web.kit import KEPT_SOCKETS, LOSE, WITHIN
 
 if TYPE_CHECKING:
     from real.browser import PageErrors
@@ -20,21 +21,7 @@ if TYPE_CHECKING:
 
     from aribridge.asterisk.instance import PrivateAsterisk
 
-# A socket's own close is to the client what the loss of one is.
-KEPT_SOCKETS = """
-window.sockets = [];
-window.WebSocket = class extends WebSocket {
-  constructor(...given) { super(...given); sockets.push(this); }
-};
-"""
-LOSE = "seen.states.length = 0; sockets.at(-1).onmessage = null; sockets.at(-1).close();"
 BACK = "bridge.state === 'open' && seen.states.includes('open')"
-WITHIN = """
-const within = (promise, ms) => {
-  const late = new Promise((_, reject) => setTimeout(reject, ms, new Error("it hangs")));
-  return Promise.race([promise, late]);
-};
-"""
 
 
 async def test_a_command_that_cannot_be_written_takes_no_place_for_good(client: ClientPage, gateway: Gateway) -> None:

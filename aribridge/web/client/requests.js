@@ -86,6 +86,25 @@ export class Requests {
     if (final) for (const { reject } of this.#unsettled.splice(0)) reject(unknown(reason));
   }
 
+  /** A mark: what is sent from now on is later than it. */
+  mark() {
+    return this.#ids;
+  }
+
+  /** Is a reply missing to what was sent before the mark? */
+  isWaiting(mark) {
+    return [...this.#pending.keys()].some((id) => id <= mark);
+  }
+
+  /** The connection that carried all before the mark is gone; there is another already. */
+  abandon(mark, reason) {
+    for (const [id, waiting] of this.#pending) {
+      if (id > mark) continue;
+      this.#pending.delete(id);
+      this.#lost(waiting, reason, true);
+    }
+  }
+
   /** Keep a command that can be sent again, and reject what cannot. */
   #lost({ reject, command }, reason, final) {
     if (final || !command?.message.key || !isKeyKept(command)) return reject(unknown(reason));
