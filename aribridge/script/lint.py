@@ -11,6 +11,7 @@ from aribridge.script.bytecode import Use, globals_of
 from aribridge.script.files import read_source
 from aribridge.script.runtime import Runtime
 from aribridge.script.stock import lua_folder
+from aribridge.script.testing.files import ENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ def lint(files: Sequence[Path]) -> list[Mistake]:
     own = [file for file in dict.fromkeys(files) if not file.is_relative_to(lua_folder() / "lib")]
     uses = {file: globals_of(read_source(file)) for file in own}
     given, hooks = _names()
+    if files[0].stem.endswith(ENDING):
+        given.add("T")
     defined = {use.name for some in uses.values() for use in some if use.written}
     return [*_unknown(uses, defined | given), *_misspelt(files[0], uses[files[0]], hooks)]
 

@@ -114,3 +114,9 @@ def test_the_command_tells_file_and_line(tmp_path: Path) -> None:
     assert f"{tmp_path}/helper.lua:1: nobody defines unknwon" in wrong.output
     assert f"{tmp_path}/main.lua:2: on_evnet is no hook, nobody calls it; did you mean on_event?" in wrong.output
     assert "main.lua:1:" in run("function (").output
+
+
+def test_a_file_of_tests_is_given_what_tests_are(tmp_path: Path) -> None:
+    for name, mistakes in (("s_test.lua", ["nobody defines U"]), ("s.lua", ["nobody defines T", "nobody defines U"])):
+        (tmp_path / name).write_text("function test_it() T.equal(1, 1) U() end")
+        assert [mistake.text for mistake in lint([tmp_path / name])] == mistakes

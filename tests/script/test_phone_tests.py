@@ -268,3 +268,12 @@ def test_a_wrong_use_says_what_is_right(tried, statement, text):
     ((where, said),) = failures(tried(script, f"function test_it()\n{statement}\nend"))
     assert where == "s_test.lua:2"
     assert text in said
+
+
+def test_a_test_that_fails_tells_what_failed_in_the_script(tried):
+    script = "function on_call(call) call:dail('PJSIP/200') end"
+    tests = "function test_it() T.call() T.equal(#T.dialled(), 1) end"
+    ((where, text),) = failures(tried(script, tests))
+    assert where == "s_test.lua:1"
+    assert text.startswith("expected 1, got 0; s.lua:1: ")
+    assert "dail" in text

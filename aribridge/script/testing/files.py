@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aribridge.script.errors import ScriptLoadError
 
-_ENDING = "_test"
+ENDING = "_test"
+"""Of the name of a file of tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,20 @@ def find_suites(files: Iterable[Path]) -> list[Suite]:
 
 
 def _suite(file: Path) -> Suite:
-    if file.stem.endswith(_ENDING):
+    if file.stem.endswith(ENDING):
         return Suite(_first(file, "script", _scripts(file)), file)
     return Suite(file, _first(file, "tests", _tests(file)))
 
 
 def _tests(script: Path) -> Iterator[Path]:
-    name = f"{script.stem}{_ENDING}.lua"
+    name = f"{script.stem}{ENDING}.lua"
     yield script.with_name(name)
     yield script.parent / "tests" / name
     yield script.parent.parent / "tests" / name
 
 
 def _scripts(tests: Path) -> Iterator[Path]:
-    name = f"{tests.stem.removesuffix(_ENDING)}.lua"
+    name = f"{tests.stem.removesuffix(ENDING)}.lua"
     yield tests.with_name(name)
     if tests.parent.name == "tests":
         yield tests.parent.parent / name

@@ -96,7 +96,10 @@ async def _run(suite: Suite, name: str, state: Path, stage: Stage) -> Result:
             finally:
                 await host.close()
     where = (failure and failure.where) or suite.tests.name
-    return Result(name, where, failure.text if failure else "; ".join(faults), tuple(tests.printed))
+    texts = (
+        [failure.text, *faults] if failure else faults
+    )  # what failed in the script is why it did not do what is tested
+    return Result(name, where, "; ".join(texts), tuple(tests.printed))
 
 
 class _SuiteRuntime(Runtime):
