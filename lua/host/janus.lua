@@ -186,12 +186,12 @@ function env.timeCallback(...)
   return 0
 end
 
-local decode = host.loaded.json.decode -- not what a script makes of it
+local sendable = { null = host.null, array = host.array, depth = host.json.MAX_DEPTH, finite = true }
 
 -- The object that a text is the JSON of.
 local function parsed(text)
   if type(text) ~= "string" then return nil end
-  local ok, value = host.pcall(decode, text)
+  local ok, value = host.pcall(host.json.decode, text, sendable)
   return ok and type(value) == "table" and not host.is_array(value) and value or nil
 end
 

@@ -68,6 +68,7 @@ local function read_number(text, at, kind)
   local _, exponent = find(text, "^[eE][+-]?%d+", last + 1)
   local number = tonumber(sub(text, at, exponent or last))
   if not number then fail("an unknown number", at) end
+  if kind.finite and (number == huge or number == -huge) then fail("too large a number", at) end
   return kind.floats and number + 0.0 or number, (exponent or last) + 1
 end
 
@@ -223,9 +224,10 @@ end
 
 host.json = { within = within, extent = extent, MAX_DEPTH = MAX_DEPTH }
 
--- `kind`: null (what stands for it), floats (all numbers are), array (marks a table as one), ended (told of an array
--- and how many are in it), length (of the array that a table is, nil for an object), number (how a float is written),
--- invalid (what infinite numbers become; nil: an error), depth (most levels, host.json.MAX_DEPTH at most).
+-- `kind`: null (what stands for it), floats (all numbers are), finite (one too large for a float is an error), array
+-- (marks a table as one), ended (told of an array and how many are in it), length (of the array that a table is, nil
+-- for an object), number (how a float is written), invalid (what infinite numbers become; nil: an error), depth (most
+-- levels, host.json.MAX_DEPTH at most).
 function host.json.decode(text, kind)
   if type(text) == "number" then text = tostring(text) end
   if type(text) ~= "string" then error("JSON is decoded from a string, not from a " .. type(text), 0) end

@@ -124,6 +124,7 @@ async def alike(both: list[Door], kind: str, *asked: Any, **fields: Any) -> Any:
         "{",
         "",
         PING + "x",
+        '{"janus":"ping","transaction":"t","x":1e999}',
         b"\xff",
         '{"janus":"keepalive","transaction":"t","session_id":<S>,"handle_id":<H>,"token":TOKEN}',
         '{"janus":"keepalive","transaction":"t","session_id":<S>,"handle_id":null,"token":TOKEN}',
@@ -179,7 +180,7 @@ async def test_times_are_whole_numbers(both: list[Door]) -> None:
         ),
         *(
             ("pushEvent", ("<id>", "t", event, None))
-            for event in ("x", '{"a":1} x', ' {"a":1} ', '{"a":"\\u00e9"}', None)
+            for event in ("x", '{"a":1e999}', '{"a":1} x', ' {"a":1} ', '{"a":"\\u00e9"}', None)
         ),
         *(("pushEvent", ("<id>", "t", "{}", jsep)) for jsep in ("x", "[]", "{}")),
         ("pushEvent", ("<id>", "t", "{}")),
