@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import cache
 from typing import Any, TextIO
 
 import structlog
@@ -12,6 +14,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.web import RequestPayloadError
 
 from aribridge.core.settings import LogSettings
+from aribridge.obs.outlet import Outlet
 from aribridge.obs.redact import redact
 
 # Each of these says, per connection, what our own events say better.
@@ -19,8 +22,21 @@ CHATTY = ("aioice", "aiortc", "aiohttp.access", "asyncio")
 
 
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Send all logging of this process to ``stream``, standard error by default; call it again to change it."""
-    stream = stream or sys.stderr
+    """Send all logging of this process to ``stream``, standard error by default; call it again to change it.
+
+    Nobody waits for who reads standard error.
+    """
+    _configure(settings, stream or _standard_error())
+
+
+@cache
+def _standard_error() -> Outlet:
+    outlet = Outlet(sys.stderr.fileno())
+    atexit.register(outlet.drain)
+    return outlet
+
+
+def _configure(settings: LogSettings, stream: TextIO | Outlet) -> None:
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(as_json=_as_json(settings, stream), colors=stream.isatty()))
@@ -72,5 +88,5 @@ def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict
     return redacted
 
 
-def _as_json(settings: LogSettings, stream: TextIO) -> bool:
+def _as_json(settings: LogSettings, stream: TextIO | Outlet) -> bool:
     return settings.format == "json" or (settings.format == "auto" and not stream.isatty())

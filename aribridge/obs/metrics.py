@@ -190,6 +190,9 @@ audit_failures_total = Counter(
     registry=REGISTRY,
 )
 audit_lost_total = Counter("aribridge_audit_lost_total", "Lines of the audit log that were lost.", registry=REGISTRY)
+log_lost_total = Counter(
+    "aribridge_log_lost_total", "Lines of the log that were lost: whoever reads it has stopped to.", registry=REGISTRY
+)
 reload_success_timestamp_seconds = Gauge(
     "aribridge_reload_success_timestamp_seconds",
     "When scripts and policy were loaded last, in Unix seconds; a reload that is kept leaves it as it was.",

@@ -53,6 +53,8 @@ class Gateway:
         self._key = secrets.token_hex(32)
         self._log, self._output = folder / "gateway.log", folder / "gateway.out"
         self._process: asyncio.subprocess.Process | None = None
+        self.stderr: int | None = None
+        """A descriptor that it logs to instead of its file."""
         for name, secret in (("signing.key", self._key), ("api.secret", secrets.token_hex(16))):
             (folder / name).write_text(secret)
             (folder / name).chmod(0o600)
@@ -94,7 +96,7 @@ class Gateway:
                 *(*COMMAND, *self._mode, "-c", str(self.config)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
                 cwd=self.folder,
             )
         door = "/readyz" if ready else "/healthz"
@@ -182,12 +184,18 @@ class Gateways:
         self._gateways: list[Gateway] = []
 
     async def start(
-        self, *asterisks: Mapping[str, Any], ready: bool = True, dev: bool = False, **settings: Any
+        self,
+        *asterisks: Mapping[str, Any],
+        ready: bool = True,
+        dev: bool = False,
+        stderr: int | None = None,
+        **settings: Any,
     ) -> Gateway:
         """A gateway with these `[[asterisk]]` sections (see `target`) and further sections of the configuration."""
         folder = self._folder / f"gateway-{len(self._gateways)}"
         folder.mkdir()
         gateway = Gateway(folder, {"asterisk": list(asterisks), **settings}, dev=dev)
+        gateway.stderr = stderr
         self._gateways.append(gateway)
         try:
             await gateway.start(ready=ready)
