@@ -17,7 +17,14 @@ KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recordin
 MOST_GLOBS = 4096
 """Characters of all values of a filter that have wildcards: to compile and to match them takes time by their length."""
 
+MOST_SLOW = 1024
+"""Of these, the characters of values with a star before their end: each is looked for at every place of an id."""
+
+_SLOW_UNIT = 32
+"""Characters of such values that take as long as a look at an event takes without any."""
+
 _GLOB = re.compile(r"[*?\[]")
+_SLOW = re.compile(r"\*(?!\Z)")
 
 
 class Filter:
@@ -31,7 +38,11 @@ class Filter:
         if (size := globs_size(spec)) > MOST_GLOBS:
             detail = f"Its values with wildcards have {size} characters; at most {MOST_GLOBS} are taken."
             raise Problem("bad_filter", detail)
+        if (slow := _size(spec, _SLOW)) > MOST_SLOW:
+            detail = f"Its values with a star before the end have {slow} characters; at most {MOST_SLOW} are taken."
+            raise Problem("bad_filter", detail)
         self.sight = sight
+        self._slowness = 1 + slow // _SLOW_UNIT
         known = KEYS[1:] if objects else KEYS
         self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
         self._object_keys = [(key, values) for key, values in self._keys if key != "type"]
@@ -45,6 +56,10 @@ class Filter:
     def selects(self, labels: Labels) -> bool:
         """Whether an object of the call state with these labels is selected."""
         return (self.sight is None or self.sight.sees(labels.scopes)) and _match(self._object_keys, labels)
+
+    def spread(self, looks: int) -> int:
+        """How many looks take about as long as so many do with a filter that has no wildcards."""
+        return max(1, looks // self._slowness)
 
     def takes(self, kind: str) -> bool:
         """Whether events of this type are wanted at all."""
@@ -72,7 +87,11 @@ class _Values:
 
 def globs_size(spec: Mapping[str, Sequence[str]]) -> int:
     """The characters of all values of a filter that have wildcards."""
-    return sum(len(value) for values in spec.values() for value in values if _GLOB.search(value))
+    return _size(spec, _GLOB)
+
+
+def _size(spec: Mapping[str, Sequence[str]], kind: re.Pattern[str]) -> int:
+    return sum(len(value) for values in spec.values() for value in values if kind.search(value))
 
 
 def values_of(labels: Labels, key: str) -> Collection[str]:

@@ -39,6 +39,8 @@ _MOST_WAITING = 100_000
 _MOST_PUBLISHED = 10_000
 """Events waiting over which scripts may add none: what Asterisk says goes first."""
 _PER_TURN = 64
+_TURN_SECONDS = 0.02
+"""With a thousand subscribers so many events would take six times as long, and everybody else would wait."""
 _UNLISTED = ("deviceStates", "playbacks", "recordings")
 
 
@@ -151,8 +153,9 @@ class Feed:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
         while True:
             await self._wake.wait()
+            until = self._clock() + _TURN_SECONDS
             for _ in range(_PER_TURN):
-                if not self._waiting:
+                if not self._waiting or self._clock() >= until:
                     break
                 first = self._waiting[0]
                 # Nothing follows on a stream that was given up meanwhile.

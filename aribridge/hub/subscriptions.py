@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -77,14 +76,17 @@ class Subscriptions:
             self.close(sub)
 
     def fill(self) -> bool:
-        """Put what views have to tell while there is room; return whether any of them is still behind."""
-        lagging = [sub for sub, (_, view) in self._open.items() if view.behind]
-        for sub in lagging:
-            if self._sink.room:
-                self._fill_from(self._open[sub][1])
-                # To the end of the row, so that each has the first turn at times.
-                self._open[sub] = self._open.pop(sub)
-        return bool(lagging) and any(view.behind for _, view in self._open.values())
+        """Put what a view has to tell while there is room; return whether any of them is still behind.
+
+        One view, and so much of it: for all of them others would have to wait too long.
+        """
+        lagging = next((sub for sub, (_, view) in self._open.items() if view.behind), None)
+        if lagging is None:
+            return False
+        self._fill_from(self._open[lagging][1])
+        # To the end of the row, so that each has its turn.
+        self._open[lagging] = self._open.pop(lagging)
+        return any(view.behind for _, view in self._open.values())
 
     def positions(self) -> dict[str, Any]:
         """Where each view stands, for a ping: nothing that passes its filter is missing up to there."""
@@ -92,10 +94,10 @@ class Subscriptions:
         return {str(sub): position for sub, position in found if position is not None}
 
     def _fill_from(self, view: View) -> None:
-        for frame in islice(iter(view.next, None), _IN_A_ROW):
+        for _ in range(_IN_A_ROW):
+            if not self._sink.room or (frame := view.next()) is None:
+                return
             self._sink.put(frame)
-            if not self._sink.room:
-                break
 
     def _result(self, principal: Principal, body: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -9,17 +9,12 @@ from aribridge.core.state.changes import join
 from aribridge.protocol import encode
 from aribridge.stream.view import View
 
-_SCAN = 1000
-"""Entries looked at in one go without finding one to tell."""
-_JOIN = 256
-"""Entries whose changes are joined to one patch for a client that is behind."""
-
 
 class EventView(View):
     """Tells events; none is ever joined with another."""
 
     def _read_on(self) -> str | None:
-        for seq in range(self._seen + 1, min(self._log.head, self._seen + _SCAN) + 1):
+        for seq in range(self._seen + 1, self._last_look() + 1):
             frame = self._read((self._log.history[seq],))
             if frame is not None:
                 return frame
@@ -56,8 +51,7 @@ class StateView(View):
     """Tells changes; those of one object that wait together are joined: first ``prev``, last ``seq``."""
 
     def _read_on(self) -> str | None:
-        last = min(self._log.head, self._seen + _JOIN)
-        return self._read([self._log.history[seq] for seq in range(self._seen + 1, last + 1)])
+        return self._read([self._log.history[seq] for seq in range(self._seen + 1, self._last_look() + 1)])
 
     def _read(self, entries: Sequence[Entry]) -> str | None:
         last = entries[-1].seq

@@ -18,18 +18,23 @@ _FRAME = len(encode.snapshot(2**53, "x" * 32, 2**53, 2**53, {kind: [] for kind i
 """Bytes of a part without any object."""
 
 
-def pages(source: Log, sub: int, selects: Selects, most: int) -> Iterator[str]:
+def pages(source: Log, sub: int, selects: Selects, most: int, looks: int) -> Iterator[str | None]:
     """The snapshot messages of the selected objects as they are now; they are encoded as they are taken.
 
-    An object that does not fit in a frame is not among them, which a gap says then.
+    An object that does not fit in a frame is not among them, which a gap says then. None comes after each ``looks``
+    objects, so that others have their turn.
     """
-    return _pages(source.frozen(), source.position, sub, selects, most)
+    return _pages(source.frozen(), source.position, sub, selects, most, looks)
 
 
-def _pages(items: tuple[Item, ...], position: dict[str, Any], sub: int, selects: Selects, most: int) -> Iterator[str]:
+def _pages(
+    items: tuple[Item, ...], position: dict[str, Any], sub: int, selects: Selects, most: int, looks: int
+) -> Iterator[str | None]:
     epoch, seq = position["epoch"], position["seq"]
     number, size, page, is_whole = 1, _FRAME, _empty(), True
-    for item in items:
+    for looked_at, item in enumerate(items, 1):
+        if looked_at % looks == 0:
+            yield None
         if not selects(item.labels):
             continue
         member = f"{encoded(item.id)}:{item.text}"

@@ -19,6 +19,9 @@ from aribridge.protocol.messages import Position
 from aribridge.stream.log import Log
 from aribridge.stream.pages import pages
 
+LOOKS = 256
+"""Entries of the history that are looked at in one go; what changed in them is joined to one patch."""
+
 
 class Sink(Protocol):
     """The way to one client."""
@@ -53,8 +56,10 @@ class View:
         self._epoch = log.epoch
         self._told = self._seen = log.head
         self._lags = False
+        self._looked = 0
+        """Entries since the last rest."""
         self._gap: tuple[dict[str, Any], str] | None = None
-        self._pages: Iterator[str] | None = None
+        self._pages: Iterator[str | None] | None = None
         self._is_slow = False
 
     # --- for the subscriber
@@ -100,22 +105,27 @@ class View:
         return self._lags or self._gap is not None or self._pages is not None
 
     def next(self) -> str | None:
-        """The next frame for the client; None when there is none, or none was found so far (see ``behind``)."""
+        """The next frame for the client; None when there is none, or it is others' turn first (see ``behind``)."""
         if self._gap is not None:
             return self._tell_gap(*self._gap)
         if self._pages is not None:
-            frame = next(self._pages, None)
-            if frame is not None:
+            frame = next(self._pages, "")
+            if frame != "":
                 return frame
             self._pages = None
         if not self._lags:
             self._is_slow = False
             return None
-        if self._log.history.follows(self._seen):
-            frame = self._read_on()
-            self._lags = self._seen < self._log.head
-            return frame
-        return self._too_slow()
+        if not self._log.history.follows(self._seen):
+            return self._too_slow()
+        if self._looked >= self._looks:
+            self._looked = 0
+            return None
+        was = self._seen
+        frame = self._read_on()
+        self._looked += self._seen - was
+        self._lags = self._seen < self._log.head
+        return frame
 
     # --- for the stream
 
@@ -157,12 +167,20 @@ class View:
     # --- for each mode
 
     def _read_on(self) -> str | None:
-        """Read from the history, a bounded number of entries."""
+        """Read from the history, up to ``_last_look``."""
         raise NotImplementedError
 
     def _read(self, entries: Sequence[Entry]) -> str | None:
         """What entries that follow ``seen`` mean to this client."""
         raise NotImplementedError
+
+    @property
+    def _looks(self) -> int:
+        return self._filter.spread(LOOKS)
+
+    def _last_look(self) -> int:
+        """The last entry to look at in this go."""
+        return min(self._log.head, self._seen + self._looks - self._looked)
 
     # --- gaps and snapshots
 
@@ -195,7 +213,7 @@ class View:
     def _page(self) -> None:
         self._epoch = self._log.epoch
         self._stand_at(self._log.head)
-        self._pages = pages(self._log, self.sub, self._filter.selects, self._most)
+        self._pages = pages(self._log, self.sub, self._filter.selects, self._most, self._looks)
 
     def _stand_at(self, head: int) -> None:
         self._told = self._seen = head

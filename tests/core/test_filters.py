@@ -55,6 +55,15 @@ def test_wildcards_are_taken_up_to_a_length_and_plain_values_at_any():
     assert caught.value.code == "bad_filter"
 
 
+def test_stars_before_the_end_are_dear():
+    """They are looked for at every place of an id."""
+    Filter({"channel": [f"PJSIP/{number}*" for number in range(300)]})
+    Filter({"channel": [f"*-{number}-*" for number in range(1000, 1128)]})
+    with pytest.raises(Problem, match="before the end have 3200 characters") as caught:
+        Filter({"channel": [f"*-{number}-*" for number in range(1000, 1400)]})
+    assert caught.value.code == "bad_filter"
+
+
 @pytest.mark.parametrize(
     "event",
     [{}, {"channel": 3}, {"bridge": {"channels": [1, None]}}, {"bridge": {"channels": 5}}, {"type": 7, "endpoint": []}],
