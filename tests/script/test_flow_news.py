@@ -11,6 +11,7 @@ from script_parts import RecordingAsterisks
 
 from aribridge.protocol.problems import Problem
 from aribridge.script.flows.flow import Flow
+from aribridge.script.flows.hearers import Hearers
 from aribridge.script.flows.memory import Memory, Record
 from aribridge.script.flows.patience import never
 from aribridge.script.kv import Kv
@@ -27,8 +28,11 @@ class AsteriskWithoutTheCaller(RecordingAsterisks):
 @pytest.mark.parametrize("params", [{"channelId": "1.1"}, {"bridgeId": "b", "channel": ["1.1"]}, {"originator": "1.1"}])
 async def test_the_script_learns_of_the_refusal_when_it_can_know_why(params: dict[str, Any], tmp_path: Any) -> None:
     kv, asterisks = Kv(tmp_path, 1 << 20), AsteriskWithoutTheCaller()
+    hearers: Hearers[Flow] = Hearers()
     script: Any = SimpleNamespace(name="a.lua", open_flow=lambda: SimpleNamespace(cancel=lambda _: None))
-    flow = Flow("f_1", script, Record("pbx", "1.1", "a.lua"), {"id": "1.1"}, asterisks, Memory(kv), "continue", never)
+    flow = Flow(
+        "f_1", script, Record("pbx", "1.1", "a.lua"), {"id": "1.1"}, asterisks, Memory(kv), "continue", never, hearers
+    )
     asked = asyncio.create_task(flow.serve("call", "some.operation", params, None, None))
     async with asyncio.timeout(10):
         await asterisks.reached(2)

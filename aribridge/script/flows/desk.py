@@ -18,6 +18,7 @@ from aribridge.script.errors import CallFailure, ScriptFailure
 from aribridge.script.flows.dialplan import fall_back
 from aribridge.script.flows.earlier import Earlier, who_talks
 from aribridge.script.flows.flow import Flow
+from aribridge.script.flows.hearers import Hearers
 from aribridge.script.flows.made import Made
 from aribridge.script.flows.mailbox import GAP
 from aribridge.script.flows.memory import Memory, Record
@@ -62,6 +63,7 @@ class Flows:
         self._unhandled = Unhandled(settings.unhandled_after, self._give_up)
         self._patience: defaultdict[str, Patience] = defaultdict(Patience)
         self._flows: dict[str, Flow] = {}
+        self._hearers: Hearers[Flow] = Hearers()
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._earlier = Earlier(asterisks, memory, settings.on_failure, self._resume, self._leave)
@@ -101,8 +103,8 @@ class Flows:
         kind = event.get("type")
         if kind in _COMINGS_AND_GOINGS:
             self._came_or_went(target, kind, event)
-        if flows := self._listening(kind):
-            self._route(target, event, flows)
+        if self._flows:
+            self._route(target, event)
         if self._earlier.parted(target, event):
             self._start(self._earlier.settle(target))
 
@@ -146,9 +148,10 @@ class Flows:
     def _open(self, script: Script, record: Record, channel: Mapping[str, Any]) -> Flow:
         ident = self._instance.fresh_flow()
         again = self._patience[record.target].again
-        flow = Flow(ident, script, record, channel, script.asterisks, self._memory, self._on_failure, again)
+        asterisks, memory = script.asterisks, self._memory
+        flow = Flow(ident, script, record, channel, asterisks, memory, self._on_failure, again, self._hearers)
         self._flows[flow.id] = flow
-        script.asterisks.own(flow.target, flow.channel, script.name)
+        asterisks.own(flow.target, flow.channel, script.name)
         log.info("flow.started", script=script.name, target=flow.target, channel=flow.channel)
         return flow
 
@@ -173,20 +176,17 @@ class Flows:
         for flow in self._of_caller(target, replaced):
             self._asterisks.own(target, flow.channel, None)
             flow.script.asterisks.own(target, channel, flow.script.name)
-            flow.channel = channel
+            flow.take(channel)
             flow.note()
 
     def _of_caller(self, target: str, channel: Any) -> list[Flow]:
-        return [flow for flow in self._flows.values() if (flow.target, flow.channel) == (target, channel)]
+        known = (channel,) if isinstance(channel, str) else ()
+        return [flow for flow in self._hearers.of(target, known) if flow.channel == channel]
 
-    def _listening(self, kind: Any) -> list[Flow]:
-        """The flows that an event of this type may be for."""
-        return [flow for flow in self._flows.values() if kind not in _NOISE or kind in flow.listens_to]
-
-    def _route(self, target: str, event: Mapping[str, Any], flows: list[Flow]) -> None:
-        about = labels_of(event).channel
-        for flow in flows:
-            if flow.target == target and not about.isdisjoint(flow.channels()):
+    def _route(self, target: str, event: Mapping[str, Any]) -> None:
+        kind = event.get("type")
+        for flow in self._hearers.of(target, labels_of(event).channel):
+            if kind not in _NOISE or kind in flow.listens_to:
                 flow.mailbox.put(dict(event))
 
     def _note_end(self, command: Command, by: str) -> None:
@@ -305,6 +305,7 @@ class Flows:
             log.exception("flow.failed", script=flow.script.name, channel=flow.channel)
         finally:
             del self._flows[flow.id], self._runs[flow.id]
+            flow.leave_hearing()
             if not self._of_caller(flow.target, flow.channel):  # the dialplan may have sent the call back already
                 self._asterisks.own(flow.target, flow.channel, None)
             if not flow.suspended:

@@ -13,6 +13,7 @@ from aribridge.core.trace_text import channels_in
 from aribridge.protocol.problems import Problem
 from aribridge.script.errors import CallFailure, ScriptFailure
 from aribridge.script.flows.dialplan import attempt, fall_back
+from aribridge.script.flows.hearers import Hearers
 from aribridge.script.flows.ledger import Ledger
 from aribridge.script.flows.mailbox import Mailbox
 from aribridge.script.flows.memory import Memory, Record
@@ -35,7 +36,8 @@ class Flow:
     ``hung_up_by`` is who ended the call, as far as known: ``caller``, ``script``, ``client``, ``gateway``.
     ``sent_on``: somebody else had it go on in the dialplan.
     ``memory`` is told of everything that the next run of the gateway has to know. ``again`` is
-    asked whether to try again what Asterisk could not be asked for at the flow's end.
+    asked whether to try again what Asterisk could not be asked for at the flow's end. ``hearers`` has the channels
+    whose events are the flow's.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Flow:
         memory: Memory,
         on_failure: str,
         again: Again,
+        hearers: Hearers[Flow],
     ) -> None:
         self.id = ident
         self.target = record.target
         self.channel = record.channel
+        self._hearers = hearers
         self.script = script
         self.suspended = False
         self.mailbox = Mailbox()
@@ -65,7 +69,7 @@ class Flow:
         self._args = record.args
         self._memory = memory
         self._has_saved = record.saved is not None
-        self._ledger = Ledger(self._send, record.made, again)
+        self._ledger = Ledger(self._send, record.made, again, self._watch)
         self._clock = asyncio.get_running_loop().time
         self._gone: asyncio.Future[Gone] = asyncio.get_running_loop().create_future()
         self._run = script.open_flow()
@@ -77,6 +81,8 @@ class Flow:
         self._transferring = False
         self._left: Gone | None = None
         self._where: str | None = None
+        for heard in self.channels():
+            hearers.add(self, self.target, heard)
 
     # --- what the gateway tells
 
@@ -93,6 +99,17 @@ class Flow:
         """The call has left and come back: it is another flow's now, its music too."""
         self._ledger.drop("moh", self.channel)
         self.leave("hangup")
+
+    def take(self, channel: str) -> None:
+        """The caller has another channel from here on."""
+        before, self.channel = self.channel, channel
+        self._watch(before, False)
+        self._watch(channel, True)
+
+    def leave_hearing(self) -> None:
+        """The flow is over, and no event is its any more."""
+        for channel in self.channels():
+            self._hearers.remove(self, self.target, channel)
 
     @property
     def resumable(self) -> bool:
@@ -162,6 +179,12 @@ class Flow:
         for event in events:
             self._follow(event)
         return {"now": self._clock(), "events": events, "last": self.mailbox.last}
+
+    def _watch(self, channel: str, is_there: bool) -> None:
+        if is_there:
+            self._hearers.add(self, self.target, channel)
+        elif channel not in self.channels():
+            self._hearers.remove(self, self.target, channel)
 
     def _check_not_over(self) -> None:
         """Tasks that a script started may go on after it."""

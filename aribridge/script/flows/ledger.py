@@ -29,20 +29,31 @@ _SECONDS = 5.0
 
 
 class Ledger:
-    """Resources by kind and id, on one Asterisk."""
+    """Resources by kind and id, on one Asterisk; ``watch`` is told of each channel that is noted or struck off."""
 
-    def __init__(self, send: Send, entries: Iterable[tuple[str, str]] = (), again: Again = never) -> None:
+    def __init__(
+        self,
+        send: Send,
+        entries: Iterable[tuple[str, str]] = (),
+        again: Again = never,
+        watch: Callable[[str, bool], None] = lambda channel, is_there: None,
+    ) -> None:
         self._send = send
+        self._watch = watch
         self._again = again
         self._entries: dict[tuple[str, str], None] = dict.fromkeys(entries)
 
     def add(self, kind: str, ident: str) -> None:
         """Note something just before it is made, so that it is not lost when the answer is."""
         self._entries[kind, ident] = None
+        if kind == "channel":
+            self._watch(ident, True)
 
     def drop(self, kind: str, ident: str) -> None:
         """Strike off what is gone."""
         self._entries.pop((kind, ident), None)
+        if kind == "channel":
+            self._watch(ident, False)
 
     def channels(self) -> list[str]:
         """The ids of the channels."""
