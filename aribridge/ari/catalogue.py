@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from aribridge.ari import paths
+from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 
 if TYPE_CHECKING:
@@ -130,17 +130,27 @@ class Catalogue:
         return node
 
     def _hint(self, op: str) -> str:
-        near = get_close_matches(op, self._operations, n=1, cutoff=0.5)
-        return f"; the nearest is {near[0]}" if near else "; see the list of operations in the console"
+        near = nearest(op, self._operations, cutoff=0.5)
+        return f"; the nearest is {near}" if near else "; see the list of operations in the console"
 
     def _no_match(self, method: str, path: str, segments: Sequence[str], node: _Node | None) -> str:
         if node and node.operations:
             return f"{paths.shown(path)} takes {', '.join(sorted(node.operations))}, not {paths.shown(method)}."
-        wanted = f"{method} {paths.join(segments)}"
-        known = {f"{operation.method} {operation.path}": operation for operation in self}
-        near = get_close_matches(wanted, known, n=1, cutoff=0.5)
-        hint = f"; the nearest is {near[0]} ({known[near[0]].id})" if near else ""
+        node = self._meant(segments)
+        near = node and (node.operations.get(method.upper()) or next(iter(node.operations.values()), None))
+        hint = f"; the nearest is {near.method} {near.path} ({near.id})" if near else ""
         return f"This Asterisk has no {paths.shown(method)} {paths.shown(path)}{hint}."
+
+    def _meant(self, segments: Sequence[str]) -> _Node | None:
+        """Where the path leads with each unknown segment taken for the nearest known one."""
+        node: _Node | None = self._root
+        for segment in segments:
+            if node is None:
+                return None
+            children = node.children
+            near = nearest(segment, filter(None, children), cutoff=0.5)
+            node = children.get(segment) or children.get(None) or children.get(near)
+        return node
 
 
 def _is_id(segment: str) -> bool:

@@ -6,10 +6,10 @@ Asterisk itself ignores unknown parameters and takes ``timeout=abc`` for 0, so a
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from aribridge.ari import paths
+from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ _CHECKS: dict[str, _Check] = {
 def _unknown(operation: Operation, name: str) -> Problem:
     if name.lower() == "api_key":
         return paths.api_key_refused()
-    near = get_close_matches(name, operation.parameters, n=1, cutoff=0.5)
+    near = nearest(name, operation.parameters, cutoff=0.5)
     known = ", ".join(operation.parameters) or "none at all"
-    hint = f"did you mean {near[0]}?" if near else f"it has {known}."
+    hint = f"did you mean {near}?" if near else f"it has {known}."
     return Problem("bad_parameter", f"{operation.id} has no parameter {paths.shown(name)}; {hint}")
 
 
@@ -135,8 +135,8 @@ def _bad(operation: Operation, parameter: Parameter, fault: str) -> Problem:
 
 
 def _nearest(value: str, parameter: Parameter) -> str:
-    near = get_close_matches(value, parameter.allowed, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(value, parameter.allowed)
+    return f"; did you mean {near}?" if near else ""
 
 
 def _purpose(parameter: Parameter) -> str:

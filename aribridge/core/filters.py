@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import translate
 
 from aribridge.core.events import Labels
 from aribridge.core.policy.scope import Sight
+from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 
 KEYS = ("type", "channel", "bridge", "endpoint", "device", "playback", "recording")
@@ -120,6 +120,6 @@ def _handles(keys: Sequence[tuple[str, _Values]]) -> tuple[tuple[str, str], ...]
 def _known(key: str, known: Sequence[str]) -> str:
     if key in known:
         return key
-    near = get_close_matches(key, known, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(known)}."
+    near = nearest(key, known)
+    hint = f'Did you mean "{near}"?' if near else f"Known are {', '.join(known)}."
     raise Problem("bad_filter", f"The filter key {key[:64]!r} is unknown. {hint}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from aribridge.ari import Link
 from aribridge.core.sweep import Sweep
 from aribridge.hub.feed import Feed
+from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 from aribridge.stream import Stream
 
@@ -60,8 +60,8 @@ class Targets:
             return self._only()
         if name in self._targets:
             return self._targets[name]
-        near = get_close_matches(name, self._targets, n=1)
-        hint = f'Did you mean "{near[0]}"?' if near else f"Configured are: {', '.join(self._targets) or 'none'}."
+        near = nearest(name, self._targets)
+        hint = f'Did you mean "{near}"?' if near else f"Configured are: {', '.join(self._targets) or 'none'}."
         raise Problem("unknown_target", f"No Asterisk is named {name[:64]!r}. {hint}")
 
     def _only(self) -> Target:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from aribridge.protocol.messages import TYPES, ClientMessage, RestRequest
+from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -71,8 +71,8 @@ def _explain(value: dict[str, Any], error: Exception) -> Problem:
     if kind is None:
         return Problem("bad_message", 'The field "type" is missing.')
     if not isinstance(kind, str) or kind not in TYPES:
-        near = get_close_matches(str(kind), TYPES, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else f" Known are {', '.join(sorted(TYPES))}."
+        near = nearest(str(kind), TYPES)
+        hint = f' Did you mean "{near}"?' if near else f" Known are {', '.join(sorted(TYPES))}."
         return Problem("unknown_type", f"{str(kind)[:64]!r} is not a message type.{hint}")
     return Problem("bad_message", f"{kind}: {_sentence(error)}.")
 

@@ -7,13 +7,16 @@ from aiohttp import web
 
 from aribridge.auth import Authenticator
 from aribridge.core.policy.scope import Sight
-from aribridge.core.rates import WRITE
+from aribridge.core.rates import WRITE, payers
 from aribridge.core.state.kinds import KINDS
 from aribridge.core.state.objects import CallState
 from aribridge.hub import Access, Targets
 from aribridge.protocol import encode
 from aribridge.protocol.problems import Problem
-from aribridge.server.bearer import bearer
+from aribridge.server.bearer import CHARGE, bearer
+
+OBJECTS_PER_COST = 100
+"""Objects that take as long as one read does."""
 
 
 class StateDoor:
@@ -29,11 +32,14 @@ class StateDoor:
         return [web.get("/v1/state", self._get), web.get("/v1/state/{target}", self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        # As much as a subscription that begins with a snapshot.
-        sight = self._access.sight(await bearer(request, self._authenticator, cost=WRITE))
+        # As much as a subscription that begins with a snapshot, and for its size, since all of it is made at once.
+        principal = await bearer(request, self._authenticator, cost=WRITE)
+        sight = self._access.sight(principal)
         target = self._targets.pick(request.match_info.get("target"))
         if not target.stream.is_open:
             raise Problem("target_down", target.reason, after_ms=1000)
+        size = sum(target.stream.state.counts().values())
+        request.app[CHARGE](payers(principal, request.remote or ""), size // OBJECTS_PER_COST)
         state = target.stream.state.all_values() if sight is None else _seen(target.stream.state, sight)
         body = {"target": target.name, **target.stream.position, "state": state}
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
