@@ -56,23 +56,23 @@ class Brake:
         self._clock = clock
         self._debts: dict[_Payer, _Debt] = {}
 
+    def check(self, hook: str, subject: Hashable = None) -> None:
+        """Raise HookResting where a hook is not to run now, on behalf of a subject if there is one."""
+        now = self._clock()
+        rests = [debt.rest(now) for payer in _payers(hook, subject) if (debt := self._debts.get(payer))]
+        if rests and max(rests) > 0:
+            raise HookResting(max(rests))
+
     @contextmanager
-    def run(self, hook: str, subject: Hashable = None) -> Iterator[None]:
-        """Run a hook inside, on behalf of a subject if there is one. Raises HookResting where it is not to run now."""
-        payers = {(hook, subject), (hook, None)}
-        self._check(payers)
+    def charging(self, hook: str, subject: Hashable = None) -> Iterator[None]:
+        """Run a hook inside: an overrun counts."""
         try:
             yield
         except ScriptFailure as failure:
             if failure.ran_out in _OVERRUNS:
-                for payer in payers:
+                for payer in _payers(hook, subject):
                     self._charge(payer, failure.seconds)
             raise
-
-    def _check(self, payers: set[_Payer]) -> None:
-        rests = [debt.rest(self._clock()) for payer in payers if (debt := self._debts.get(payer))]
-        if rests and max(rests) > 0:
-            raise HookResting(max(rests))
 
     def _charge(self, payer: _Payer, seconds: float) -> None:
         now = self._clock()
@@ -82,3 +82,7 @@ class Brake:
         if debt is None or debt.until < now:
             debt = self._debts[payer] = _Debt(now)
         debt.add(seconds, FOR_ALL if payer[1] is None else FOR_ONE)
+
+
+def _payers(hook: str, subject: Hashable) -> set[_Payer]:
+    return {(hook, subject), (hook, None)}

@@ -140,7 +140,7 @@ class ScriptHost:
         for script in self._scripts.defining("on_event"):
             try:
                 with script.tally.run("on_event"):
-                    verdict = event_verdict(script.run_for_event(event, target), event)
+                    verdict = event_verdict(script.run_at_once("on_event", event, target), event)
             except ScriptFailure as failure:
                 script.report("on_event", failure)
                 continue

@@ -69,9 +69,10 @@ class Script:
         ari = AriCalls(asterisks).operations
         time = partial(local_time, wall=clocks.wall)
         calls = Calls({**ari, **operations, "sleep": sleep, "time": time, "join": self._tasks.join})
-        self._runs = Runs(self._runtime, calls)
-        self._flows = Runs(self._runtime, calls)
-        self._pace = Pace(clocks.work)
+        self._order = Pace(clocks.work, rest=0.0)
+        self._runs = Runs(self._runtime, calls, self._order.turn)
+        self._flows = Runs(self._runtime, calls, self._order.turn)
+        self._pace = Pace(clocks.work, rest=1.0)
         self._background = Runs(self._runtime, calls, self._pace.turn)
         self._hook_seconds = settings.hook_seconds
 
@@ -97,18 +98,17 @@ class Script:
 
     def run_at_once(self, hook: str, *arguments: Any) -> Any:
         """Run a hook that cannot wait; its result. Raises ScriptFailure."""
-        return self._start(hook, arguments).value
-
-    def run_for_event(self, event: dict[str, Any], target: str) -> Any:
-        """Run ``on_event``; its result. Raises ScriptFailure."""
-        with self._brake.run("on_event"):
-            return self._start("on_event", (event, target)).value
+        with self._brake.charging(hook):
+            self._brake.check(hook)
+            return self._start(hook, arguments).value
 
     async def run_for(self, client: Client, hook: str, *more: Any) -> Any:
         """Run a hook on behalf of a client, its first argument, to its end; its result. Raises ScriptFailure."""
-        principal = client.principal
-        with self._brake.run(hook, (principal.tenant, principal.sub)):
-            step = self._start(hook, (client.id, self._clients.describe(client), *more))
+        subject = (client.principal.tenant, client.principal.sub)
+        with self._brake.charging(hook, subject):
+            async with self._order.turn():
+                self._brake.check(hook, subject)  # others may have gone over their budget before it was its turn
+                step = self._start(hook, (client.id, self._clients.describe(client), *more))
             return step.value if step.state == "done" else await self._runs.open(self._hook_seconds).finish(step)
 
     def open_flow(self) -> Run:
@@ -120,8 +120,11 @@ class Script:
     async def run_flow(self, run: Run, hook: str, *arguments: Any) -> Any:
         """Run a hook as that run, to its end; its result. Raises ScriptFailure."""
         try:
-            with self.tally.run(hook):
-                return await run.finish(self._start(hook, arguments))
+            with self.tally.run(hook), self._brake.charging(hook):
+                async with self._order.turn():
+                    self._brake.check(hook)
+                    step = self._start(hook, arguments)
+                return await run.finish(step)
         finally:
             self._flows.discard(run)
 

@@ -194,6 +194,8 @@ async def test_a_hook_that_loops_for_everybody_leaves_most_of_the_time_to_others
 
 async def test_events_pass_while_a_hook_that_loops_for_each_of_them_rests(load: Any) -> None:
     host, began = load(LOOPS, budget_ms=10), time.process_time()
+    for script in host._scripts.scripts:  # on a busy machine so much time passes that hooks need not rest
+        script._brake._clock = lambda: 0.0
     with capture_logs() as logs:
         for number in range(1000):
             assert host.on_event("pbx", {"type": "X", "n": number}) == {"type": "X", "n": number}

@@ -24,6 +24,7 @@ def link(*operations):
     return SimpleNamespace(catalogue=Catalogue(Operation(one, "GET", (one,), {}) for one in operations), version="22")
 
 
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 async def test_a_catalogue_is_put_together_once_for_each_asterisk_that_connects(made):
     pbx = SimpleNamespace(name="pbx", link=link("channels.list"))
     everyone = SimpleNamespace(bearer=lambda _: Principal("alice"), learn=_nothing)
@@ -46,4 +47,3 @@ async def test_a_catalogue_is_put_together_once_for_each_asterisk_that_connects(
 
 async def _nothing(_):
     return None
-

@@ -81,7 +81,7 @@ class JanusScript:
         own = {**self._socket.operations, "require": self._modules.require}
         calls = Calls({**common, **operations, **own})
         self._runs = Runs(self._runtime, calls)
-        self._pace = Pace(REAL.work)
+        self._pace = Pace(REAL.work, rest=1.0)
         self._background = Runs(self._runtime, calls, self._pace.turn)
 
     def load(self) -> None:
@@ -189,7 +189,8 @@ class JanusScript:
         if callback not in self.callbacks and callback != "timeCallback":
             yield
             return
-        with self.tally.run(callback), self._brake.run(callback):
+        with self.tally.run(callback), self._brake.charging(callback):
+            self._brake.check(callback)
             yield
 
     async def _finish(self, callback: str, step: Step, counted: AbstractContextManager[Any]) -> None:
