@@ -10,12 +10,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from aribridge.core.principal import Principal
 from aribridge.obs.refusals import refused
 from aribridge.protocol.problems import KINDS, Problem, ProblemKind
 
 log = structlog.get_logger("aribridge.server")
 
-PRINCIPAL = "principal"
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal")
 """Under which a request keeps who sent it, once that is known."""
 
 _CLIENT_LEFT = 499

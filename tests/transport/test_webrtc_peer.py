@@ -11,6 +11,7 @@ from webrtc_parts import Client, EchoEvents, Events, candidates, connected, engi
 
 from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed
+from aribridge.transport.webrtc.channel import HIGH_MARK
 
 
 async def test_messages_of_every_kind_come_back_as_they_were():
@@ -271,3 +272,14 @@ async def test_the_offer_is_refused_where_there_is_no_data_channel():
             assert caught.value.code == "bad_sdp"
         assert rtc.peers == 0
     await client.pc.close()
+
+
+async def test_a_channel_takes_at_once_what_there_is_room_for():
+    events = Events()
+    async with engine() as rtc, connected(rtc, events) as (client, _, _):
+        channel = await events.opened()
+        frames = [f"{number} " + "x" * 60_000 for number in range(50)]
+        sent = channel.send_now(frames)
+        assert 60_000 * (sent - 2) <= HIGH_MARK < 60_000 * (sent + 1)
+        assert [await client.next("one") for _ in range(sent)] == frames[:sent]
+        await until(lambda: channel.send_now(frames[sent:]), what="there is room again")
