@@ -23,6 +23,8 @@ from aiortc.rtcsctptransport import (
 )
 from faulty_link import FaultyLink, Side, connect, disconnect, run_simulated, simulated_until
 
+from aribridge.transport.webrtc.fastpath.wire import sack
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,13 +55,15 @@ class Faults:
             self._carry(source, data, **how)
 
 
-def scene(play: Callable[[FaultyLink, Faults, Side, Side], Any], kinds: tuple[str, str] = ("fast", "fast")) -> None:
+def scene(
+    play: Callable[[FaultyLink, Faults, Side, Side], Any], kinds: tuple[str, str] = ("fast", "fast"), **options: Any
+) -> None:
     """Play with two connected sides that have nothing more to say."""
 
     async def played() -> None:
         link = FaultyLink(8)
         faults = Faults(link)
-        sides = await connect(link, kinds)
+        sides = await connect(link, kinds, **options)
         await asyncio.sleep(1)
         await play(link, faults, *sides)
         assert [side.failed for side in sides] == [[], []]
@@ -136,6 +140,34 @@ class TestWhatIsGivenUp:
 
         scene(play)
 
+    def test_what_follows_a_message_that_is_given_up_waits_for_no_timer(self):
+        async def play(link, faults, first, second):
+            link.loss = 1
+            sent = asyncio.get_running_loop().time()
+            first.channel.send("lost")
+            await asyncio.sleep(0.005)
+            link.loss = 0
+            for number in range(5):
+                first.channel.send(f"{number}")
+                await asyncio.sleep(0.001)
+            await simulated_until(lambda: len(second.inbox) == 5)
+            assert asyncio.get_running_loop().time() - sent < 0.1
+
+        scene(play, maxRetransmits=0)
+
+    def test_a_lifetime_of_nothing_is_one_try(self):
+        async def play(link, faults, first, second):
+            link.loss = 1
+            first.channel.send("lost")
+            await asyncio.sleep(0.005)
+            link.loss = 0
+            await asyncio.sleep(1)
+            first.channel.send("found")
+            await simulated_until(lambda: second.inbox)
+            assert second.inbox == ["found"]
+
+        scene(play, maxPacketLifeTime=0)
+
 
 @pytest.mark.parametrize("flags", [0, FIRST, LAST, SCTP_DATA_UNORDERED, SCTP_DATA_UNORDERED | LAST])
 def test_fragments_that_never_fit_together_cost_little(flags):
@@ -162,6 +194,21 @@ def test_fragments_that_never_fit_together_cost_little(flags):
 
 
 class TestLateAndTwice:
+    def test_an_acknowledgement_that_is_older_than_another_is_not_believed(self):
+        async def play(link, faults, first, second):
+            for number in range(3):
+                first.channel.send(f"{number}")
+                await asyncio.sleep(0.5)
+            packet, acknowledged = second.association._outbound_header.packet, first.association._last_sacked_tsn
+            link.carry(link.ends[1], packet(sack(acknowledged - 1 & 0xFFFFFFFF, 0, [], [])))
+            await asyncio.sleep(0.1)
+            before = link.ends[0].sent
+            first.channel.send("x" * 3000)
+            await asyncio.sleep(0.005)
+            assert link.ends[0].sent - before >= 3  # as the peer had room, in what it said last
+
+        scene(play)
+
     @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
     def test_a_handshake_that_begins_again_changes_nothing(self, kinds):
         """The peer's INIT was delayed, while ours has made the association."""

@@ -99,7 +99,7 @@ class Sending(Turns):
             self._cut(stream_id, protocol, data, room)
             return True
         lifetime, retransmits = channel.maxPacketLifeTime, channel.maxRetransmits
-        expiry = time.time() + lifetime / 1000 if lifetime else None
+        expiry = time.time() + lifetime / 1000 if lifetime is not None else None
         self._unreliable = self._unreliable or expiry is not None or retransmits is not None
         self._cut(stream_id, protocol, data, room, expiry, retransmits, ordered=channel.ordered)
         channel._addBufferedAmount(-len(data))
