@@ -59,7 +59,7 @@ async def sustained(lab: Lab) -> list[Row]:
             subs = [{"mode": mode}] * OF_ALL
             async with _clients(lab, subs) as others, _clients(lab, [{}]) as (watcher,):
                 cpu = (await _round(lab, http, watcher, next(rounds))).ours * 1e6 / CALLS
-                assert all(other.told >= CALLS for other in others), [other.told for other in others]
+                assert all(other.told for other in others), [other.told for other in others]  # patches join changes
                 return cpu
 
         modes = await in_turn(ROUNDS, lambda: in_mode("state"), lambda: in_mode("events"))
