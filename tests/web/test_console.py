@@ -183,9 +183,11 @@ async def test_what_is_shown_while_the_gateway_is_away_is_marked_as_old_and_the_
         re.compile("reconnecting: .*(shutting down|is the gateway running)")
     )
     await expect(page.locator("#events")).to_have_css("opacity", "0.5")
+    await expect(page.get_by_text(re.compile(r"^pbx 22"))).not_to_have_class(re.compile("good"))
     await gateway.start()
     await expect(page.locator("#status")).to_contain_text("connected by", timeout=40_000)
     await expect(page.locator("#events")).to_have_css("opacity", "1")
+    await expect(page.get_by_text(re.compile(r"^pbx 22"))).to_have_class(re.compile("good"))
 
 
 async def test_an_action_on_its_way_is_told_so(gateways: Gateways, page: Page, asterisk22: PrivateAsterisk) -> None:

@@ -28,12 +28,14 @@ function connection({ state, reason, carrier }) {
   return h("span", { className: `pill ${TONES[state]}` }, `${WORDS[state]}${more}`);
 }
 
-function targets({ welcome }, up) {
+/** While the gateway is away nobody knows whether its Asterisks are there. */
+function targets({ welcome, state }, up) {
   return welcome.targets.map(({ name, asterisk }) => {
     const isUp = up.get(name);
     const title = isUp ? `Asterisk ${asterisk}` : "The gateway has no link to this Asterisk; its log says why.";
     const text = isUp ? `${name} ${asterisk}` : `${name} is down`;
-    return h("span", { className: `pill ${isUp ? "good" : "bad"}`, title }, text);
+    const tone = isUp ? "good" : "bad";
+    return h("span", { className: `pill ${state === "open" ? tone : ""}`, title }, text);
   });
 }
 
