@@ -9,6 +9,7 @@ local host = ...
 local env = host.env
 local type, error, select, tonumber, tostring, next = type, error, select, tonumber, tostring, next
 local rawget, unpack, pack, sub, gsub, lower = rawget, table.unpack, table.pack, string.sub, string.gsub, string.lower
+local utf8_len = utf8.len
 
 local MAX_TIMERS = 1000
 local MAX_LOG = 8000
@@ -190,7 +191,7 @@ local sendable = { null = host.null, array = host.array, depth = host.json.MAX_D
 
 -- The object that a text is the JSON of.
 local function parsed(text)
-  if type(text) ~= "string" then return nil end
+  if type(text) ~= "string" or not utf8_len(text) then return nil end
   local ok, value = host.pcall(host.json.decode, text, sendable)
   return ok and type(value) == "table" and not host.is_array(value) and value or nil
 end

@@ -19,7 +19,7 @@ function socket.gettime()
 end
 
 function socket.sleep(seconds)
-  if type(seconds) ~= "number" then error("socket.sleep takes a number of seconds", 2) end
+  seconds = tonumber(seconds) or error("socket.sleep takes a number of seconds", 2)
   host.set_time(host.wait("socket.sleep", seconds).now)
 end
 

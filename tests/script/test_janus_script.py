@@ -36,6 +36,7 @@ async def test_functions_return_what_janus_returns(tmp_path, asterisks):
           is(-1, notifyEvent(id))
           is(-1, pushEvent(id, nil, "[1]", nil))
           is(-1, pushEvent(id, nil, '{"a": [-1e999]}', nil))
+          is(-1, pushEvent(id, nil, '{"a": "\\xff"}', nil))
           is(0, configureMedium(id, "DATA", "In", true))
           is(0, eventsIsEnabled())
           is(0, configureMedium(id, "data", "in", true))

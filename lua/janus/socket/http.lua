@@ -33,11 +33,11 @@ local function collected(source)
   return concat(chunks)
 end
 
--- Seconds; nil or less than 0 is as long as there may be, as there.
+-- Seconds; nil, less than 0 and more than there may be are as long as there may be.
 local function patience()
   local seconds = tonumber(http.TIMEOUT or LONGEST)
   if not seconds then error("http.TIMEOUT is a number of seconds, not " .. tostring(http.TIMEOUT), 0) end
-  return seconds < 0 and LONGEST or seconds
+  return seconds >= 0 and seconds < LONGEST and seconds or LONGEST
 end
 
 -- Where to go next is followed for what only reads, as there.
