@@ -23,7 +23,7 @@ from aiortc.rtcsctptransport import (
 )
 from faulty_link import FaultyLink, Side, connect, disconnect, run_simulated, simulated_until
 
-from aribridge.transport.webrtc.fastpath.wire import sack
+from aribridge.transport.webrtc.fastpath.wire import SACK_IMMEDIATELY, sack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +167,45 @@ class TestWhatIsGivenUp:
             assert second.inbox == ["found"]
 
         scene(play, maxPacketLifeTime=0)
+
+    def test_what_was_given_up_before_takes_no_stream_back(self):
+        async def play(link, faults, first, second):
+            teller = Teller(first, second)
+            seq = second.association._inbound_streams[0].sequence_number
+            await teller.say(1, b"one", WHOLE, seq)
+            await teller.say(2, b"two", WHOLE, seq + 1)
+            await teller.give_up(3, (0, seq))
+            await teller.say(4, b"three", WHOLE, seq + 2)
+            await asyncio.sleep(0.1)
+            assert second.inbox == [b"one", b"two", b"three"]
+
+        scene(play)
+
+
+def test_what_is_too_far_ahead_to_be_told_does_no_harm():
+    """A gap is told in 16 bits."""
+
+    async def play(link, faults, first, second):
+        teller = Teller(first, second)
+        await teller.say(70_000, b"far")
+        await teller.say(3, b"near")
+        await teller.say(1, b"next")
+        await asyncio.sleep(0.1)
+        assert second.inbox == [b"far", b"near", b"next"]
+
+    scene(play)
+
+
+def test_who_wants_to_know_at_once_is_told():
+    """The I bit (RFC 7053)."""
+
+    async def play(link, faults, first, second):
+        sent = link.ends[1].sent
+        await Teller(first, second).say(1, b"urgent", WHOLE | SCTP_DATA_UNORDERED | SACK_IMMEDIATELY)
+        await asyncio.sleep(0.011)
+        assert link.ends[1].sent - sent == 1
+
+    scene(play)
 
 
 @pytest.mark.parametrize("flags", [0, FIRST, LAST, SCTP_DATA_UNORDERED, SCTP_DATA_UNORDERED | LAST])
