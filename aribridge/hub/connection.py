@@ -86,7 +86,7 @@ class Connection:
         self._answers = Answers(
             self._protocol, self._writer, carrier.max_send, lambda why: self.goodbye("bad_carrier", why)
         )
-        self._liveness = Liveness(limits, self._ping, self.goodbye)
+        self._liveness = Liveness(limits, self._ping, self.goodbye, parts.expiring)
         self._identity = Identity(parts, self._liveness, self, carrier.peer, principal)
         self._work = Work(parts, self, self._identity, self._answers, self._seat)
 

@@ -16,6 +16,7 @@ from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
 from aribridge.hub.connection import Connection
 from aribridge.hub.keyed import KeyedCommands
+from aribridge.hub.liveness import Row
 from aribridge.hub.owners import Owners
 from aribridge.hub.parts import HubParts
 from aribridge.hub.recordings import Recordings
@@ -71,6 +72,7 @@ class Hub:
             self._spawn,
             self._is_draining,
             self._left,
+            Row(),
         )
 
     def __len__(self) -> int:

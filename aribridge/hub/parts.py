@@ -11,6 +11,7 @@ from aribridge.core.principal import Principal
 from aribridge.core.settings import LimitSettings
 from aribridge.hub.access import Access
 from aribridge.hub.commands import CommandPath
+from aribridge.hub.liveness import Row
 from aribridge.hub.owners import Owners
 from aribridge.hub.seats import Seats
 from aribridge.hub.targets import Targets
@@ -43,3 +44,4 @@ class HubParts:
     spawn: Spawn
     draining: Callable[[], bool]
     left: Callable[[Connection, str], None]
+    expiring: Row
