@@ -291,6 +291,22 @@ class TestLateAndTwice:
         scene(play, kinds)
 
     @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
+    def test_the_wish_to_close_that_overtakes_the_last_words_waits_for_them_alone(self, kinds):
+        async def play(link, faults, first, second):
+            faults.lose = lambda chunk: isinstance(chunk, DataChunk) and not faults.kept
+            first.channel.send("last words")
+            await asyncio.sleep(0.005)
+            first.channel.close()
+            await asyncio.sleep(0.02)
+            came = asyncio.get_running_loop().time()
+            link.carry(link.ends[0], *faults.kept)
+            await simulated_until(lambda: first.channel.readyState == "closed")
+            assert second.inbox == ["last words"]
+            assert asyncio.get_running_loop().time() - came < 0.1
+
+        scene(play, kinds)
+
+    @pytest.mark.parametrize("kinds", BOTH, ids=" to ".join)
     def test_the_wish_to_close_that_comes_late_closes_no_later_channel(self, kinds):
         async def play(link, faults, first, second):
             faults.lose = lambda chunk: not faults.kept and is_reset(chunk, REQUEST)
