@@ -40,7 +40,9 @@ _MOST_PUBLISHED = 10_000
 """Events waiting over which scripts may add none: what Asterisk says goes first."""
 _PER_TURN = 64
 _TURN_SECONDS = 0.02
-"""With a thousand subscribers so many events would take six times as long, and everybody else would wait."""
+"""With slow scripts so many events would take far longer, and everybody else would wait."""
+_WRITE_SECONDS = 40e-6
+"""What to write to a subscriber after the turn takes at least: so long a turn may take for each, to share it."""
 _UNLISTED = ("deviceStates", "playbacks", "recordings")
 
 
@@ -153,7 +155,7 @@ class Feed:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
         while True:
             await self._wake.wait()
-            until = self._clock() + _TURN_SECONDS
+            until = self._clock() + max(_TURN_SECONDS, _WRITE_SECONDS * self._stream.views)
             for _ in range(_PER_TURN):
                 if not self._waiting or self._clock() >= until:
                     break

@@ -58,6 +58,8 @@ class Brake:
 
     def check(self, hook: str, subject: Hashable = None) -> None:
         """Raise HookResting where a hook is not to run now, on behalf of a subject if there is one."""
+        if not self._debts:
+            return
         now = self._clock()
         rests = [debt.rest(now) for payer in _payers(hook, subject) if (debt := self._debts.get(payer))]
         if rests and max(rests) > 0:

@@ -7,8 +7,8 @@ take turns, and after each burst of work others have theirs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 _BURST = 0.005
 """Seconds of work after which a pause follows."""
@@ -24,18 +24,46 @@ class Pace:
     def __init__(self, clock: Callable[[], float], rest: float) -> None:
         self._clock = clock
         self._rest = rest
-        self._lock = asyncio.Lock()
         self._worked = 0.0
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Work now; the work must not wait."""
-        async with self._lock:
-            if self._worked > _BURST:
-                pause, self._worked = self._worked * self._rest, 0.0
-                await asyncio.sleep(pause)
-            began = self._clock()
-            try:
-                yield
-            finally:
-                self._worked += self._clock() - began
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Work inside; the work must not wait."""
+        return _Turn(self)
+
+    async def begin(self) -> float:
+        """Wait until it is one's turn; when that is, by the clock."""
+        while self._worked > _BURST:
+            self._pause()
+            await self._may_go_on.wait()
+        return self._clock()
+
+    def end(self, began: float) -> None:
+        """The turn that began then is over."""
+        self._worked += self._clock() - began
+
+    def _pause(self) -> None:
+        if self._may_go_on.is_set():
+            self._may_go_on.clear()
+            asyncio.get_running_loop().call_later(self._worked * self._rest, self._go_on)
+
+    def _go_on(self) -> None:
+        """All that wait go on in one turn of the event loop, as far as the next burst takes them."""
+        self._worked = 0.0
+        self._may_go_on.set()
+
+
+class _Turn:
+    """Not a generator's: each command of a client goes through one."""
+
+    __slots__ = ("_began", "_pace")
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+
+    async def __aenter__(self) -> None:
+        self._began = await self._pace.begin()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pace.end(self._began)

@@ -111,6 +111,22 @@ async def test_short_runs_need_no_turns(tmp_path, turns, asterisks, client: Scri
     await host.close()
 
 
+async def test_runs_that_waited_share_turns_in_their_order(tmp_path, turns, asterisks, client: ScriptClient) -> None:
+    """Else each of many short ones would take a turn of the event loop, as long as others wait behind it."""
+    host = host_where_each_step_takes(0.002, tmp_path, asterisks)
+    turns.worked.clear()
+    judged: list[int] = []
+
+    async def judge(number: int) -> None:
+        await host.on_command(client, command())
+        judged.append(number)
+
+    await asyncio.gather(*(judge(number) for number in range(MANY)))
+    assert judged == list(range(MANY))
+    assert len(set(turns.worked)) <= MANY // 4
+    await host.close()
+
+
 @pytest.mark.parametrize("hook", ["accepts", "on_call"])
 async def test_a_hook_that_loops_for_each_call_rests_and_the_dialplan_goes_on(load, asterisks, hook: str) -> None:
     other = "" if hook == "on_call" else "function on_call(call) end"
