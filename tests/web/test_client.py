@@ -325,12 +325,16 @@ async def test_a_wrong_token_is_refused(
 
 async def test_silence_up_to_the_next_ping_is_no_loss(client: ClientPage, gateway: Gateway) -> None:
     await client.page.clock.install()
-    await client.connect(gateway)
-    await client.page.clock.fast_forward(30_000)
-    await client.do("await ari.asterisk.ping()")
-    assert await client.do("return seen.states") == []
-    await client.page.clock.fast_forward(36_000)
-    assert "waiting" in await client.do("return seen.states")
+    async with faulty_proxy(gateway.port) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}"
+        await client.connect(gateway, url=url, carrier="websocket")
+        await client.page.clock.fast_forward(30_000)
+        await client.do("await ari.asterisk.ping()")
+        assert await client.do("return seen.states") == []
+        proxy.freeze()
+        await client.page.clock.fast_forward(36_000)
+        await client.until("bridge.reason === 'the gateway fell silent'")
+        proxy.thaw()
 
 
 async def test_pings_are_answered(
