@@ -57,7 +57,13 @@ async def test_after_a_restart_of_the_gateway_it_is_right_again(
 
 async def test_what_lacks_an_object_is_not_live(client: ClientPage, gateway: Gateway) -> None:
     await client.connect(gateway)
+    await client.do(
+        """window.begun = [];
+           const onEvent = ({ channel: { id } }) => begun.push(id);
+           await bridge.subscribe({ filter: { type: ["StasisStart"] }, onEvent });"""
+    )
     await client.do(ORIGINATE)
+    await client.until("begun.includes(channel.id)")
     # Two texts of 40,000 characters: one channel that does not fit in a message of 64 KiB.
     for name in ("CALLERID(name)", "CALLERID(num)"):
         variable = {"variable": name, "value": "7" * 40_000}
