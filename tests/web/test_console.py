@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from real.proxy import faulty_proxy
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, Route
     from real.browser import PageErrors
     from real.gateway import Gateway, Gateways
 
@@ -118,6 +119,23 @@ async def test_any_operation_by_its_form(console: Page) -> None:
     await console.click("#operation-form .primary")
     await expect(console.locator("#result")).to_contain_text("200")
     await expect(console.locator("#result pre")).to_contain_text('"version"')
+
+
+async def test_an_operation_is_chosen_before_the_list_has_come(page: Page, gateway: Gateway) -> None:
+    arrow_pressed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await arrow_pressed.wait()
+        await route.continue_()
+
+    await page.route("**/v1/catalogue/*", late)
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await expect(page.locator("#console")).to_be_visible()
+    await page.keyboard.press("o")
+    await page.keyboard.type("getinfo")
+    await page.keyboard.press("ArrowDown")
+    arrow_pressed.set()
+    await expect(page.locator("#operation-form")).to_contain_text("/asterisk/info")
 
 
 async def test_a_form_marks_what_is_required_and_shows_refusals(console: Page) -> None:

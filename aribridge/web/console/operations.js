@@ -15,7 +15,12 @@ export function startOperations(bridge, token) {
   };
   const search = () => {
     const found = matching(operations, $("operation-search").value);
-    $("operation-list").replaceChildren(...grouped(found));
+    const list = $("operation-list");
+    const chosen = list.value;
+    list.replaceChildren(...grouped(found));
+    list.value = chosen;
+    // Who went to the list before the operations came waits there for the first.
+    if (document.activeElement === list && list.selectedIndex < 0) pickFirst(show);
     $("operations-count").textContent = found.length === operations.length ? `${found.length}` : `${found.length} of ${operations.length}`;
   };
   const load = async () => {
@@ -31,7 +36,11 @@ export function startOperations(bridge, token) {
   };
 
   $("operation-search").addEventListener("input", search);
-  $("operation-search").addEventListener("keydown", (press) => press.key === "ArrowDown" && pickFirst(press, show));
+  $("operation-search").addEventListener("keydown", (press) => {
+    if (press.key !== "ArrowDown") return;
+    press.preventDefault();
+    pickFirst(show);
+  });
   $("operation-list").addEventListener("change", show);
   $("target").addEventListener("change", load);
   $("operation-form").addEventListener("submit", (submit) => {
@@ -69,8 +78,7 @@ function grouped(operations) {
   return groups.values();
 }
 
-function pickFirst(press, show) {
-  press.preventDefault();
+function pickFirst(show) {
   $("operation-list").focus();
   $("operation-list").selectedIndex = 0;
   show();
