@@ -1,56 +1,18 @@
 """What a configuration means, and everything that can be wrong with one."""
 
 import contextlib
-import copy
 import os
-import re
-import string
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+from config_parts import GOOD, PASSWORD, faults, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aribridge.config import ConfigError, find, host_and_port, load, port_range, write_example
+from aribridge.config import ConfigError, find, host_and_port, load, port_range
 from aribridge.config.positions import key_lines
-from aribridge.core.settings import AsteriskSettings, JwtSettings, Settings
-
-PASSWORD = "correct-horse-battery"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a password and a key, as `aribridge init` leaves them."""
-    for name, content in (("password", PASSWORD + "\n"), ("jwt.key", "k" * 40)):
-        (tmp_path / name).write_text(content)
-        (tmp_path / name).chmod(0o600)
-    return tmp_path
-
-
-GOOD = """\
-[[asterisk]]
-url = "http://127.0.0.1:8088/ari"
-password_file = "password"
-[[auth.jwt]]
-key_file = "jwt.key"
-"""
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "aribridge.toml"
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
-
-
-def faults(folder: Path, text: str, env: dict | None = None, overrides: dict | None = None) -> list[str]:
-    """What is said about a configuration, without the folder's name."""
-    with pytest.raises(ConfigError) as error:
-        load(write(folder, text), env or {}, overrides or {})
-    assert PASSWORD not in str(error.value)
-    return [str(problem).replace(f"{folder}/", "") for problem in error.value.problems]
+from aribridge.core.settings import Settings
 
 
 def test_reads_a_file_and_the_files_it_names(folder):
@@ -314,85 +276,12 @@ def test_a_file_from_notepad_is_read(folder):
     assert load(path, {}, {}).asterisk[0].password == PASSWORD
 
 
-def test_secrets_that_everybody_can_read(folder):
-    (folder / "password").chmod(0o644)
-    (folder / "jwt.key").chmod(0o604)
-    told = faults(folder, GOOD)
-    assert [line.split(":")[1] for line in told] == ["3", "5"]
-    assert all("chmod 600" in line for line in told)
-
-
-def test_a_password_in_a_file_that_everybody_can_read(folder):
-    path = write(folder, GOOD.replace('password_file = "password"', f'password = "{PASSWORD}"'))
-    assert load(path, {}, {}).asterisk[0].password == PASSWORD
-    path.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600") as error:
-        load(path, {}, {})
-    assert PASSWORD not in str(error.value)
-
-
-def test_group_readable_secrets_are_for_services(folder):
-    (folder / "password").chmod(0o640)
-    load(write(folder, GOOD), {}, {})
-
-
-@pytest.mark.parametrize(
-    ("content", "algorithm", "fault"),
-    [("short", "HS256", "shorter than 32"), ("k" * 40, "RS256", "not a public key"), ("", "HS256", "empty")],
-)
-def test_keys_that_cannot_be_used(folder, content, algorithm, fault):
-    (folder / "jwt.key").write_text(content)
-    assert fault in faults(folder, GOOD + f'algorithm = "{algorithm}"\n')[0]
-
-
-KEY_SOURCES = {
-    "none": ("", "key_file: is missing"),
-    "two": ('jwks_url = "https://id.example.com/keys"\nkey_file = "jwt.key"', "too many beside key_file"),
-    "a secret from an issuer": ('jwks_url = "https://id.example.com/keys"', "HS256 has one secret"),
-    "in the clear": ('algorithm = "ES256"\njwks_url = "http://id.example.com/keys"', "http on this machine alone"),
-    "with credentials": ('algorithm = "ES256"\njwks_url = "https://a:b@id.example.com/keys"', "expected a URL"),
-    "a file": ('algorithm = "ES256"\njwks_url = "file:///etc/passwd"', "expected a URL"),
-    "no file": ('algorithm = "ES256"\njwks_file = "gone.json"', "gone.json: No such file"),
-    "no set": ('algorithm = "ES256"\njwks_file = "jwt.key"', "jwt.key is not a JWK Set"),
-}
-
-
-@pytest.mark.parametrize(("text", "fault"), KEY_SOURCES.values(), ids=KEY_SOURCES)
-def test_where_keys_come_from(folder, text, fault):
-    told = faults(folder, GOOD.replace('key_file = "jwt.key"', text))
-    assert len(told) == 1
-    assert fault in told[0]
-
-
-STORED_TOKENS = {
-    "nameless": ('token_file = "jwt.key"', "expected a name of its own"),
-    "two of a name": ('name = "a"\ntoken_file = "jwt.key"\n' * 2, "expected a name of its own"),
-    "no file": ('name = "a"', "token_file: is missing"),
-    "an empty file": ('name = "a"\ntoken_file = "empty"', "empty is empty"),
-}
-
-
-@pytest.mark.parametrize(("text", "fault"), STORED_TOKENS.values(), ids=STORED_TOKENS)
-def test_stored_tokens_of_janus(folder, text, fault):
-    (folder / "empty").touch(mode=0o600)
-    sections = "".join(f"[[auth.janus.tokens]]\n{part}\n" for part in re.split(r"\n(?=name)", text))
-    told = faults(folder, GOOD + sections)
-    assert len(told) == 1
-    assert fault in told[0]
-
-
 @pytest.mark.parametrize(
     "url", ["stun:a", "stuns:a.example:5349", "turn:192.0.2.1:3478?transport=udp", "turns:a:65535?transport=tcp"]
 )
 def test_ice_servers_as_browsers_have_them(folder, url):
     server = f'{{urls = ["{url}"], username = "u", credential = "c"}}'
     assert load(write(folder, f"{GOOD}[webrtc]\nice_servers = [{server}]\n"), {}, {}).webrtc.ice_servers
-
-
-@pytest.mark.parametrize("url", ["https://id.example.com/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys"])
-def test_keys_are_fetched_by_https_or_from_this_machine(folder, url):
-    text = GOOD.replace('key_file = "jwt.key"', f'algorithm = "ES256"\njwks_url = "{url}"')
-    assert load(write(folder, text), {}, {}).auth.jwt[0].jwks_url == url
 
 
 def test_faults_of_variables_and_flags_name_them(folder):
@@ -459,92 +348,7 @@ p = { q = 1 }
     }
 
 
-def test_the_example_has_every_default_behind_a_number_sign():
-    written = write_example(Settings())
-    assert tomllib.loads(written) == {
-        "server": {}, "webrtc": {}, "auth": {"claims": {}, "janus": {}}, "janus": {}, "scripts": {}, "stream": {},
-        "limits": {}, "log": {}, "audit": {},
-    }  # fmt: skip
-    uncommented = "".join(f"{line.removeprefix('#')}\n" for line in written.splitlines() if not line.startswith("# "))
-    with pytest.raises(ConfigError) as error:
-        load_text(uncommented)
-    # The only faults: what has no default.
-    assert sorted(problem.key for problem in error.value.problems) == [
-        "asterisk.password_file", "asterisk.url", "auth.janus.tokens.name", "auth.janus.tokens.token_file",
-        "auth.jwt.key_file", "janus.lua.script",
-    ]  # fmt: skip
-
-
-def load_text(text: str) -> Settings:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        return load(write(Path(name), text), {}, {})
-
-
-def test_the_example_with_values_is_read_back(folder):
-    settings = Settings(
-        asterisk=[AsteriskSettings(name="a", url="http://pbx/ari", password_file="password")],
-        auth=copy.deepcopy(Settings().auth),
-    )
-    settings.auth.jwt = [JwtSettings(key_file="jwt.key", issuer='quo"te\\ \n ü')]
-    settings.webrtc.ice_servers = [{"urls": ["turn:t"], "username": "u", "credential": "c"}]
-    settings.server.console = True
-    read = load(write(folder, write_example(settings)), {}, {})
-    assert read.auth.jwt[0].issuer == settings.auth.jwt[0].issuer
-    assert read.webrtc.ice_servers == settings.webrtc.ice_servers
-    assert read.server.console
-    assert read.asterisk[0].name == "a"
-
-
-@given(st.text(st.characters(codec="utf-8")))
-def test_any_text_survives_the_example(text):
-    settings = Settings()
-    settings.auth.jwt = [JwtSettings(issuer=text)]
-    assert tomllib.loads(write_example(settings))["auth"]["jwt"][0].get("issuer", "") == text
-
-
 @given(st.text() | st.from_regex(r"[0-9.\[\]:-]+", fullmatch=True), st.sampled_from([host_and_port, port_range]))
 def test_addresses_are_split_or_refused(text, split):
     with contextlib.suppress(ValueError):
         assert 0 <= split(text)[1] <= 65535
-
-
-@given(
-    st.recursive(
-        st.integers() | st.text() | st.booleans() | st.floats(allow_nan=False),
-        lambda inner: st.lists(inner, max_size=3),
-        max_leaves=6,
-    )
-    | st.integers(min_value=10**308),
-    st.sampled_from(
-        ["server.listen", "limits.frame", "auth.leeway", "asterisk", "webrtc.ice_servers", "log.level", "auth.jwt", "x"]
-    ),
-)
-def test_any_value_anywhere_is_read_or_told(value, key):
-    from aribridge.config.bind import bind
-
-    table: dict = {}
-    node = table
-    *path, last = key.split(".")
-    for name in path:
-        node = node.setdefault(name, {})
-    node[last] = value
-    told: list = []
-    assert isinstance(bind(table, lambda path, text: told.append((path, text))), Settings)
-
-
-@given(st.dictionaries(st.text(string.ascii_uppercase + "_0123456789", max_size=20), st.text(max_size=10), max_size=4))
-def test_any_environment_is_read_or_told(names):
-    with contextlib.suppress(ConfigError):
-        load(None, {f"ARIBRIDGE_{name}": value for name, value in names.items()}, {}, complete=False)
-
-
-@pytest.mark.parametrize(("path", "kind"), [("conf/aribridge.toml", "example"), ("docs/configuration.md", "reference")])
-def test_generated_files_are_up_to_date(path, kind):
-    from aribridge.config.reference import write_reference
-
-    generated = {"example": write_example(Settings()), "reference": write_reference()}[kind]
-    assert (Path(__file__).parents[2] / path).read_text() == generated, (
-        f"run `.venv/bin/python -m aribridge.config {kind} > {path}`"
-    )

@@ -15,6 +15,7 @@ from aribridge.script import ScriptHost
 from aribridge.script.testing import Result
 
 OPERATIONS = ("channels.list", "channels.get", "channels.originate", "channels.hangup", "asterisk.getInfo")
+DIALS = 'function on_call(call) call:dial("PJSIP/1", {early_media = false}) end'
 
 
 class RecordingAsterisks:
@@ -99,3 +100,8 @@ def failures(results: list[Result]) -> list[tuple[str, str]]:
     """Where and how the tests of a script failed."""
     assert results
     return [(result.where, result.failure) for result in results if result.failure]
+
+
+def made(asterisks: RecordingAsterisks, op: str) -> list[str]:
+    """The channels that calls of an operation named."""
+    return [call[2]["channelId"] for call in asterisks.calls if call[1] == op]

@@ -284,7 +284,7 @@ async def test_a_burst_keeps_its_order(page: Page, fast_path: bool):
 
 
 async def test_killed_browsers_are_noticed_and_leave_nothing(playwright: Playwright):
-    """Pitfall 5: with the default settings, within ten seconds of SIGKILL."""
+    """With the default settings, within ten seconds of SIGKILL."""
     pages = 3
     async with site() as where:
         tasks = len(asyncio.all_tasks())

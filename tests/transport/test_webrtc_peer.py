@@ -203,7 +203,7 @@ class TestCandidates:
             await client.pc.close()
 
     async def test_mdns_names_cost_no_time_and_their_owner_is_found(self):
-        """Pitfall 7: aiortc waits a second for a name that nobody resolves, and gives up where it was the only one."""
+        """Aiortc waits a second for a name that nobody resolves, and gives up where it was the only one."""
         async with engine() as rtc:
             client, events = Client(), Events()
             client.create("one")

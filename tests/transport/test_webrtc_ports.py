@@ -203,7 +203,7 @@ async def test_stopping_ends_all_peers():
 
 
 async def test_no_public_stun_server_is_asked():
-    """Pitfall 8."""
+    """aiortc would ask one of Google by default."""
     client = Client()
     client.create("one")
     async with engine() as rtc:

@@ -187,3 +187,13 @@ def without_candidates(sdp: str) -> str:
 def candidates(sdp: str) -> list[str]:
     """The a=candidate values of a description."""
     return re.findall(r"a=(candidate:.*)\r\n", sdp)
+
+
+def agent(client: Client):
+    """The ICE agent of a client."""
+    return client.pc.sctp.transport.transport._connection
+
+
+async def echoes(client: Client, channel) -> bool:
+    channel.send("still here")
+    return await client.next("one") == "still here"
