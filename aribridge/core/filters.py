@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import translate
+from typing import Any
+from weakref import WeakValueDictionary
 
 from aribridge.core.events import Labels
 from aribridge.core.policy.scope import Sight
@@ -34,36 +36,71 @@ class Filter:
     at all; None for everything. Raises Problem ``bad_filter``.
     """
 
+    __slots__ = ("_choice", "sight")
+
     def __init__(self, spec: Mapping[str, Sequence[str]], *, objects: bool = False, sight: Sight | None = None) -> None:
+        self.sight = sight
+        self._choice = _choice(spec, KEYS[1:] if objects else KEYS)
+
+    @property
+    def handles(self) -> tuple[tuple[str, str], ...] | None:
+        """Keys with values, one of which everything has that is selected; None where no such list can be made."""
+        return self._choice.handles
+
+    def passes(self, labels: Labels) -> bool:
+        """Whether an event with these labels is selected."""
+        return (self.sight is None or self.sight.sees(labels.scopes)) and self._choice.passes(labels)
+
+    def selects(self, labels: Labels) -> bool:
+        """Whether an object of the call state with these labels is selected."""
+        return (self.sight is None or self.sight.sees(labels.scopes)) and self._choice.selects(labels)
+
+    def spread(self, looks: int) -> int:
+        """How many looks take about as long as so many do with a filter that has no wildcards."""
+        return max(1, looks // self._choice.slowness)
+
+    def takes(self, kind: str) -> bool:
+        """Whether events of this type are wanted at all."""
+        return self._choice.takes(kind)
+
+
+class _Choice:
+    """What a filter says, for all who say the same: thousands of pages with one filter look at an event once."""
+
+    def __init__(self, spec: Mapping[str, Sequence[str]], known: Sequence[str]) -> None:
         if (size := globs_size(spec)) > MOST_GLOBS:
             detail = f"Its values with wildcards have {size} characters; at most {MOST_GLOBS} are taken."
             raise Problem("bad_filter", detail)
         if (slow := _size(spec, _SLOW)) > MOST_SLOW:
             detail = f"Its values with a star before the end have {slow} characters; at most {MOST_SLOW} are taken."
             raise Problem("bad_filter", detail)
-        self.sight = sight
-        self._slowness = 1 + slow // _SLOW_UNIT
-        known = KEYS[1:] if objects else KEYS
+        self.slowness = 1 + slow // _SLOW_UNIT
         self._keys = [(_known(key, known), _Values(values)) for key, values in spec.items()]
         self._object_keys = [(key, values) for key, values in self._keys if key != "type"]
         self.handles = _handles(self._keys)
-        """Keys with values, one of which everything has that is selected; None where no such list can be made."""
+        self._looked_at: Labels | None = None
+        self._passes = False
 
     def passes(self, labels: Labels) -> bool:
-        """Whether an event with these labels is selected."""
-        return (self.sight is None or self.sight.sees(labels.scopes)) and _match(self._keys, labels)
+        if labels is not self._looked_at:
+            self._looked_at, self._passes = labels, _match(self._keys, labels)
+        return self._passes
 
     def selects(self, labels: Labels) -> bool:
-        """Whether an object of the call state with these labels is selected."""
-        return (self.sight is None or self.sight.sees(labels.scopes)) and _match(self._object_keys, labels)
-
-    def spread(self, looks: int) -> int:
-        """How many looks take about as long as so many do with a filter that has no wildcards."""
-        return max(1, looks // self._slowness)
+        return _match(self._object_keys, labels)
 
     def takes(self, kind: str) -> bool:
-        """Whether events of this type are wanted at all."""
         return all(values.match((kind,)) for key, values in self._keys if key == "type")
+
+
+_choices: WeakValueDictionary[tuple[Any, ...], _Choice] = WeakValueDictionary()
+
+
+def _choice(spec: Mapping[str, Sequence[str]], known: Sequence[str]) -> _Choice:
+    name = (known, *((key, tuple(values)) for key, values in spec.items()))
+    if (found := _choices.get(name)) is None:
+        found = _choices[name] = _Choice(spec, known)
+    return found
 
 
 class _Values:

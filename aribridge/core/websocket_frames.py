@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import struct
+from functools import lru_cache
 
 _FIN_TEXT = 0x81
 _MASKED = 0x80
 _MASK_BYTES = 4
+_LONG = 512
+"""Characters from which on it is quicker to find the frame of a message, which may go to many, than to make it."""
+_KEPT = 128
+"""Frames of such messages: more than one turn sends to a client."""
 
 
 def text_frame(text: str) -> bytes:
     """One whole text message of a server."""
+    return _framed(text) if len(text) < _LONG else _framed_once(text)
+
+
+def _framed(text: str) -> bytes:
     payload = text.encode()
     return _head(len(payload), 0) + payload
+
+
+_framed_once = lru_cache(_KEPT)(_framed)
 
 
 def masked_text_frame(payload: bytes) -> bytes:

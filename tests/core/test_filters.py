@@ -4,6 +4,7 @@ import pytest
 
 from aribridge.core.events import labels_of
 from aribridge.core.filters import Filter
+from aribridge.core.policy.scope import NOBODYS, Level, Owner, Reach, Sight
 from aribridge.protocol.problems import Problem
 
 DIAL = {
@@ -70,3 +71,19 @@ def test_stars_before_the_end_are_dear():
 )
 def test_odd_events_have_labels_all_the_same(event):
     labels_of(event)
+
+
+def test_those_who_ask_for_the_same_look_at_each_event():
+    reach = Reach(Owner(None, "alice"), frozenset({"PJSIP/100"}), None, divided=False)
+    blind = Sight(reach, {"channel": Level.NONE})
+    one, other, hindered = (
+        Filter({"type": ["Dial"]}),
+        Filter({"type": ["Dial"]}),
+        Filter({"type": ["Dial"]}, sight=blind),
+    )
+    dial, entered = labels_of(DIAL, (("channel", NOBODYS),)), labels_of(ENTERED)
+    for labels, passes in ((dial, True), (entered, False), (dial, True), (labels_of(DIAL), True)):
+        assert (one.passes(labels), other.passes(labels), hindered.passes(labels)) == (passes, passes, False)
+    for_objects = Filter({"channel": ["c1"]}, objects=True)
+    assert Filter({"channel": ["c1"]}).passes(dial)
+    assert for_objects.selects(dial)
