@@ -7,10 +7,10 @@ WORKERS := 3
 MINUTES := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-check faults fuzz
+.PHONY: help run test check bench bench-check bench-profile faults fuzz
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 run: .venv/.run ## Start the gateway on 127.0.0.1, with a private Asterisk if aribridge.toml names none
 	@exec $(BIN)/aribridge run --dev
@@ -40,6 +40,10 @@ bench-check: .venv/.dev ## Measure, and fail where a ratio is worse than the kep
 	@scripts/test-setup
 	@PYTHONPATH=tests exec $(BIN)/python -m bench check
 
+bench-profile: .venv/.profile ## Say which part of the gateway takes its CPU time, in the workloads that matter most
+	@scripts/test-setup
+	@PYTHONPATH=tests exec $(BIN)/python -m bench profile
+
 .venv/.run: pyproject.toml
 	@scripts/venv .
 
@@ -48,3 +52,6 @@ bench-check: .venv/.dev ## Measure, and fail where a ratio is worse than the kep
 
 .venv/.fuzz: pyproject.toml
 	@scripts/venv '.[dev,fuzz]'
+
+.venv/.profile: pyproject.toml
+	@scripts/venv '.[dev,profile]'

@@ -2,7 +2,8 @@
 
 `python -m bench [NAME ...]` measures only these. What was measured replaces the same rows of
 `bench/results/latest.json`, from which docs/performance.md is made. `python -m bench check [NAME ...]` leaves both as
-they are, and fails when a row got worse than its kept spread and a margin.
+they are, and fails when a row got worse than its kept spread and a margin. `python -m bench profile [NAME ...]` says
+which part of the gateway takes its time, in the page as well.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from bench import association, calls, connections, disturbances, duel, guard, latency, report, script_hooks, websockets
 from bench.lab import open_lab
+from bench.profile import profiles
+from bench.workloads import WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from bench.figures import Row
     from bench.lab import Lab
@@ -68,6 +71,16 @@ async def check(wanted: set[str]) -> None:
         sys.exit("\n".join(["worse than kept in bench/results/latest.json:", *worse]))
 
 
+async def profile(wanted: set[str]) -> None:
+    """Look where the time goes in each workload, and put it into the page."""
+    found = report.Results.read()
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_lab(Path(folder)) as lab:
+            found.profiles |= await profiles(lab, wanted)
+            found.write(lab)
+    report.write_page(found)
+
+
 async def _compare(lab: Lab, wanted: set[str]) -> AsyncIterator[list[Row]]:
     """The rows of each comparison as it is done: a later one may fail."""
     for name, compare in COMPARISONS.items():
@@ -87,8 +100,7 @@ def _is_on(name: str, wanted: set[str], lab: Lab) -> bool:
     return True
 
 
-def chosen(arguments: list[str]) -> set[str]:
-    known = [*COMPARISONS, *COSTS, "association"]
+def chosen(arguments: list[str], known: Collection[str] = (*COMPARISONS, *COSTS, "association")) -> set[str]:
     if unknown := set(arguments) - set(known):
         sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return set(arguments)
@@ -97,5 +109,7 @@ def chosen(arguments: list[str]) -> set[str]:
 match sys.argv[1:]:
     case ["check", *names]:
         asyncio.run(check(chosen(names)))
+    case ["profile", *names]:
+        asyncio.run(profile(chosen(names, WORKLOADS)))
     case names:
         asyncio.run(main(chosen(names)))

@@ -52,13 +52,13 @@ async def sustained(lab: Lab) -> list[Row]:
     """
     rounds = itertools.count()
     async with session(lab) as http:
-        async with _subscribers(lab) as watcher:
-            found = [await _round(lab, http, watcher, next(rounds)) for _ in range(ROUNDS)]
+        async with subscribers(lab) as watcher:
+            found = [await make_round(lab, http, watcher, next(rounds)) for _ in range(ROUNDS)]
 
         async def in_mode(mode: str) -> float:
             subs = [{"mode": mode}] * OF_ALL
             async with _clients(lab, subs) as others, _clients(lab, [{}]) as (watcher,):
-                cpu = (await _round(lab, http, watcher, next(rounds))).ours * 1e6 / CALLS
+                cpu = (await make_round(lab, http, watcher, next(rounds))).ours * 1e6 / CALLS
                 assert all(other.told for other in others), [other.told for other in others]  # patches join changes
                 return cpu
 
@@ -79,16 +79,16 @@ async def ramp(lab: Lab) -> dict[str, float]:
     A gap, or an end that is not told, ends it with an error.
     """
     found: dict[str, float] = {}
-    async with session(lab) as http, _subscribers(lab, len(RAMP)) as watcher:
+    async with session(lab) as http, subscribers(lab, len(RAMP)) as watcher:
         for round_, at_once in enumerate(RAMP):
-            one = await _round(lab, http, watcher, round_, at_once)
+            one = await make_round(lab, http, watcher, round_, at_once)
             found[f"calls a second, {at_once} at once, all told"] = (CALLS - 1) / one.told
     shares = {"the gateway": one.ours, "Asterisk": one.theirs}
     return found | {f"share of a core that {name} takes at the end": cpu / one.made for name, cpu in shares.items()}
 
 
 @asynccontextmanager
-async def _subscribers(lab: Lab, rounds: int = ROUNDS) -> AsyncIterator[Watcher]:
+async def subscribers(lab: Lab, rounds: int = ROUNDS) -> AsyncIterator[Watcher]:
     """A hundred of 1 % of the calls each, and two of all, one of which is given."""
     owned = [_ids_of(number, range(rounds)) for number in range(SUBSCRIBERS)]
     filters = [*({"channel": ids} for ids in owned), EVERYTHING]
@@ -98,7 +98,9 @@ async def _subscribers(lab: Lab, rounds: int = ROUNDS) -> AsyncIterator[Watcher]
             await until(lambda other=other, ids=ids: other.ends.keys() == set(ids), what="each was told of its calls")
 
 
-async def _round(lab: Lab, http: aiohttp.ClientSession, watcher: Watcher, round_: int, at_once: int = AT_ONCE) -> Round:
+async def make_round(
+    lab: Lab, http: aiohttp.ClientSession, watcher: Watcher, round_: int, at_once: int = AT_ONCE
+) -> Round:
     assert lab.asterisk.pid is not None
     ids = {ident for number in range(SUBSCRIBERS) for ident in _ids_of(number, [round_])}
     with Cpu(lab.gateway.pid) as ours, Cpu(lab.asterisk.pid) as theirs:

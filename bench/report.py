@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 LATEST = ROOT / "bench/results/latest.json"
 PAGE, CHART = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+CPU_OF_ONE = "CPU for one"
+"""The row of a profile that is no percentage."""
 PACKAGES = ("aribridge", "aiohttp", "aiortc", "aioice", "lupa", "msgspec", "uvloop")
 
 
@@ -29,6 +31,7 @@ class Results:
     def __init__(self, content: dict[str, Any]) -> None:
         self.rows: dict[tuple[str, str], dict[str, Any]] = {key(row): row for row in content.get("rows", [])}
         self.costs: dict[str, float] = content.get("costs", {})
+        self.profiles: dict[str, dict[str, float]] = content.get("profiles", {})
         self.about: dict[str, Any] = content.get("about", {})
 
     @classmethod
@@ -54,7 +57,12 @@ class Results:
             **{name: version(name) for name in PACKAGES},
         }
         LATEST.parent.mkdir(exist_ok=True)
-        content = {"about": self.about, "rows": list(self.rows.values()), "costs": self.costs}
+        content = {
+            "about": self.about,
+            "rows": list(self.rows.values()),
+            "costs": self.costs,
+            "profiles": self.profiles,
+        }
         LATEST.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -80,7 +88,24 @@ def _tables(results: Results) -> str:
     lines += [_table_row(row) for row in results.rows.values()]
     lines += ["", "| cost | |", "|---|---|"]
     lines += [f"| {name} | {_number(value)} |" for name, value in results.costs.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + _profile_table(results.profiles))
+
+
+def _profile_table(profiles: dict[str, dict[str, float]]) -> list[str]:
+    """A column for each workload: the CPU time of a unit, and percentages of it."""
+    if not profiles:
+        return []
+    lines = ["", f"| where the time goes | {' | '.join(profiles)} |", f"|---|{'---|' * len(profiles)}"]
+    for part in next(iter(profiles.values())):
+        cells = [_share(part, profile[part]) for profile in profiles.values()]
+        lines.append(f"| {part} | {' | '.join(cells)} |")
+    return lines
+
+
+def _share(part: str, value: float) -> str:
+    if part == CPU_OF_ONE:
+        return f"{_number(value)} µs"
+    return f"{value:.0f} %" if value >= 0.5 else ""
 
 
 def _number(value: float) -> str:
