@@ -83,7 +83,8 @@ class Traces:
     def note(self, ids: Iterable[str], what: What, text: str) -> None:
         """Take what happened to these channels; nothing if they are forgotten already."""
         for call in dict.fromkeys(self._of[ident] for ident in ids if ident in self._of):
-            self._add(call, Entry(self._clock(), what, clipped(text)))
+            if call in self._calls:  # one of them may be forgotten for the other
+                self._add(call, Entry(self._clock(), what, clipped(text)))
 
     def about(self, ids: Collection[str]) -> AbstractContextManager[None]:
         """While this lasts, and in tasks and timers that are started meanwhile, ``note`` is about these channels."""

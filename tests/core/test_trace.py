@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aribridge.core import trace
@@ -185,6 +185,7 @@ def do(traces, kind, one, other):
 
 
 @given(st.lists(ACTS, max_size=200))
+@example([*[("dial", "0", "0")] * 4, ("gone", "1", ""), *[("dial", "0", "0")] * 3, ("note", "0", "1")])
 def test_bounds_hold_and_no_channel_is_in_two_calls_whatever_happens(acts):
     with pytest.MonkeyPatch.context() as patch:
         for name, few in (("MOST_CALLS", 4), ("MOST_ENTRIES", 8), ("MOST_CHANNELS", 3)):
