@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from fnmatch import translate
 from typing import Any
 from weakref import WeakValueDictionary
 
 from aribridge.core.events import Labels
-from aribridge.core.policy.scope import Sight
+from aribridge.core.policy.scope import HANDLES, Handle, Sight, handles_of
 from aribridge.protocol.nearest import nearest
 from aribridge.protocol.problems import Problem
 
@@ -43,9 +43,15 @@ class Filter:
         self._choice = _choice(spec, KEYS[1:] if objects else KEYS)
 
     @property
-    def handles(self) -> tuple[tuple[str, str], ...] | None:
-        """Keys with values, one of which everything has that is selected; None where no such list can be made."""
-        return self._choice.handles
+    def handles(self) -> tuple[Handle, ...] | None:
+        """Keys with values, one of which everything has that is selected; None where no such list can be made.
+
+        Objects that it names are fewer than those that the principal may see, and types have the most.
+        """
+        named = self._choice.handles
+        if self.sight is None or (named is not None and all(key != "type" for key, _ in named)):
+            return named
+        return self.sight.handles
 
     def passes(self, labels: Labels) -> bool:
         """Whether an event with these labels is selected."""
@@ -137,6 +143,11 @@ def values_of(labels: Labels, key: str) -> Collection[str]:
     return (value,) if isinstance(value, str) else value
 
 
+def handle_values(labels: Labels, key: str) -> Collection[Hashable]:
+    """What an event or object has for a key of a handle."""
+    return handles_of(labels.scopes, key) if key in HANDLES else values_of(labels, key)
+
+
 def _match(keys: Iterable[tuple[str, _Values]], labels: Labels) -> bool:
     # A generator for all() would take twice the time, and this runs for each subscriber of each event.
     for key, values in keys:  # noqa: SIM110
@@ -145,7 +156,7 @@ def _match(keys: Iterable[tuple[str, _Values]], labels: Labels) -> bool:
     return True
 
 
-def _handles(keys: Sequence[tuple[str, _Values]]) -> tuple[tuple[str, str], ...] | None:
+def _handles(keys: Sequence[tuple[str, _Values]]) -> tuple[Handle, ...] | None:
     """The plain values of one key, of objects rather than of types, which many events share."""
     plain = [(key, values.plain) for key, values in keys if values.are_plain]
     if not plain:

@@ -60,8 +60,8 @@ class Subscriptions:
     def rejudge(self, principal: Principal) -> None:
         """What the principal may see has or may have changed."""
         sight = self._access.sight_left(principal)
-        for _, view in self._open.values():
-            view.rejudge(sight)
+        for stream, view in self._open.values():
+            stream.rejudge(view, sight)
 
     def close(self, sub: int) -> None:
         """End one view. Raises Problem ``unknown_subscription``."""

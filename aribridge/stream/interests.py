@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from itertools import chain
 from typing import Generic, TypeVar
 
 from aribridge.core.events import Labels
-from aribridge.core.filters import Filter, values_of
+from aribridge.core.filters import Filter, handle_values
 
 T = TypeVar("T")
 
 
 class Interests(Generic[T]):
-    """Who has which filter. Those whose filters name values are found by one of them, the others looked at always."""
+    """Who has which filter.
+
+    Those whose filters name values, or who may see only what is theirs, are found by that, the others looked at always.
+    """
 
     def __init__(self) -> None:
-        self._named: dict[str, dict[str, dict[T, None]]] = {}
+        self._named: dict[str, dict[Hashable, dict[T, None]]] = {}
         self._others: dict[T, None] = {}
 
     @property
@@ -49,7 +52,7 @@ class Interests(Generic[T]):
             those
             for key, values in self._named.items()
             for one in labels
-            for value in values_of(one, key)
+            for value in handle_values(one, key)
             if (those := values.get(value)) is not None
         ]
         if not found:

@@ -86,6 +86,13 @@ class Stream:
         self._views.pop(view, None)
         self._interests(view).remove(view, view.filter)
 
+    def rejudge(self, view: View, sight: Sight | None) -> None:
+        """From here on the subscriber of a view may see other things."""
+        interests = self._interests(view)
+        interests.remove(view, view.filter)
+        view.rejudge(sight)
+        interests.add(view, view.filter)
+
     def note(self, event: Mapping[str, Any]) -> None:
         """Before an event is applied to the call state and told: see whose things become by it, and tell that first."""
         self._tell_moves(self.scopes.note(event))
@@ -143,16 +150,10 @@ class Stream:
         return self._states if isinstance(view, StateView) else self._events
 
     def _concerned(self, entry: Entry) -> tuple[View, ...]:
-        told = () if entry.labels is None else self._events.concerned((entry.labels,))
-        if not entry.changes:
-            return told
-        if any(change.is_move for change in entry.changes):
-            # It may come into anybody's sight, or leave it.
-            return tuple(self._views)
-        if self._states.is_empty:
-            return told
         items = [item for change in entry.changes for item in (change.before, change.after) if item is not None]
-        return told + self._states.concerned([item.labels for item in items])
+        labels = [item.labels for item in items]
+        told = self._events.concerned(labels if entry.labels is None else (entry.labels,))
+        return told if self._states.is_empty or not labels else told + self._states.concerned(labels)
 
     def _stamp(self, state: CallState) -> None:
         self.scopes.rebuild(state.all_values(), everything=state.everything)

@@ -4,11 +4,14 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from models.streams import StreamClient
 
 from aribridge.core.events import StreamEvent, labels_of
 from aribridge.core.policy.document import PolicySettings, RoleSettings, TenantSettings
 from aribridge.core.policy.policy import Policy
+from aribridge.core.policy.scope import NO_OBJECT, Owner, Scope, handles_of
 from aribridge.core.principal import Principal
 from aribridge.core.state.objects import CallState
 from aribridge.stream import Stream
@@ -19,13 +22,18 @@ TENANTS = {
 }
 POLICY = Policy(
     PolicySettings(
-        roles={"own": RoleSettings(READS), "tenant": RoleSettings(READS, on="tenant"), "any": RoleSettings(READS)},
+        roles={
+            "own": RoleSettings(READS),
+            "tenant": RoleSettings(READS, on="tenant"),
+            "calls": RoleSettings(["channels.get", "events.eventWebsocket"], on="any"),
+        },
         tenants=TENANTS,
     )
 )
 ANN = POLICY.sight(Principal("ann", "acme", ("own",), ("PJSIP/acme-1",)))
 SUE = POLICY.sight(Principal("sue", "acme", ("tenant",)))
 GUS = POLICY.sight(Principal("gus", "globex", ("tenant",)))
+BOSS = POLICY.sight(Principal("boss", None, ("calls", "own")))
 
 
 class ScopedClient(StreamClient):
@@ -159,10 +167,10 @@ def test_what_names_no_object_is_for_the_tenant_that_it_names(stream):
 def test_another_sight_is_a_gap_and_counts_from_there(stream):
     client = ScopedClient(stream, ANN)
     created(stream, "3", "PJSIP/globex-1")
-    client.view.rejudge(ANN)
+    stream.rejudge(client.view, ANN)
     client.read()
     assert not client.holes
-    client.view.rejudge(GUS)
+    stream.rejudge(client.view, GUS)
     created(stream, "5", "PJSIP/globex-2")
     client.read()
     assert client.reasons == ["policy_changed"]
@@ -174,7 +182,7 @@ def test_another_sight_makes_the_state_anew(stream):
     created(stream, "3", "PJSIP/globex-1")
     client = ScopedClient(stream, SUE, mode="state")
     client.read()
-    client.view.rejudge(GUS)
+    stream.rejudge(client.view, GUS)
     client.read()
     assert (client.reasons, list(client.state["channels"])) == (["policy_changed"], ["3"])
 
@@ -214,6 +222,66 @@ def test_whatever_happens_the_state_of_a_scope_is_its_part_of_the_whole(stream, 
         assert not client.holes
     for client, stranger in zip(events, ("globex", "acme"), strict=True):
         assert f"PJSIP/{stranger}" not in json.dumps([client.read(), client.got])
+
+
+FILTERS = (
+    {},
+    {"type": ["ScopeEntered", "Dial"]},
+    {"type": ["ScopeLeft", "ChannelD*"]},
+    {"channel": ["c0", "c1", "c2", "c3"]},
+    {"bridge": ["b1"], "type": ["ChannelEnteredBridge", "ScopeEntered"]},
+    {"type": []},
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_follows_live_is_told_what_the_history_has_for_it(stream, seed):
+    """Live, only those are looked at that an event may concern; whoever reads the history looks at everything."""
+    chance = random.Random(seed)
+    asked = [(sight, spec) for sight in (ANN, SUE, GUS, BOSS) for spec in FILTERS]
+    start = stream.position
+    live = [ScopedClient(stream, sight, filter=spec) for sight, spec in asked]
+    there, members = {}, {"b1": [], "b2": []}
+    for step in range(60):
+        _anything(stream, chance, step, there, members, ["PJSIP/acme-1", "PJSIP/acme-2", "PJSIP/globex-1", "PJSIP/x"])
+        for client in live:
+            client.read()
+    for client, (sight, spec) in zip(live, asked, strict=True):
+        later = ScopedClient(stream, sight, filter=spec)
+        later.disconnect()
+        later.connect(start)
+        later.read()
+        assert [event for _, _, event in client.got] == [event for _, _, event in later.got]
+    assert sum(bool(client.got) for client in live) > len(live) / 3
+
+
+def test_another_sight_is_told_live_what_is_its_own(stream):
+    client = ScopedClient(stream, GUS)
+    stream.rejudge(client.view, ANN)
+    client.read()
+    created(stream, "1", "PJSIP/acme-1")
+    created(stream, "3", "PJSIP/globex-1")
+    assert told(client) == ["ChannelCreated"]
+
+
+@given(
+    st.sampled_from((ANN, SUE, GUS, BOSS)),
+    st.lists(
+        st.tuples(
+            st.sampled_from(("channels", "bridges", "endpoints", NO_OBJECT)),
+            st.builds(
+                Scope,
+                st.frozensets(st.sampled_from(("PJSIP/acme-1", "PJSIP/globex-1"))),
+                st.frozensets(st.sampled_from((Owner("acme", "ann"), Owner("globex", "gus"), Owner(None, "ann")))),
+                st.frozensets(st.sampled_from(("acme", "globex"))),
+            ),
+        ),
+        max_size=3,
+    ),
+)
+def test_whoever_may_see_something_is_found_by_it(sight, subjects):
+    if sight.sees(tuple(subjects)):
+        assert any(value in handles_of(tuple(subjects), key) for key, value in sight.handles)
 
 
 def _anything(stream, chance, step, there, members, phones):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -76,6 +77,25 @@ def owner_of(principal: Principal) -> Owner:
     return Owner(principal.tenant, principal.sub)
 
 
+Handle = tuple[str, Hashable]
+"""Something by which those who may see an event or an object are found: a key, and a value for it."""
+
+_OF_SCOPES: dict[str, Callable[[Scope], Collection[Hashable]]] = {
+    "owner": attrgetter("owners"),
+    "phone": attrgetter("endpoints"),
+    "tenant": attrgetter("tenants"),
+}
+HANDLES = frozenset({"kind", *_OF_SCOPES})
+
+
+def handles_of(subjects: Subjects, key: str) -> Collection[Hashable]:
+    """What an event or an object that is about these has for a key of a handle."""
+    if key == "kind":
+        return {kind for kind, _ in subjects} or (NO_OBJECT,)
+    get = _OF_SCOPES[key]
+    return get(subjects[0][1]) if len(subjects) == 1 else {value for _, scope in subjects for value in get(scope)}
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What of a target a principal is told: for each kind of object, how far it may read them."""
@@ -86,6 +106,21 @@ class Sight:
     def level(self, kind: str) -> Level:
         """How far objects of a kind may be read."""
         return self.levels.get(kind, Level.NONE)
+
+    @property
+    def handles(self) -> tuple[Handle, ...]:
+        """All that is seen has one of these, by `handles_of`; what has none need not be looked at."""
+        found = [handle for kind, level in self.levels.items() for handle in self._handles(kind, level)]
+        return tuple(dict.fromkeys(found))
+
+    def _handles(self, kind: str, level: Level) -> Iterable[Handle]:
+        if level is Level.NONE:
+            return ()
+        if level is Level.OWN and kind != NO_OBJECT:
+            return (("owner", self.reach.owner), *(("phone", endpoint) for endpoint in self.reach.endpoints))
+        if level is Level.TENANT and kind != NO_OBJECT and self.reach.divided:
+            return (("tenant", self.reach.tenant),)
+        return (("kind", kind),)
 
     def sees(self, subjects: Subjects) -> bool:
         """Whether an event or an object that is about these may be told.
