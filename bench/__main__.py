@@ -14,7 +14,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import association, calls, connections, disturbances, duel, guard, latency, report, script_hooks, websockets
+from bench import (
+    association,
+    calls,
+    connections,
+    disturbances,
+    duel,
+    guard,
+    latency,
+    phones,
+    report,
+    script_hooks,
+    websockets,
+)
 from bench.lab import open_lab
 from bench.profile import profiles
 from bench.workloads import WORKLOADS
@@ -34,6 +46,7 @@ COMPARISONS: dict[str, Callable[[Lab], Awaitable[list[Row]]]] = {
     "disturbances": disturbances.beside,
     "websockets": websockets.fan_out,
     "calls": calls.sustained,
+    "phones": phones.sustained,
 }
 COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "channel-cost": connections.data_channels,

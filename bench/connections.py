@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from real.gateway import Gateways, target
 
@@ -45,7 +44,7 @@ async def websockets(lab: Lab) -> dict[str, float]:
         url, hello = fresh.gateway.ws_url + "/v1/ws", _hello(fresh)
         setup, kept = await _second(fresh.gateway.pid, lambda: readers(url, SOCKETS, hello))
     async with bare_server() as (url, pid):
-        _, bare = await _second(pid, lambda: readers(url, SOCKETS, ""))
+        _, bare = await _second(pid, lambda: readers(url, SOCKETS, None))
     return {
         "CPU ms to set up a WebSocket": setup.each(SOCKETS) / 1000,
         "WebSockets a second that open": SOCKETS / setup.wall,
@@ -101,6 +100,6 @@ async def _fresh(lab: Lab) -> AsyncIterator[Lab]:
         await gateways.stop()
 
 
-def _hello(lab: Lab, since: dict[str, object] | None = None) -> str:
+def _hello(lab: Lab, since: dict[str, object] | None = None) -> dict[str, Any]:
     subs = [{**sub, **({"since": since} if since else {})} for sub in SUBS]
-    return json.dumps({"type": "hello", "id": 1, "token": lab.gateway.token(minutes=60), "subs": subs})
+    return {"type": "hello", "id": 1, "token": lab.gateway.token(minutes=60), "subs": subs}

@@ -47,7 +47,7 @@ async def _against_bare(
     lab: Lab, count: int, features: Sequence[str] = (), *, subs: Sequence[dict[str, Any]] = SUBS
 ) -> list[tuple[float, float]]:
     token = lab.gateway.token(minutes=60)
-    hello = json.dumps({"type": "hello", "id": 1, "token": token, "features": features, "subs": subs})
+    hello = {"type": "hello", "id": 1, "token": token, "features": features, "subs": subs}
     burst = max(10, DELIVERIES // count)
     data = {"type": "Bench", "filling": "x" * 1200}
     event = json.dumps({"type": "event", "sub": 1, "data": data}, separators=(",", ":"))
@@ -57,7 +57,7 @@ async def _against_bare(
         http = await stack.enter_async_context(aiohttp.ClientSession())
         bare = await stack.enter_async_context(http.ws_connect(url))
         here = await stack.enter_async_context(readers(lab.gateway.ws_url + "/v1/ws", count, hello))
-        there = await stack.enter_async_context(readers(url, count, ""))
+        there = await stack.enter_async_context(readers(url, count, None))
 
         async def ours() -> float:
             with Cpu(lab.gateway.pid) as cpu:
@@ -90,10 +90,12 @@ async def bare_server() -> AsyncIterator[tuple[str, int]]:
 
 
 @asynccontextmanager
-async def readers(url: str, count: int, hello: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
-    """So many clients; call with a number to wait until they have got that many events together."""
+async def readers(
+    url: str, count: int, *hellos: dict[str, Any] | None, text: str = '"type":"Bench"'
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """So many clients, with these hellos in turn; call with a number to wait until they have got the text so often."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.readers", url, str(count)),
+        *(sys.executable, "-m", "bench.readers", url, str(count), text),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -106,7 +108,7 @@ async def readers(url: str, count: int, hello: str) -> AsyncIterator[Callable[[i
         assert said.strip() == expected, said
 
     try:
-        await say(hello, b"open")
+        await say(json.dumps(hellos), b"open")
         yield lambda events: say(str(events), b"done")
     finally:
         process.kill()

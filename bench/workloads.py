@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def events_to_channels(channels: int, order: dict[str, Any], each: int, times: i
 
 @asynccontextmanager
 async def events_to_websockets(lab: Lab, count: int = 5_000, burst: int = 10) -> AsyncIterator[Work]:
-    hello = json.dumps({"type": "hello", "id": 1, "token": lab.gateway.token(minutes=60), "subs": SUBS})
+    hello = {"type": "hello", "id": 1, "token": lab.gateway.token(minutes=60), "subs": SUBS}
     async with asker(lab) as client, readers(lab.gateway.ws_url + "/v1/ws", count, hello) as got:
 
         async def work() -> int:
