@@ -42,7 +42,7 @@ _PER_TURN = 64
 _TURN_SECONDS = 0.02
 """With slow scripts so many events would take far longer, and everybody else would wait."""
 _WRITE_SECONDS = 40e-6
-"""What to write to a subscriber after the turn takes at least: so long a turn may take for each, to share it."""
+"""What to write to a client after the turn takes at least: so long a turn may take for each, to share it."""
 _UNLISTED = ("deviceStates", "playbacks", "recordings")
 
 
@@ -100,6 +100,8 @@ class Feed:
         self._idle.set()
         self._opening: asyncio.Task[None] | None = None
         self._doubles = Doubles()
+        self._reached = 0
+        """Most subscriptions that an event of this turn concerned."""
         self._fed: Counter[str] = Counter()
         """Types of events in this turn, which are counted at its end: not one by one, each takes a lock."""
         # Not the event loop's, which is the same but takes a system call to be found (getpid, before Python 3.12).
@@ -155,9 +157,9 @@ class Feed:
         """Feed the stream for ever, a few events to a turn of the event loop so that clients get theirs meanwhile."""
         while True:
             await self._wake.wait()
-            until = self._clock() + max(_TURN_SECONDS, _WRITE_SECONDS * self._stream.views)
+            began, self._reached = self._clock(), 0
             for _ in range(_PER_TURN):
-                if not self._waiting or self._clock() >= until:
+                if not self._waiting or self._clock() - began >= self._turn_seconds:
                     break
                 first = self._waiting[0]
                 # Nothing follows on a stream that was given up meanwhile.
@@ -172,6 +174,10 @@ class Feed:
             else:
                 self._wake.clear()
                 self._idle.set()
+
+    @property
+    def _turn_seconds(self) -> float:
+        return max(_TURN_SECONDS, _WRITE_SECONDS * self._reached)
 
     def _put(self, item: str | object) -> None:
         self._waiting.append(item)
@@ -292,7 +298,7 @@ class Feed:
 
     def _append(self, event: StreamEvent | None, changes: tuple[Change, ...], kind: str) -> None:
         self._fed[kind] += 1
-        self._stream.append(event, changes)
+        self._reached = max(self._reached, self._stream.append(event, changes))
 
     def _count(self) -> None:
         for kind, number in self._fed.items():

@@ -201,6 +201,9 @@ class Sessions:
             for session in self:
                 self._end_if_expired(session)
                 self._end_if_silent(session)
+                if session.over:
+                    # Thousands may end in one round, and each has handles to release.
+                    await asyncio.sleep(0)
 
     def _end_if_expired(self, session: Session) -> None:
         expires = session.principal.expires

@@ -115,11 +115,16 @@ class Stream:
         self.scopes.rebuild(self.state.all_values(), everything=self.state.everything)
         self.settle()
 
-    def append(self, event: StreamEvent | None, changes: tuple[Change, ...] = ()) -> None:
-        """Number what happened and tell it; ``event`` is None where a script dropped it."""
+    def append(self, event: StreamEvent | None, changes: tuple[Change, ...] = ()) -> int:
+        """Number what happened, and tell it to all whom it may concern; how many these are.
+
+        ``event`` is None where a script dropped it.
+        """
         entry = self._log.add(event, changes)
-        for view in self._concerned(entry):
+        concerned = self._concerned(entry)
+        for view in concerned:
             view.push(entry)
+        return len(concerned)
 
     def lost(self) -> None:
         """Events of the target are lost from here; nothing comes until ``open``."""

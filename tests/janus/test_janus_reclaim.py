@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -212,3 +213,14 @@ async def test_sessions_survive_a_connection_however_it_ends(rig: Rig, close: bo
         await (first.ws.close() if close else drop(rig, first))
     async with rig.client() as second:
         assert (await second.ask("claim", session_id=session))["session_id"] == session
+
+
+async def test_sessions_that_end_in_one_round_leave_others_their_turns(tmp_path) -> None:
+    async with serving(tmp_path, session_seconds=0.2) as rig, rig.client() as client:
+        for _ in range(50):
+            await client.create()
+        left = []
+        while rig.door.sessions:
+            left.append(len(rig.door.sessions))
+            await asyncio.sleep(0)
+        assert max(before - after for before, after in itertools.pairwise([*left, 0])) == 1

@@ -176,6 +176,19 @@ class IceAgent(Connection):
         if known or self._has_room():
             super().check_incoming(message, addr, protocol)
 
+    async def check_start(self, pair: CandidatePair) -> None:
+        """Check a pair. aioice stops what is being checked when another pair is nominated, and never checks it again.
+
+        A browser may nominate that one after the other, and what it sends from there would be a stranger's.
+        """
+        try:
+            await super().check_start(pair)
+        except asyncio.CancelledError:
+            pair.task = None
+            if not self._closing:
+                self.check_start_task(pair)
+            raise
+
     def check_complete(self, pair: CandidatePair) -> None:
         """Take note of an address that has answered our check."""
         if pair.state == CandidatePair.State.SUCCEEDED and isinstance(pair.protocol, PeerStun):
