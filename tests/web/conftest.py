@@ -6,9 +6,9 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 from real.machine import program
+from real.wsclient import greeted
 from web.kit import WEB, ClientPage, bundle, run
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
     from real.gateway import Gateway, Gateways
     from real.pages import Pages
+
+ENDS = (("channels", "channels.hangup", "channelId"), ("bridges", "bridges.destroy", "bridgeId"))
+"""What tests leave in Asterisk, the operation that ends it, and how that calls its id."""
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +63,12 @@ async def client(gateways: Gateways, page: Page, client_url: str) -> ClientPage:
 
 @pytest.fixture
 async def hang_up(gateway: Gateway) -> Callable[[], Awaitable[None]]:
-    """Ends every call of the module's gateway."""
+    """Ends every call and every bridge of the module's gateway."""
 
     async def end() -> None:
-        async with (
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token()}"}) as http,
-            http.ws_connect(f"{gateway.ws_url}/v1/ws", protocols=["aribridge.v1"]) as socket,
-        ):
-            await socket.send_json({"type": "request", "id": 0, "op": "channels.list"})
-            for channel in (await socket.receive_json())["body"]:
-                command = {"op": "channels.hangup", "params": {"channelId": channel["id"]}}
-                await socket.send_json({"type": "request", "id": channel["id"], **command})
-                await socket.receive_json()
+        async with greeted(gateway.url, gateway.token()) as client:
+            for kind, op, name in ENDS:
+                for thing in (await client.ask(type="request", op=f"{kind}.list"))["body"]:
+                    await client.ask(type="request", op=op, params={name: thing["id"]})
 
     return end
