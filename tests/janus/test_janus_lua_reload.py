@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from janus_rig import RawClient
+from models.gateway_clients import ari
 from real.gateway import target
 from real.wait import until
 
@@ -211,12 +212,15 @@ async def test_reload_and_scripts_tell_what_there_is(gateway, plugin, state):
     assert [metrics[name % outcome] for outcome in ("ok", "error")] == [1, 1]
 
 
-async def test_what_a_script_does_about_a_call_is_in_its_trace(gateway):
+async def test_what_a_script_does_about_a_call_is_in_its_trace(gateway, asterisk22):
     async with client_of(gateway) as client:
         message = await session(client)
         made = (await message(call="Local/600@default"))["id"]
         reason = await message(call="Local/600@default", break_it=True)
         broken = reason.rpartition(" ")[2]
+    async with ari(asterisk22) as call:
+        for channel in (made, broken):
+            await call("DELETE", f"/channels/{channel}")
     code, output = await run(gateway, "trace", made)
     assert code == 0, output
     assert "command channels.originate endpoint=Local/600@default" in output
