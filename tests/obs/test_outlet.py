@@ -46,6 +46,16 @@ def test_what_is_taken_at_once_is_written_at_once_and_by_no_thread(pipe):
     assert threading.active_count() == before
 
 
+def test_what_is_longer_than_there_is_room_for_holds_up_nobody(pipe):
+    outlet = Outlet(pipe[1], ROOM)
+    writing = threading.Thread(target=outlet.write, args=(LINE * 100,), daemon=True)
+    writing.start()
+    writing.join(10)
+    is_held_up = writing.is_alive()
+    assert read(pipe[0], 100 * len(LINE)) == LINE * 100
+    assert not is_held_up
+
+
 def test_lines_keep_their_order_and_so_many_wait(pipe):
     outlet = Outlet(pipe[1], ROOM)
     lines = fill(outlet)
