@@ -72,7 +72,7 @@ function open(bridge, token) {
   });
   const events = startEvents();
   const calls = startCalls(bridge);
-  const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge), startOperations(bridge, token)];
+  const listeners = [events, calls, startSubscriptions(bridge), startStatus(bridge, token), startOperations(bridge, token)];
   for (const { name } of bridge.welcome.targets) subscribe(bridge, name, listeners);
 }
 

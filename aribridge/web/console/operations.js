@@ -1,3 +1,4 @@
+import { fetchCatalogue } from "./catalogue.js";
 import { $, h, pretty } from "./dom.js";
 import { field, readField } from "./fields.js";
 
@@ -25,7 +26,7 @@ export function startOperations(bridge, token) {
   };
   const load = async () => {
     try {
-      operations = await fetchCatalogue($("target").value, token);
+      ({ operations } = await fetchCatalogue($("target").value, token));
       search();
       if (isMissing) $("result").replaceChildren();
       isMissing = false;
@@ -53,13 +54,6 @@ export function startOperations(bridge, token) {
       if (next === "live" && isMissing && target === $("target").value) load();
     },
   };
-}
-
-async function fetchCatalogue(target, token) {
-  const response = await fetch(`v1/catalogue/${encodeURIComponent(target)}`, { headers: { Authorization: `Bearer ${token}` } });
-  const body = await response.json();
-  if (!response.ok) throw new Error(`The list of operations is not there: ${body.detail}`);
-  return body.operations;
 }
 
 function matching(operations, wanted) {

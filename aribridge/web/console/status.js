@@ -1,3 +1,4 @@
+import { fetchCatalogue } from "./catalogue.js";
 import { $, h } from "./dom.js";
 
 const TONES = { open: "good", connecting: "warn", waiting: "warn", closed: "bad" };
@@ -5,11 +6,20 @@ const WORDS = { open: "connected", connecting: "connecting", waiting: "reconnect
 const CARRIERS = { datachannel: "data channel", websocket: "WebSocket" };
 
 /** The bar on top: the connection, each Asterisk, who we are and until when. */
-export function startStatus(bridge) {
-  const up = new Map();
+export function startStatus(bridge, token) {
+  const up = new Map(); // the version of each Asterisk that is there; empty where it is not known
   const render = () => $("status").replaceChildren(connection(bridge), ...targets(bridge, up), ...user(bridge));
   const welcomed = () => {
-    for (const target of bridge.welcome.targets) up.set(target.name, target.up);
+    up.clear();
+    for (const target of bridge.welcome.targets) if (target.up) up.set(target.name, target.asterisk);
+    render();
+  };
+  // The welcome came before it, or told of another version.
+  const came = async (target) => {
+    up.set(target, up.get(target) ?? "");
+    render();
+    const { version } = await fetchCatalogue(target, token).catch(() => ({}));
+    if (version && up.has(target)) up.set(target, version);
     render();
   };
   bridge.on("state", ({ state }) => (state === "open" ? welcomed() : render()));
@@ -17,7 +27,8 @@ export function startStatus(bridge) {
   welcomed();
   return {
     gap(target, { reason, next }) {
-      if (reason === "upstream_lost") up.set(target, next !== "wait");
+      if (next !== "wait" && (reason === "upstream_lost" || !up.has(target))) came(target);
+      else if (reason === "upstream_lost") up.delete(target);
       render();
     },
   };
@@ -30,10 +41,11 @@ function connection({ state, reason, carrier }) {
 
 /** While the gateway is away nobody knows whether its Asterisks are there. */
 function targets({ welcome, state }, up) {
-  return welcome.targets.map(({ name, asterisk }) => {
-    const isUp = up.get(name);
-    const title = isUp ? `Asterisk ${asterisk}` : "The gateway has no link to this Asterisk; its log says why.";
-    const text = isUp ? `${name} ${asterisk}` : `${name} is down`;
+  return welcome.targets.map(({ name }) => {
+    const isUp = up.has(name);
+    const version = up.get(name);
+    const title = isUp ? `Asterisk ${version}` : "The gateway has no link to this Asterisk; its log says why.";
+    const text = isUp ? `${name} ${version}` : `${name} is down`;
     const tone = isUp ? "good" : "bad";
     return h("span", { className: `pill ${state === "open" ? tone : ""}`, title }, text);
   });
