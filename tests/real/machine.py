@@ -8,16 +8,22 @@ import shutil
 import signal
 import socket
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from real.wait import until
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).resolve().parents[2]
 NPM = ROOT / "tests/npm"
-# Below the range that the kernel gives to outgoing connections, so nobody takes a port between our look and its use.
-PORTS = range(10_000, 32_000)
+# Below those that private Asterisks take and that the kernel gives to outgoing connections: nobody takes a port between
+# our look and its use.
+PORTS = range(10_000, 20_000)
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--inh-caps", "-all", "--bounding-set", "-all")
 """In front of a command: what is closed by its mode is closed to root, too."""
 
@@ -37,12 +43,20 @@ def npm_modules() -> Path:
     return NPM / "node_modules"
 
 
+def _own_ports() -> Iterator[int]:
+    """Those of this worker of pytest-xdist, each once before any comes again: the others look for some as well."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = len(PORTS) // workers
+    return cycle(random.sample(PORTS[number * size : (number + 1) * size], size))
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody uses, for TCP and UDP alike."""
-    while True:
-        port = random.choice(PORTS)
-        if is_free(port):
-            return port
+    return next(filter(is_free, _PORTS))
 
 
 def is_free(port: int) -> bool:
