@@ -1,8 +1,8 @@
 """`make bench-profile`: which part of the gateway takes its CPU time, in the workloads that matter most.
 
-py-spy looks at the gateway's Python stack 500 times a second of CPU time. The innermost Python function names the part:
-what it calls in C, and what the kernel does for it, counts as its own. The event loop's own C code has no Python
-function, so that its polls, reads and writes count for ``event loop``.
+py-spy looks at the gateway's Python stack 500 times a second, and leaves out when it waits. The innermost Python
+function names the part: what it calls in C, and what the kernel does for it, counts as its own. The event loop's own C
+code has no Python function, so that its polls, reads and writes count for ``event loop``.
 """
 
 from __future__ import annotations
