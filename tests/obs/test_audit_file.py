@@ -109,8 +109,10 @@ def test_a_new_file_begins_at_the_size(state):
         audit.note("command", "allow", number=number, text="x" * 900)
     numbers = [line["number"] for line in written(state)]
     assert numbers == list(range(3000))
-    assert len(files(state)) == 2
+    assert len(files(state)) >= 2
     assert all(file.stat().st_size <= 1 << 20 for file in (*files(state), state / "audit/audit.jsonl"))
+    # Lines come together as the disk lets them, half a megabyte at most.
+    assert all(file.stat().st_size > 1 << 19 for file in files(state))
     assert {stat.S_IMODE(file.stat().st_mode) for file in files(state)} == {0o600}
 
 
