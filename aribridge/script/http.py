@@ -37,11 +37,12 @@ class HostRule:
         patterns = [pattern for glob in globs for pattern in _with_ports(glob)]
         self._pattern = re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
 
-    def check(self, url: URL) -> None:
-        """Raises CallFailure ``forbidden`` for a URL outside of the rule."""
-        if not self._pattern.fullmatch(f"{url.host_subcomponent}:{url.port}"):
-            place = f"{url.host_subcomponent}:{url.port}"
-            raise CallFailure("forbidden", f"scripts may not reach {place}: name its host in scripts.http_allow")
+    def check(self, url: URL, outcome: Outcome = "not_applied") -> None:
+        """Raises CallFailure ``forbidden``, with that outcome, for a URL outside of the rule."""
+        place = f"{url.host_subcomponent}:{url.port}"
+        if not self._pattern.fullmatch(place):
+            text = f"scripts may not reach {place}: name its host in scripts.http_allow"
+            raise CallFailure("forbidden", text, outcome=outcome)
 
 
 def _with_ports(glob: str) -> list[str]:
@@ -89,9 +90,10 @@ class Http:
         ``forbidden`` for a host outside of the rule, redirects included; ``bad_parameter``; ``timeout``;
         ``reply_too_large``; ``http_failed`` for everything that keeps an answer away.
         """
+        hops = _Hops(self._rule)
         try:
             async with asyncio.timeout(min(request.timeout, LONGEST_SECONDS)):
-                return await self._exchange(request)
+                return await self._exchange(request, hops)
         except TimeoutError:
             text = f"no answer from {_origin(request)} within {min(request.timeout, LONGEST_SECONDS):g} s"
             raise CallFailure("timeout", text, outcome="unknown") from None
@@ -99,13 +101,17 @@ class Http:
             raise CallFailure(
                 "http_failed", f"{_origin(request)} redirects again and again", outcome="unknown"
             ) from None
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise _not_right(error) from None
+        except aiohttp.RedirectClientError:
+            text = f"{_origin(request)} redirects to what is no http or https URL"
+            raise CallFailure("http_failed", text, outcome="unknown") from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            raise _not_right("the url is no http or https URL") from None
         except aiohttp.ClientError as error:
-            outcome: Outcome = "not_applied" if isinstance(error, aiohttp.ClientConnectorError) else "unknown"
-            raise CallFailure("http_failed", f"no answer from {_origin(request)}: {error}", outcome=outcome) from None
+            outcome = hops.outcome if isinstance(error, aiohttp.ClientConnectorError) else "unknown"
+            text = f"no answer from {_origin(request)}: {_reason(error)}"
+            raise CallFailure("http_failed", text, outcome=outcome) from None
         except ValueError as error:
-            raise _not_right(error) from None
+            raise _not_right(str(error)) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -120,7 +126,7 @@ class Http:
                 told["json"] = msgspec.json.decode(answer.body)
         return told
 
-    async def _exchange(self, request: HttpRequest) -> HttpAnswer:
+    async def _exchange(self, request: HttpRequest, hops: _Hops) -> HttpAnswer:
         headers, body = _content(request)
         async with self._open().request(
             request.method,
@@ -129,6 +135,7 @@ class Http:
             data=body,
             allow_redirects=request.redirect,
             max_redirects=_REDIRECTS,
+            middlewares=(hops,),
         ) as response:
             content = await response.content.read(LARGEST_BODY + 1)
             while len(content) <= LARGEST_BODY and (more := await response.content.read(LARGEST_BODY)):
@@ -145,25 +152,39 @@ class Http:
                 connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),
                 timeout=aiohttp.ClientTimeout(total=LONGEST_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(self._check,),
                 headers={"User-Agent": "aribridge"},
             )
         return self._session
 
-    async def _check(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        # aiohttp comes through here with each redirect, too.
-        self._rule.check(request.url)
+
+class _Hops:
+    """One request on its way: aiohttp comes through here with each redirect, too."""
+
+    def __init__(self, rule: HostRule) -> None:
+        self.outcome: Outcome = "not_applied"
+        """What is known where the next step does not come about: one that was answered may have done something."""
+        self._rule = rule
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        self._rule.check(request.url, self.outcome)
         try:
-            return await handler(request)
+            response = await handler(request)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             # aiohttp would send GET, PUT and DELETE once more, which may have been carried out.
             raise aiohttp.ClientConnectionError(str(error)) from error
+        self.outcome = "unknown"
+        return response
 
 
-def _not_right(error: Exception) -> CallFailure:
-    return CallFailure("bad_parameter", f"bridge.http: the request is not right: {error}")
+def _not_right(why: str) -> CallFailure:
+    return CallFailure("bad_parameter", f"bridge.http: the request is not right: {why}")
+
+
+def _reason(error: aiohttp.ClientError) -> str:
+    """What it says, without the URL that some have in their text."""
+    return error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
 
 
 def _read(fields: Any) -> HttpRequest:

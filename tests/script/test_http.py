@@ -169,6 +169,24 @@ async def test_redirects_are_followed_within_the_rule_only(http: Http, server: T
     assert failure.value.code == "http_failed"
 
 
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [
+        ("http://localhost:1/", "forbidden"),
+        ("http://127.0.0.1:1/", "http_failed"),
+        ("ftp://127.0.0.1/", "http_failed"),
+        ("http:///nowhere", "http_failed"),
+    ],
+)
+async def test_what_led_elsewhere_may_have_been_carried_out(server: TestServer, to: str, code: str) -> None:
+    url = server.make_url("/redirect").with_query(to=to)
+    http = Http(["127.0.0.1:*"])
+    with pytest.raises(CallFailure) as failure:
+        await http.send(HttpRequest(str(url), method="POST", body="buy"))
+    await http.close()
+    assert (failure.value.code, failure.value.outcome) == (code, "unknown")
+
+
 async def test_an_answer_without_end_is_refused(http: Http, server: TestServer) -> None:
     with pytest.raises(CallFailure) as failure:
         await asyncio.wait_for(http.send(HttpRequest(str(server.make_url("/large")))), 10)
@@ -261,3 +279,21 @@ async def test_errors_do_not_repeat_what_may_be_secret_in_an_address(http: Http,
         await http.send(HttpRequest(str(url), timeout=0.5))
     assert f"{server.host}:{server.port}" in failure.value.detail
     assert "s3cr3t" not in failure.value.detail
+
+
+async def test_nor_do_they_where_there_is_no_http_or_no_url() -> None:
+    async def mumble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    mumbling = await asyncio.start_server(mumble, "127.0.0.1", 0)
+    async with mumbling:
+        port = mumbling.sockets[0].getsockname()[1]
+        places = [f"http://127.0.0.1:{port}", "http://127.0.0.1:99999", "http://", "ftp://127.0.0.1"]
+        http = Http([f"127.0.0.1:{port}"])
+        for place in places:
+            with pytest.raises(CallFailure) as failure:
+                await http.send(HttpRequest(f"{place}/?k=s3cr3t"))
+            assert "s3cr3t" not in failure.value.detail
+        await http.close()
