@@ -90,9 +90,13 @@ class HttpDoor:
         return _json(f"[{','.join(events)}]" if most > 1 else events[0])
 
     async def _poll_instead(self, request: web.Request) -> web.Response:
+        try:
+            session = _address(request).session_id
+        except JanusError:
+            return web.Response(status=404)
         # Relative: a proxy may have put a prefix before the path.
         up = "../.." if request.path.endswith("/") else ".."
-        return web.Response(status=302, headers={"Location": f"{up}/{_address(request).session_id}"})
+        return web.Response(status=302, headers={"Location": f"{up}/{session}"})
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Allow": "GET, POST, OPTIONS"})
@@ -136,11 +140,14 @@ def _id(text: str, code: Code) -> int:
 
 async def _body(request: web.Request) -> str:
     body = bytearray()
-    async with asyncio.timeout(BODY_SECONDS):
-        async for chunk in request.content.iter_chunked(65_536):
-            body += chunk
-            if len(body) > MAX_MESSAGE:
-                raise JanusError(Code.INVALID_JSON, f"The body is larger than {MAX_MESSAGE} bytes.")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_chunked(65_536):
+                body += chunk
+                if len(body) > MAX_MESSAGE:
+                    raise JanusError(Code.INVALID_JSON, f"The body is larger than {MAX_MESSAGE} bytes.")
+    except TimeoutError:
+        raise JanusError(Code.INVALID_JSON, f"The body did not come in {BODY_SECONDS:.0f} s.") from None
     return text_of(body)
 
 

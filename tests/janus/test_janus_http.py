@@ -119,7 +119,8 @@ async def test_polls_that_are_refused(rig: Rig) -> None:
     assert await rig.poll(1) == 404
     assert await rig.poll(session, token="nonsense") == 403
     assert await rig.poll(session, token=token("bob")) == 404
-    assert await rig.poll("nonsense") == 404  # type: ignore[arg-type]
+    for path in ("nonsense", "nonsense/1", "1/nonsense"):
+        assert await rig.poll(path) == 404  # type: ignore[arg-type]
     async with rig.client() as client:
         assert await rig.poll(await client.create()) == 404
 
@@ -164,6 +165,16 @@ async def test_bodies_that_are_no_request(rig: Rig, body: bytes, code: int) -> N
     async with rig.http.post(rig.url, data=body) as response:
         assert response.status == 200
         assert (await response.json())["error"]["code"] == code
+
+
+async def test_a_body_that_does_not_come_is_no_request(rig: Rig, monkeypatch) -> None:
+    monkeypatch.setattr("aribridge.janus.http.BODY_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(b"POST /janus HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
+    assert b"The body did not come" in answer
+    writer.write(b" " * 8)  # else the server waits for it, before it closes
+    writer.close()
 
 
 async def test_an_answer_that_is_no_json_is_an_error_of_the_plugins(rig: Rig) -> None:
