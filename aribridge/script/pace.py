@@ -27,6 +27,7 @@ class Pace:
         self._worked = 0.0
         self._may_go_on = asyncio.Event()
         self._may_go_on.set()
+        self._others_go_first = False
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Work inside; the work must not wait."""
@@ -34,6 +35,8 @@ class Pace:
 
     async def begin(self) -> float:
         """Wait until it is one's turn; when that is, by the clock."""
+        if self._others_go_first:
+            await asyncio.sleep(0)
         while self._worked > _BURST:
             self._pause()
             await self._may_go_on.wait()
@@ -52,6 +55,12 @@ class Pace:
         """All that wait go on in one turn of the event loop, as far as the next burst takes them."""
         self._worked = 0.0
         self._may_go_on.set()
+        # Who comes in this turn would begin before they do, and where always somebody comes they never would.
+        self._others_go_first = True
+        asyncio.get_running_loop().call_soon(self._all_went_on)
+
+    def _all_went_on(self) -> None:
+        self._others_go_first = False
 
 
 class _Turn:

@@ -127,6 +127,22 @@ async def test_runs_that_waited_share_turns_in_their_order(tmp_path, turns, aste
     await host.close()
 
 
+async def test_nobody_goes_before_those_who_came_earlier(tmp_path, asterisks, client: ScriptClient) -> None:
+    host = host_where_each_step_takes(0.03, tmp_path, asterisks)
+    judged: list[int] = []
+
+    async def judge(number: int) -> None:
+        await host.on_command(client, command())
+        judged.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(MANY):
+            group.create_task(judge(number))
+            await asyncio.sleep(0)
+    assert judged == list(range(MANY))
+    await host.close()
+
+
 @pytest.mark.parametrize("hook", ["accepts", "on_call"])
 async def test_a_hook_that_loops_for_each_call_rests_and_the_dialplan_goes_on(load, asterisks, hook: str) -> None:
     other = "" if hook == "on_call" else "function on_call(call) end"
