@@ -56,14 +56,18 @@ class Brake:
         self._clock = clock
         self._debts: dict[_Payer, _Debt] = {}
 
+    def rest(self, hook: str, subject: Hashable = None) -> float:
+        """Seconds for which a hook is not to run, on behalf of a subject if there is one; not above 0 where it may."""
+        if not self._debts:
+            return 0.0
+        now = self._clock()
+        debts = (self._debts.get(payer) for payer in _payers(hook, subject))
+        return max((debt.rest(now) for debt in debts if debt), default=0.0)
+
     def check(self, hook: str, subject: Hashable = None) -> None:
         """Raise HookResting where a hook is not to run now, on behalf of a subject if there is one."""
-        if not self._debts:
-            return
-        now = self._clock()
-        rests = [debt.rest(now) for payer in _payers(hook, subject) if (debt := self._debts.get(payer))]
-        if rests and max(rests) > 0:
-            raise HookResting(max(rests))
+        if (seconds := self.rest(hook, subject)) > 0:
+            raise HookResting(seconds)
 
     @contextmanager
     def charging(self, hook: str, subject: Hashable = None) -> Iterator[None]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from janus_rig import Caller, serving
+from janus_rig import Caller, serving, token
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
 from aribridge.janus.plugins.lua import LuaPlugin, callbacks
@@ -51,6 +51,7 @@ function handleMessage(id, tr, text, jsep)
   local what = message["do"]
   if what == "return" then return table.unpack(message.values, 1, message.n) end
   if what == "fail" then error("on purpose") end
+  if what == "loop" then while true do end end
   if what == "echo" then return 0, json.encode { transaction = tr, jsep = jsep and json.decode(jsep) } end
   if what == "close" then closePc(id) return 0, "{}" end
   if what == "end" then endSession(id) return 0, "{}" end
@@ -193,6 +194,17 @@ async def test_what_handle_message_returns_is_the_reply(bob, values, reply):
     else:
         assert answer["error"]["code"] == 462
         assert reply in answer["error"]["reason"]
+
+
+async def test_who_has_a_script_loop_again_and_again_waits_and_nobody_else(lua_rig, bob):
+    # On a busy machine so much time passes during a run that nobody need wait.
+    lua_rig.lua._now.script._brake._clock = lambda: 0.0
+    async with lua_rig.client({"token": token("mallory")}) as mallory:
+        handle = await attached(mallory)
+        reasons = [(await do(mallory, handle, "loop"))["error"]["reason"] for _ in range(20)]
+    assert ["CPU time" in reason for reason in reasons] == [True] * 6 + [False] * 14
+    assert "rests for a moment" in reasons[-1]
+    assert (await do(bob, await attached(bob), "echo"))["janus"] == "success"
 
 
 async def test_an_error_ends_that_message_alone(bob):

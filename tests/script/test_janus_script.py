@@ -198,6 +198,33 @@ async def test_a_callback_that_loops_again_and_again_rests_and_the_others_go_on(
         assert await script.call("handleMessage", 7.0, "t", "{}", None) is not None
 
 
+OVERRUNS = """
+    local bridge = require "bridge"
+    local n = 0
+    local function work()
+      n = n + 1
+      relayTextData(7, tostring(n), 2)
+      if n == 13 then bridge.after(20, function() relayTextData(7, "rested", 6) end) end
+      while n <= 13 do end
+    end
+"""
+TICKS = "function tick() timeCallback('tick', nil, 1) work() end function init() timeCallback('tick', nil, 1) end"
+POKED = "function resumeScheduler() work() end function handleMessage() for _ = 1, 14 do pokeScheduler() end end"
+
+
+@pytest.mark.parametrize("source", [TICKS, POKED], ids=["timeCallback", "pokeScheduler"])
+async def test_what_comes_while_its_callback_rests_comes_afterwards(tmp_path, asterisks, source):
+    """Else a timer that starts itself anew would never tick again, and a coroutine wait for ever."""
+    async with running(tmp_path, OVERRUNS + source, asterisks, limits=ScriptSettings(budget_ms=10)) as (script, world):
+        now = 0.0
+        script._brake._clock = lambda: now
+        await script.call("handleMessage", 7.0, "t", "{}", None)
+        await until(lambda: "rested" in world.relayed)
+        assert world.relayed[-1] == "rested"  # it was time for one more
+        now = 60.0
+        await until(lambda: "14" in world.relayed)
+
+
 async def test_timers_of_a_script_leave_half_of_the_time_to_others(tmp_path, asterisks):
     loops = """
         local bridge = require "bridge"

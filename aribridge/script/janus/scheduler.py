@@ -13,9 +13,16 @@ class Script(Protocol):
     def begin(self, callback: str, *arguments: Any) -> Coroutine[Any, Any, None] | None:
         """Call a callback; what is left of it if it waits."""
 
+    def rest(self, callback: str) -> float:
+        """Seconds for which a callback is not to be called, since it overran too often; not above 0 where it may."""
+
 
 class Scheduler:
-    """Calls ``resumeScheduler`` once for each poke, one at a time; the script's side bounds how many there are."""
+    """Calls ``resumeScheduler`` once for each poke, one at a time; the script's side bounds how many there are.
+
+    What comes while its callback rests is put off: a timer that starts itself anew would end for good with the first
+    call that is left out, and who waits in a coroutine might wait for ever.
+    """
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -32,20 +39,8 @@ class Scheduler:
 
     def call_later(self, name: str, argument: str | bytes | None, milliseconds: float) -> None:
         """``timeCallback``."""
-        loop = _running_loop()
-        if loop is None:
-            return
-
-        def fire() -> None:
-            self._waiting.discard(handle)
-            rest = self._script.begin("timeCallback", name, argument)
-            if rest is not None:
-                task = loop.create_task(rest)
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-        handle = loop.call_later(milliseconds / 1000, fire)
-        self._waiting.add(handle)
+        if loop := _running_loop():
+            self._fire_in(loop, milliseconds / 1000, name, argument)
 
     async def close(self) -> None:
         """Call nothing any more, and end what was called."""
@@ -56,13 +51,31 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _fire_in(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, name: str, argument: str | bytes | None
+    ) -> None:
+        def fire() -> None:
+            self._waiting.discard(handle)
+            if (rest := self._script.rest("timeCallback")) > 0:
+                self._fire_in(loop, rest, name, argument)
+            elif (left := self._script.begin("timeCallback", name, argument)) is not None:
+                task = loop.create_task(left)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        handle = loop.call_later(seconds, fire)
+        self._waiting.add(handle)
+
     async def _resume(self) -> None:
         try:
             while self._pokes:
+                if (rest := self._script.rest("resumeScheduler")) > 0:
+                    await asyncio.sleep(rest)
+                    continue
                 self._pokes -= 1
-                rest = self._script.begin("resumeScheduler")
-                if rest is not None:
-                    await rest
+                left = self._script.begin("resumeScheduler")
+                if left is not None:
+                    await left
                 await asyncio.sleep(0)
         finally:
             self._resuming = None

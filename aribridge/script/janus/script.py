@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -111,24 +111,31 @@ class JanusScript:
         except ScriptFailure as failure:
             raise ScriptLoadError(str(self._located(failure))) from None
 
-    async def call(self, callback: str, *arguments: Any) -> list[Any]:
-        """Call a callback; all that it returned. Raises ScriptFailure."""
-        with self._counted(callback):
+    async def call(self, callback: str, *arguments: Any, by: Hashable = None) -> list[Any]:
+        """Call a callback; all that it returned. Raises ScriptFailure.
+
+        ``by`` is on whose behalf, if that can be told: who makes it overrun again and again waits before all others.
+        """
+        with self._counted(callback, by):
             step = self._begin(callback, arguments)
             value = step.value if step.state == "done" else await self._runs.open(self._seconds).finish(step)
         return list(value or ())
 
-    def begin(self, callback: str, *arguments: Any) -> Coroutine[Any, Any, None] | None:
+    def begin(self, callback: str, *arguments: Any, by: Hashable = None) -> Coroutine[Any, Any, None] | None:
         """Call a callback whose result nobody needs; what is left of it if it waits. Failures are logged."""
         try:
             with ExitStack() as counted:
-                counted.enter_context(self._counted(callback))
+                counted.enter_context(self._counted(callback, by))
                 step = self._begin(callback, arguments)
                 if step.state == "wait":
                     return self._finish(callback, step, counted.pop_all())
         except ScriptFailure as failure:
             self.report(callback, failure)
         return None
+
+    def rest(self, callback: str) -> float:
+        """Seconds for which a callback is not to be called, since it overran too often; not above 0 where it may."""
+        return self._brake.rest(callback)
 
     def report(self, callback: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
@@ -143,7 +150,7 @@ class JanusScript:
         await self._background.close()
         await self._runs.close()
 
-    async def rest(self) -> None:
+    async def settle(self) -> None:
         """Return when no call waits any more, or when it has waited too long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):
@@ -184,13 +191,13 @@ class JanusScript:
             raise ScriptFailure(f"{callback} was not called: {error}") from None
 
     @contextmanager
-    def _counted(self, callback: str) -> Iterator[None]:
+    def _counted(self, callback: str, by: Hashable) -> Iterator[None]:
         """Counts a run, and its overruns, if the script defines what is called: some of it is the gateway's own."""
         if callback not in self.callbacks and callback != "timeCallback":
             yield
             return
-        with self.tally.run(callback), self._brake.charging(callback):
-            self._brake.check(callback)
+        with self.tally.run(callback), self._brake.charging(callback, by):
+            self._brake.check(callback, by)
             yield
 
     async def _finish(self, callback: str, step: Step, counted: AbstractContextManager[Any]) -> None:

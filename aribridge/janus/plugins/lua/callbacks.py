@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from aribridge.script.janus import JanusScript
@@ -21,7 +21,9 @@ class Callbacks:
     A callback that waits (``socket.http``) holds up those of its own session, nobody else's.
     """
 
-    def __init__(self, script: JanusScript, spawn: Spawn) -> None:
+    def __init__(self, script: JanusScript, spawn: Spawn, by: Hashable) -> None:
+        """``by`` is on whose behalf they are called."""
+        self._by = by
         self._script = script
         self._spawn = spawn
         self._waiting: deque[tuple[int, str, tuple[Any, ...]]] = deque()
@@ -50,7 +52,7 @@ class Callbacks:
             self._waiting.append((size, callback, arguments))
             self._bytes += size
             return
-        rest = self._script.begin(callback, *arguments)
+        rest = self._script.begin(callback, *arguments, by=self._by)
         if rest is not None:
             self.task = self._spawn(self._go_on(rest))
 
@@ -63,7 +65,7 @@ class Callbacks:
                 if self._waiting:
                     size, callback, arguments = self._waiting.popleft()
                     self._bytes -= size
-                    rest = self._script.begin(callback, *arguments)
+                    rest = self._script.begin(callback, *arguments, by=self._by)
                 await asyncio.sleep(0)
         finally:
             self.task = None

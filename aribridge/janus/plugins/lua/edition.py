@@ -53,7 +53,7 @@ class Edition:
     async def retire(self) -> None:
         """Let its sessions come to their end, then call the script's ``destroy`` and end what still runs of it."""
         await self._left.wait()
-        await self.script.rest()
+        await self.script.settle()
         await self.script.close()
 
     def stop(self) -> None:

@@ -18,6 +18,7 @@ from aribridge.janus.plugins.lua.events import Events
 from aribridge.janus.plugins.lua.relay import Relay
 from aribridge.janus.plugins.lua.sdp import without_transport
 from aribridge.janus.ports import Channel
+from aribridge.janus.sessions import owner
 from aribridge.script import ScriptFailure
 from aribridge.script.janus import JanusScript
 
@@ -38,7 +39,9 @@ class LuaSession:
         self._script = script
         self._context = context
         self._forget = forget
-        self._callbacks = Callbacks(script, context.spawn)
+        # The address, too: all whom one apisecret lets in are one subject.
+        self._by = (*owner(context.principal), context.address)
+        self._callbacks = Callbacks(script, context.spawn, self._by)
         self._events = Events(context)
         self._relay = Relay(context, context.spawn, self._drained)
         self._creating: asyncio.Task[None] | None = None
@@ -141,7 +144,8 @@ class LuaSession:
         described = None if jsep is None else _described(jsep, update=update)
         with trace.run():
             try:
-                return await self._script.call("handleMessage", self._id, transaction, message, described)
+                arguments = (self._id, transaction, message, described)
+                return await self._script.call("handleMessage", *arguments, by=self._by)
             except ScriptFailure as failure:
                 self._script.report("handleMessage", failure)
                 raise JanusError(Code.MESSAGE_FAILED, f"The script failed: {failure}") from None
