@@ -3,7 +3,7 @@
 `python -m bench [NAME ...]` measures only these. What was measured replaces the same rows of
 `bench/results/latest.json`, from which docs/performance.md is made. `python -m bench check [NAME ...]` leaves both as
 they are, and fails when a row got worse than its kept spread and a margin. `python -m bench profile [NAME ...]` says
-which part of the gateway takes its time, in the page as well.
+which part of the gateway takes its time, and where a ping is at which time, in the page as well.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from bench import (
 )
 from bench.lab import open_lab
 from bench.profile import profiles
+from bench.trips import trips
 from bench.workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "start": connections.start_up,
     "hooks": script_hooks.costs,
 }
-WITH_JANUS = {"commands", "channels", "idle", "aribridge.js"}
+TRIPS = "trips"
+WITH_JANUS = {"commands", "channels", "idle", "aribridge.js", TRIPS}
 
 
 async def main(wanted: set[str]) -> None:
@@ -90,6 +92,8 @@ async def profile(wanted: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
             found.profiles |= await profiles(lab, wanted)
+            if _is_on(TRIPS, wanted, lab):
+                found.trips = await trips(lab)
             found.write(lab)
     report.write_page(found)
 
@@ -123,6 +127,6 @@ match sys.argv[1:]:
     case ["check", *names]:
         asyncio.run(check(chosen(names)))
     case ["profile", *names]:
-        asyncio.run(profile(chosen(names, WORKLOADS)))
+        asyncio.run(profile(chosen(names, (*WORKLOADS, TRIPS))))
     case names:
         asyncio.run(main(chosen(names)))

@@ -32,6 +32,7 @@ class Results:
         self.rows: dict[tuple[str, str], dict[str, Any]] = {key(row): row for row in content.get("rows", [])}
         self.costs: dict[str, float] = content.get("costs", {})
         self.profiles: dict[str, dict[str, float]] = content.get("profiles", {})
+        self.trips: dict[str, dict[str, list[float]]] = content.get("trips", {})
         self.about: dict[str, Any] = content.get("about", {})
 
     @classmethod
@@ -62,6 +63,7 @@ class Results:
             "rows": list(self.rows.values()),
             "costs": self.costs,
             "profiles": self.profiles,
+            "trips": self.trips,
         }
         LATEST.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
@@ -88,7 +90,7 @@ def _tables(results: Results) -> str:
     lines += [_table_row(row) for row in results.rows.values()]
     lines += ["", "| cost | |", "|---|---|"]
     lines += [f"| {name} | {_number(value)} |" for name, value in results.costs.items()]
-    return "\n".join(lines + _profile_table(results.profiles))
+    return "\n".join(lines + _profile_table(results.profiles) + _trip_table(results.trips))
 
 
 def _profile_table(profiles: dict[str, dict[str, float]]) -> list[str]:
@@ -98,6 +100,18 @@ def _profile_table(profiles: dict[str, dict[str, float]]) -> list[str]:
     lines = ["", f"| where the time goes | {' | '.join(profiles)} |", f"|---|{'---|' * len(profiles)}"]
     for part in next(iter(profiles.values())):
         cells = [_share(part, profile[part]) for profile in profiles.values()]
+        lines.append(f"| {part} | {' | '.join(cells)} |")
+    return lines
+
+
+def _trip_table(trips: dict[str, dict[str, list[float]]]) -> list[str]:
+    """A row for each part of a ping's way, p50 and p99 of each server."""
+    if not trips:
+        return []
+    heads = [f"{server}, {percent}" for server in trips for percent in ("p50", "p99")]
+    lines = ["", f"| where a lone ping over a data channel is | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    for part in next(iter(trips.values())):
+        cells = [f"{_number(value)} ms" for trip in trips.values() for value in trip[part]]
         lines.append(f"| {part} | {' | '.join(cells)} |")
     return lines
 

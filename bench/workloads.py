@@ -56,10 +56,12 @@ async def pings_by_websocket(lab: Lab, times: int = 12_000) -> AsyncIterator[Wor
         yield work
 
 
-def events_to_channels(channels: int, order: dict[str, Any], each: int, times: int) -> Workload:
+def events_to_channels(
+    channels: int, order: dict[str, Any], each: int, times: int, features: tuple[str, ...] = ()
+) -> Workload:
     @asynccontextmanager
     async def workload(lab: Lab) -> AsyncIterator[Work]:
-        async with our_side(lab, SUBSCRIBED).page(lab, channels) as (page, _):
+        async with our_side(lab, {**SUBSCRIBED, "features": list(features)}).page(lab, channels) as (page, _):
 
             async def work() -> int:
                 return sum([await page.evaluate("(given) => fanOut(...given)", [order, each]) for _ in range(times)])
@@ -101,6 +103,7 @@ WORKLOADS: dict[str, Workload] = {
     "pings, 16 in flight": pings_in_flight,
     "ping, WebSocket": pings_by_websocket,
     "burst to 10 data channels": events_to_channels(10, {"burst": 100}, 100, 60),
+    "burst to 10 data channels with batch": events_to_channels(10, {"burst": 100}, 100, 60, ("batch",)),
     "10 events/s to 50 data channels": events_to_channels(50, {"paced": 100, "every": 100}, 100, 1),
     "burst to 5,000 WebSockets": events_to_websockets,
     "calls, 102 subscribers": calls,
