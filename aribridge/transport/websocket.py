@@ -13,6 +13,8 @@ from aribridge.transport.carrier import CarrierClosed, Receiver
 
 _MAX_SEND = 65536
 _CLOSE_SECONDS = 3.0
+_LINGER_SECONDS = 30.0
+"""For a client to read what it was sent before the close; the system would wait for as long as the client likes."""
 _HEARTBEAT_SECONDS = 30.0
 _HIGH_MARK = 65536
 """Bytes that may wait in the socket's buffer before a sender waits."""
@@ -65,6 +67,9 @@ class WebSocketCarrier:
                 await self._socket.close(code=code, message=reason.encode()[:123])
         except (TimeoutError, ConnectionError, RuntimeError):
             pass
+        finally:
+            if self._transport.get_write_buffer_size():
+                asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
     async def run(self, receiver: Receiver) -> None:
         """Hand what arrives to the receiver until the socket is closed."""

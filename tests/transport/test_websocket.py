@@ -1,7 +1,7 @@
 """The WebSocket as a carrier, with a real client on a real socket."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -92,3 +92,14 @@ async def test_nothing_is_sent_to_a_client_that_left():
         await receiver.ended.wait()
         with pytest.raises(CarrierClosed):
             carrier.send_now(["late"])
+
+
+async def test_a_client_that_never_reads_does_not_keep_its_socket_when_it_is_closed(monkeypatch):
+    """A socket that has something to send is closed once that is read, which is for its client to decide."""
+    monkeypatch.setattr(websocket, "_LINGER_SECONDS", 0.1)
+    async with connected() as (carrier, receiver, _):
+        with suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(carrier.send("x" * 65_536), 1)
+        await asyncio.gather(carrier.close(4007, "slow_consumer"), return_exceptions=True)
+        await receiver.ended.wait()
