@@ -44,7 +44,9 @@ class Identity:
             self._liveness.expire_at(self.principal.expires)
 
     def admitted(self, principal: Principal) -> None:
-        """The client is let in: its time runs, and scripts are told that it came."""
+        """The client is let in: its time runs, and scripts are told that it came, once."""
+        if self._is_admitted:
+            return
         client = self._client
         log.info("connection.open", connection=client.id, carrier=client.kind, peer=self._peer, sub=principal.sub)
         audit.logged_in(principal, client.kind, client.address, client.id)

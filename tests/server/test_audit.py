@@ -13,6 +13,13 @@ from real.gateway import target
 from real.wait import until
 from real.wsclient import greeted
 
+from aribridge.core.websocket_frames import masked_text_frame
+
+UPGRADE = (
+    b"GET /v1/ws HTTP/1.1\r\nHost: gateway.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
+)
 SCRIPT = """\
 function on_command(conn, cmd)
   if cmd.op == "channels.ring" then return bridge.deny("no ringing here") end
@@ -247,3 +254,15 @@ async def test_a_restarted_gateway_appends(gateways, asterisk22):
     await gateway.start()
     await until(lambda: len(gateway.audit) == 3, what="it started twice")
     assert [one["operation"] for one in gateway.audit] == ["start", "stop", "start"]
+
+
+async def test_who_says_hello_along_with_the_upgrade_comes_in_once(audited):
+    hello = json.dumps({"type": "hello", "id": 1, "token": audited.token(sub="hasty")}).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", audited.port)
+    writer.write(UPGRADE + masked_text_frame(hello))
+    async with asyncio.timeout(30):
+        await reader.readuntil(b'"welcome"')
+    writer.close()
+    async with greeted(audited.url, audited.token(sub="later")):
+        await line(audited, kind="login", sub="later")
+    assert len([one for one in audited.audit if (one["kind"], one.get("sub")) == ("login", "hasty")]) == 1
