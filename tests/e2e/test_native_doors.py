@@ -53,6 +53,16 @@ async def test_a_peer_is_deleted_at_its_location(plain: PageClient, gateway: Gat
     await until(lambda: no_peer(gateway))
 
 
+@pytest.mark.parametrize("ends", ["channel.close()", "channel.send('no JSON')"])
+async def test_a_peer_whose_channel_ended_is_let_go_though_its_page_keeps_it(
+    plain: PageClient, gateway: Gateway, ends: str
+) -> None:
+    await plain.open(gateway, "rtc")
+    await plain.page.evaluate(ends)
+    await plain.page.wait_for_function("channel.readyState === 'closed'")
+    await until(lambda: no_peer(gateway))
+
+
 async def test_a_page_of_an_origin_that_is_not_listed_is_refused(
     plain: PageClient, gateways: Gateways, asterisk22: PrivateAsterisk, page_errors: PageErrors
 ) -> None:

@@ -29,6 +29,8 @@ log = structlog.get_logger("aribridge.server")
 LABEL = "aribridge.v1"
 _MOST_BODY = 65536
 _BODY_SECONDS = 10.0
+_FAREWELL_SECONDS = 5.0
+"""For the last word on a channel to arrive, after which its peer may open another."""
 _SDP, _JSON, _FRAGMENT = "application/sdp", "application/json", "application/trickle-ice-sdpfrag"
 
 
@@ -47,6 +49,8 @@ class _Session:
         self.address = address
         self.principal = principal
         self.peer: Peer | None = None
+        self._open = 0
+        self._farewell: asyncio.TimerHandle | None = None
 
     def connected(self) -> None:
         """Nothing to do: the data channel is what counts."""
@@ -56,19 +60,31 @@ class _Session:
         if channel.label != LABEL:
             log.info("rtc.channel_refused", label=channel.label[:64], remedy=f"label the channel {LABEL}")
             return None
-        return _Watched(self._door.hub.accept(channel, self.principal, self.address, self._renew), self._unused)
+        receiver = self._door.hub.accept(channel, self.principal, self.address, self._renew)
+        self._open += 1
+        return _Watched(receiver, self._channel_ended)
 
     def _renew(self, principal: Principal) -> None:
         """A fresh token came on a channel; it is the next channel's, too."""
         self.principal = principal
 
-    def _unused(self) -> None:
-        """The last word on the protocol's channel was said: the peer has no further use."""
-        if self.peer is not None and not any(channel.label == LABEL for channel in self.peer.channels.values()):
+    def _channel_ended(self) -> None:
+        """Without a channel of the protocol the peer has no further use, whatever its client keeps it for."""
+        self._open -= 1
+        self._stop_farewell()
+        self._farewell = asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, self._end_unused)
+
+    def _end_unused(self) -> None:
+        if self.peer is not None and not self._open:
             self._door.end(self.peer)
+
+    def _stop_farewell(self) -> None:
+        if self._farewell is not None:
+            self._farewell.cancel()
 
     def closed(self, reason: str) -> None:
         """Forget the peer."""
+        self._stop_farewell()
         log.info("rtc.closed", sub=self.principal.sub, reason=reason)
         self._door.forget(self)
 
