@@ -40,12 +40,15 @@ class PolicyFile:
         return lambda: self._take(text, policy)
 
     def _take(self, text: bytes | None, policy: Policy) -> list[Path]:
-        """Whose things are, and what every client may see, is judged anew."""
+        """What every client may see, and whose things are, is judged anew.
+
+        In this order: what becomes a client's by the new names is not to be told by its old rights.
+        """
         self._text = text
         self._access.policy = policy
+        self._hub.rejudge()
         for target in self._targets:
             target.stream.rename(policy.names)
-        self._hub.rejudge()
         return self.files
 
     def _read(self) -> bytes | None:

@@ -152,6 +152,27 @@ async def test_a_new_policy_counts_at_once(divided):
         policy.write_text(before.replace("[roles.agent]", "[roles.agnt]"))
 
 
+async def test_what_becomes_its_tenants_by_a_new_policy_is_not_told_by_the_rights_of_the_old_one(divided):
+    gateway, policy = divided
+    async with (
+        greeted(gateway.url, person(gateway, "gus", "globex", "supervisor")) as gus,
+        greeted(gateway.url, person(gateway, "sue", "acme", "supervisor")) as sue,
+    ):
+        theirs = await call(gus, "Local/1@globex")
+        await sue.ask(type="subscribe", sub=1)
+        before = policy.read_text()
+        policy.write_text(
+            before.replace('[roles.supervisor]\non = "tenant"', '[roles.supervisor]\non = "own"')
+            .replace('["Local/*@globex", ', "[")
+            .replace('["Local/*@acme", ', '["Local/*@acme", "Local/*@globex", ')
+        )
+        os.kill(gateway.pid, signal.SIGHUP)
+        assert (await sue.until(lambda seen: seen["type"] == "gap"))["reason"] == "policy_changed"
+        assert (await sue.request("GET", f"/channels/{theirs}"))["status"] == 403
+        assert not [seen for seen in sue.seen if seen["type"] == "event" and theirs in str(seen["data"])]
+        await gus.request("DELETE", f"/channels/{theirs}")
+
+
 async def test_with_no_tenant_a_starter_policy_of_five_lines_works(asterisk22, tmp_path, gateways):
     policy = tmp_path / "starter.toml"
     policy.write_text(
