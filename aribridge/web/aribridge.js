@@ -305,6 +305,7 @@ class Bridge {
   /** Go on by another carrier without a break: what was sent before is answered on the old one. */
   async #move(channel) {
     this.#next = channel;
+    this.#subscriptions.hold();
     this.#deadline("move", OPEN_MS, "the gateway did not answer the hello");
     const before = this.#requests.mark();
     const welcome = await this.#requests.ask(this.#helloOf());

@@ -34,6 +34,13 @@ BLOCKED = {
     "throws": "window.RTCPeerConnection = function () { throw new Error('blocked by an extension'); };",
     "hangs": "RTCPeerConnection.prototype.createOffer = () => new Promise(() => {});",
 }
+BLOCKED_FOR_NOW = """
+window.tried = 0;
+const { createOffer, setRemoteDescription } = RTCPeerConnection.prototype;
+RTCPeerConnection.prototype.createOffer = function () { tried += 1; return createOffer.call(this); };
+RTCPeerConnection.prototype.setRemoteDescription = async () => {};
+window.unblock = () => (RTCPeerConnection.prototype.setRemoteDescription = setRemoteDescription);
+"""
 CONNECTED = """
 try {
   const bridge = await within(connect(given), 14_000);
@@ -136,19 +143,15 @@ async def test_it_moves_to_a_data_channel_when_one_opens_after_all_and_nothing_i
     """A command is on its way then, events come all the time, and a call would end with the smallest loss."""
     await client.page.clock.install()
     await client.do(
-        """window.tried = 0;
-           const { createOffer, setRemoteDescription } = RTCPeerConnection.prototype;
-           RTCPeerConnection.prototype.createOffer = function () { tried += 1; return createOffer.call(this); };
-           RTCPeerConnection.prototype.setRemoteDescription = async () => {};
-           window.unblock = () => (RTCPeerConnection.prototype.setRemoteDescription = setRemoteDescription);
+        f"""{BLOCKED_FOR_NOW}
            window.held = [];
-           window.WebSocket = class FaultySocket extends WebSocket {
-             set onmessage(listener) {
-               const isHeld = ({ data }) => window.holds && data.includes("startup_time");
+           window.WebSocket = class FaultySocket extends WebSocket {{
+             set onmessage(listener) {{
+               const isHeld = ({{ data }}) => window.holds && data.includes("startup_time");
                const take = (message) => (isHeld(message) ? held.push(() => listener(message)) : listener(message));
                super.onmessage = listener && take;
-             }
-           };"""
+             }}
+           }};"""
     )
     await client.connect(gateway)
     await client.do(
@@ -159,16 +162,8 @@ async def test_it_moves_to_a_data_channel_when_one_opens_after_all_and_nothing_i
            await bridge.subscribe({ filter: { type: ["ChannelUserevent"] }, onEvent });"""
     )
 
-    async def pass_time(until: str) -> None:
-        """Let time go by, but not so much at once that the connection would seem silent."""
-        for _ in range(20):
-            if await client.do(f"return {until}"):
-                return
-            await client.page.clock.fast_forward(25_000)
-            await client.do("await ari.asterisk.ping()")
-
     async with ari(asterisk22) as call, telling(call) as told:
-        await pass_time("tried === 2")
+        await pass_time(client, "tried === 2")
         assert await client.do("return [bridge.carrier, seen.states, tried]") == ["websocket", [], 2]
         await client.do(
             """unblock();
@@ -176,7 +171,7 @@ async def test_it_moves_to_a_data_channel_when_one_opens_after_all_and_nothing_i
                window.info = ari.asterisk.getInfo();"""
         )
         await client.until("held.length")
-        await pass_time("tried === 3")
+        await pass_time(client, "tried === 3")
         await client.until("bridge.carrier === 'datachannel'")
         await client.do("await ari.asterisk.ping()")
         await client.do("held.forEach((release) => release())")
@@ -194,6 +189,43 @@ async def test_it_moves_to_a_data_channel_when_one_opens_after_all_and_nothing_i
         assert (await client.do("return await ari.channels.get({ channelId })"))["id"]
         await client.do("bridge.close()")
         await until(lambda: nothing(call), what="the call went with its page")
+
+
+async def test_what_is_subscribed_to_as_it_moves_to_a_data_channel_comes_once(
+    client: ClientPage, gateway: Gateway, asterisk22: PrivateAsterisk
+) -> None:
+    await client.page.clock.install()
+    await client.do(
+        f"""{BLOCKED_FOR_NOW}
+            const {{ send }} = RTCDataChannel.prototype;
+            window.received = [];
+            RTCDataChannel.prototype.send = function (text) {{
+              send.call(this, text);
+              if (!text.includes('"type":"hello"')) return;
+              this.addEventListener("message", (message) => received.push(message.data));
+              const onEvent = ({{ eventname }}) => seen.events.push(eventname);
+              bridge.subscribe({{ filter: {{ type: ["ChannelUserevent"] }}, onEvent }});
+            }};"""
+    )
+    await client.connect(gateway)
+    await client.do("unblock()")
+    await pass_time(client, "tried === 2")
+    await client.until("bridge.carrier === 'datachannel' && ['live', 'replay'].includes(bridge.subscriptions[0].state)")
+    async with ari(asterisk22) as call:
+        await call("POST", "/events/user/moved", application="aribridge")
+    await client.until("seen.events.length")
+    await client.do("await ari.asterisk.ping()")
+    frames = await client.do("return received.join()")
+    assert (frames.count('"type":"event"'), await client.do("return seen.events")) == (1, ["moved"])
+
+
+async def pass_time(client: ClientPage, until: str) -> None:
+    """Let time go by, but not so much at once that the connection would seem silent."""
+    for _ in range(20):
+        if await client.do(f"return {until}"):
+            return
+        await client.page.clock.fast_forward(25_000)
+        await client.do("await ari.asterisk.ping()")
 
 
 @asynccontextmanager
