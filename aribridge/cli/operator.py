@@ -71,6 +71,8 @@ def ask(socket: Path, method: str, path: str, seconds: float = SECONDS, json: An
 
     try:
         return asyncio.run(_ask(socket, method, path, seconds, json))
+    except aiohttp.ContentTypeError as error:
+        raise _not_understood(socket, error.status) from None
     except (OSError, aiohttp.ClientError, TimeoutError) as error:
         raise no_gateway(socket, error) from None
 
@@ -101,6 +103,14 @@ def no_gateway(socket: Path, error: Exception) -> Failure:
     return Failure(f"{text} this configuration (state in aribridge.toml), and as a user you may act for?")
 
 
+def _not_understood(socket: Path, status: int) -> Failure:
+    """How a command ends that a gateway has no answer to: it runs, so that its socket is not to be looked at."""
+    if status != HTTPStatus.NOT_FOUND:
+        return Failure(f"The gateway at {socket} failed on this (HTTP {status}); its log may say why.")
+    text = f"The gateway at {socket} does not know this request. Is a name empty that you gave? After an upgrade,"
+    return Failure(f"{text} does the old one still run? It takes the new version at a restart.")
+
+
 def stream(socket: Path, path: str, take: Callable[[bytes], object]) -> None:
     """Hand on what the gateway answers as it comes, until it ends; ends the command when the gateway refuses.
 
@@ -112,6 +122,8 @@ def stream(socket: Path, path: str, take: Callable[[bytes], object]) -> None:
 
     try:
         refusal = asyncio.run(_stream(socket, path, take))
+    except aiohttp.ContentTypeError as error:
+        raise _not_understood(socket, error.status) from None
     except (OSError, aiohttp.ClientError, TimeoutError) as error:
         raise no_gateway(socket, error) from None
     if refusal:

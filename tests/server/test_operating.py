@@ -97,6 +97,8 @@ async def test_who_is_there_and_how_to_send_one_away(running):
 
         code, output = await aribridge(running, "kick", "c_nobody")
         assert (code, "No connection has this id" in output) == (1, True)
+        code, output = await aribridge(running, "kick", "..")
+        assert (code, "does not know this request" in output, "Is it running" in output) == (1, True, False)
         code, output = await aribridge(running, "kick", told["connection"], "--reason", "maintenance")
         assert code == 0, output
         goodbye = await client.goodbye()
