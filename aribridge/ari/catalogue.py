@@ -77,8 +77,11 @@ class Catalogue:
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._operations = {operation.id: operation for operation in operations}
         self._root = _Node()
+        self._names: dict[str, list[str]] = {}
         for operation in self._operations.values():
             self._insert(operation)
+            resource, _, name = operation.id.partition(".")
+            self._names.setdefault(resource, []).append(name)
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -130,8 +133,17 @@ class Catalogue:
         return node
 
     def _hint(self, op: str) -> str:
-        near = nearest(op, self._operations, cutoff=0.5)
+        near = self._meant_operation(op)
         return f"; the nearest is {near}" if near else "; see the list of operations in the console"
+
+    def _meant_operation(self, op: str) -> str | None:
+        """Compared part by part, which takes a fraction of the time; without its resource only an exact name counts."""
+        resource, dot, name = op.partition(".")
+        if not dot:
+            return next((known for known in self._operations if known.endswith(f".{op}")), None)
+        resource = resource if resource in self._names else nearest(resource, self._names, cutoff=0.5) or ""
+        near = nearest(name, self._names.get(resource, ()), cutoff=0.5)
+        return f"{resource}.{near}" if near else None
 
     def _no_match(self, method: str, path: str, segments: Sequence[str], node: _Node | None) -> str:
         if node and node.operations:

@@ -28,7 +28,12 @@ def test_a_literal_wins_over_an_id_as_in_asterisk(catalogue22: Catalogue) -> Non
 
 @pytest.mark.parametrize(
     ("op", "nearest"),
-    [("channels.orginate", "channels.originate"), ("channel.list", "channels.list"), ("bridge.addchannel", "bridges.")],
+    [
+        ("channels.orginate", "channels.originate"),
+        ("channel.list", "channels.list"),
+        ("bridge.addchannel", "bridges.addChannel"),
+        ("hangup", "channels.hangup"),
+    ],
 )
 def test_an_unknown_operation_names_the_nearest(op: str, nearest: str, catalogue22: Catalogue) -> None:
     with pytest.raises(Problem, match=f"the nearest is {nearest}") as caught:

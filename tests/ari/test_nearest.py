@@ -34,3 +34,12 @@ def test_an_unknown_path_is_compared_by_its_segments(path, compared, catalogue22
     with pytest.raises(Exception, match="has no 'GET'"):
         catalogue22.match("GET", path)
     assert sum(compared) < 20_000
+
+
+@pytest.mark.parametrize(
+    "op", ["channels.orginate", "chanels.originateWithI", "asteriskchannels.setStates", "listchannelsadd", "c" * 99]
+)
+def test_so_is_an_unknown_operation(op, compared, catalogue22):
+    with pytest.raises(Exception, match="has no operation"):
+        catalogue22.get(op)
+    assert sum(compared) < 20_000
