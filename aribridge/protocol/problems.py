@@ -318,8 +318,8 @@ _TABLE = (
         "unsupported_media_type",
         415,
         "Unknown content type",
-        "The body has a content type that this door does not take.",
-        "Use application/sdp or application/json.",
+        "The body has a content type that this door does not take, or is compressed.",
+        "Use application/sdp or application/json, without Content-Encoding.",
     ),
     ProblemKind(
         "origin_not_allowed",

@@ -35,7 +35,7 @@ from aribridge.server.doors.state import StateDoor
 from aribridge.server.doors.websocket import WebSocketDoor
 from aribridge.server.errors import StartError
 from aribridge.server.explain import Explainer
-from aribridge.server.http import application
+from aribridge.server.http import application, runner
 from aribridge.server.instance import load_instance
 from aribridge.server.lag import measure
 from aribridge.server.local import LocalListener
@@ -58,7 +58,6 @@ from aribridge.transport.webrtc import RtcEngine
 log = structlog.get_logger("aribridge.server")
 
 SERVER = f"aribridge/{__version__}"
-_SHUTDOWN_SECONDS = 1.0
 
 
 class Gateway:
@@ -154,8 +153,8 @@ class Gateway:
         self.scripts.end_recordings()
         self._by_hand.end()
         await self._local.stop()
-        for runner in reversed(self._runners):
-            await runner.cleanup()
+        for served in reversed(self._runners):
+            await served.cleanup()
         audit.note("gateway", "allow", operation="stop")
         await asyncio.to_thread(audit.stop)
 
@@ -208,12 +207,11 @@ class Gateway:
         site: Callable[[web.AppRunner, str, int], web.BaseSite] = web.TCPSite,
     ) -> None:
         host, port = host_and_port(address)
-        app = self.applications[key]
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True)
-        self._runners.append(runner)
-        await runner.setup()
+        served = runner(self.applications[key])
+        self._runners.append(served)
+        await served.setup()
         try:
-            await site(runner, host, port).start()
+            await site(served, host, port).start()
         except OSError as error:
             raise _cannot_bind(error, f"TCP {address}", port, key, "tcp") from error
 

@@ -1,4 +1,4 @@
-"""The public listener: every door on one port, behind the same few middlewares."""
+"""What serves the listeners, and the public one: every door on one port, behind the same few middlewares."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from aribridge.core.rates import READ, payers
+from aribridge.protocol.problems import Problem
 from aribridge.server.bearer import CHARGE, Charge
 from aribridge.server.doors.websocket import subprotocols
 from aribridge.server.origins import Origins
@@ -16,6 +17,14 @@ from aribridge.server.problems import problems
 
 _JANUS = "janus-protocol"
 _MOST_BODY = 1_048_576
+_SHUTDOWN_SECONDS = 1.0
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """What serves an application on a listener. Compressed bodies stay as they come."""
+    return web.AppRunner(
+        app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True, auto_decompress=False
+    )
 
 
 def application(
@@ -30,7 +39,7 @@ def application(
     ``janus`` takes WebSockets of the Janus API, which may come on any path. Middlewares that have nothing to do after
     the handler are plain functions: a coroutine would be kept for as long as a WebSocket is open.
     """
-    middlewares = [*first, origins.middleware(), problems, _charged(charge), _janus_anywhere(janus)]
+    middlewares = [*first, origins.middleware(), problems, _charged(charge), _uncompressed, _janus_anywhere(janus)]
     app = web.Application(middlewares=middlewares, client_max_size=_MOST_BODY)
     app[CHARGE] = charge
     app.on_response_prepare.extend([security_headers, origins.headers])
@@ -47,6 +56,15 @@ def _charged(charge: Charge) -> Middleware:
         return handler(request)
 
     return middleware
+
+
+@web.middleware
+def _uncompressed(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+    """Nobody has to compress what is sent here, and one compressed megabyte may become a gigabyte."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Problem("unsupported_media_type", f"Send the body as it is, without Content-Encoding: {encoding[:40]}.")
+    return handler(request)
 
 
 def _janus_anywhere(janus: Handler) -> Middleware:

@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from aribridge.server.http import runner
+
 log = structlog.get_logger("aribridge.server")
 
 SOCKET = "admin.sock"
@@ -24,7 +26,7 @@ class LocalListener:
 
     def __init__(self, folder: Path, app: web.Application) -> None:
         self._path = folder / SOCKET
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        self._runner = runner(app)
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self) -> None:

@@ -71,7 +71,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _fault(request: web.Request, error: Exception) -> Problem:
     if isinstance(error, web.RequestPayloadError):
-        return Problem("bad_message", "The body is not what its headers say, such as Content-Encoding.")
+        return Problem("bad_message", "The body is not what its headers say, such as Transfer-Encoding.")
     return Problem("not_found", f"There is nothing under {request.path[:200]}.")
 
 
