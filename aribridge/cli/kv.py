@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aribridge.cli.operator import settings_at_work
+from aribridge.cli.operator import state_at_work
 from aribridge.cli.options import Failure, config_options
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _store(config: Path | None, assignments: tuple[str, ...]) -> Iterator[Store]
     """The store of the configured gateway; ends the command if there is none."""
     from aribridge.script.store import FILE, Store
 
-    folder = Path(settings_at_work(config, assignments).state)
+    folder = state_at_work(config, assignments)
     try:
         if not (folder / FILE).exists():
             raise Failure(f"No script has stored anything yet: there is no {folder / FILE} (state in aribridge.toml).")

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aribridge.cli.options import Failure, load_settings
+from aribridge.cli.options import Failure, load_settings, load_state
 
 if TYPE_CHECKING:
     from aribridge.core.settings import Settings
@@ -31,18 +31,28 @@ def socket_of(config: Path | None, assignments: tuple[str, ...]) -> Path:
     """The socket of the gateway with this configuration, or of the development run of this folder."""
     from aribridge.server.local import SOCKET
 
-    return Path(settings_at_work(config, assignments).state) / SOCKET
+    return state_at_work(config, assignments) / SOCKET
+
+
+def state_at_work(config: Path | None, assignments: tuple[str, ...]) -> Path:
+    """The state folder of the gateway with this configuration, or of the development run of this folder."""
+    return _of_what_runs(config, load_state(config, assignments))
 
 
 def settings_at_work(config: Path | None, assignments: tuple[str, ...]) -> Settings:
     """The configuration, with the state folder of the development run of this folder where it is that which runs."""
+    settings = load_settings(config, assignments, complete=False)
+    settings.state = str(_of_what_runs(config, Path(settings.state)))
+    return settings
+
+
+def _of_what_runs(config: Path | None, state: Path) -> Path:
     from aribridge.cli import dev
     from aribridge.server.local import SOCKET
 
-    settings = load_settings(config, assignments, complete=False)
-    if config is None and dev.is_at_work() and not os.path.exists(Path(settings.state) / SOCKET):
-        settings.state = str(dev.STATE.absolute())
-    return settings
+    if config is None and dev.is_at_work() and not os.path.exists(state / SOCKET):
+        return dev.STATE.absolute()
+    return state
 
 
 def is_served(socket: Path) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from aribridge.core.settings import Settings
+
+_Read = TypeVar("_Read")
 
 
 class Failure(click.ClickException):
@@ -63,10 +66,23 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_settings(config: Path | None, assignments: tuple[str, ...], *, complete: bool = True) -> Settings:
     """Read the configuration, or end the command with all that is wrong with it."""
-    from aribridge.config import ConfigError, find, load
+    from aribridge.config import load
+
+    return _read(partial(load, complete=complete), config, assignments)
+
+
+def load_state(config: Path | None, assignments: tuple[str, ...]) -> Path:
+    """The state folder, whatever else is wrong with the configuration; or end the command."""
+    from aribridge import config as configuration
+
+    return Path(_read(configuration.load_state, config, assignments))
+
+
+def _read(read: Callable[..., _Read], config: Path | None, assignments: tuple[str, ...]) -> _Read:
+    from aribridge.config import ConfigError, find
 
     try:
-        return load(config or find(), os.environ, _pairs(assignments), complete=complete)
+        return read(config or find(), os.environ, _pairs(assignments))
     except ConfigError as error:
         raise Failure(str(error)) from None
 

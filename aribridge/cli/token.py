@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aribridge.cli.operator import settings_at_work
+from aribridge.cli.operator import settings_at_work, state_at_work
 from aribridge.cli.options import Failure, Span, config_options, load_settings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def revoke(*, sub: str | None, jti: str | None, days: float, config: Path | None
     """Let a token, or a subject's tokens, in no more; end at once what they have open. A restart changes nothing."""
     if (sub is None) == (jti is None):
         raise click.UsageError("give --sub or --jti")
-    closed = _revoke(Path(settings_at_work(config, assignments).state), sub, jti, days * 86400)
+    closed = _revoke(state_at_work(config, assignments), sub, jti, days * 86400)
     click.echo(f"revoked; {closed} connections and sessions closed")
 
 

@@ -4,7 +4,7 @@ from aribridge.config.addresses import host_and_port, is_loopback, port_range
 from aribridge.config.checks import url_fault
 from aribridge.config.example import write_example
 from aribridge.config.files import certificate_fault
-from aribridge.config.load import find, load
+from aribridge.config.load import find, load, load_state
 from aribridge.config.policy import load_policy, policy_file
 from aribridge.config.problems import ConfigError, ConfigProblem
 
@@ -17,6 +17,7 @@ __all__ = [
     "is_loopback",
     "load",
     "load_policy",
+    "load_state",
     "policy_file",
     "port_range",
     "url_fault",

@@ -13,7 +13,7 @@ from aribridge.config.files import check_files, resolve_paths
 from aribridge.config.policy import policy_problems
 from aribridge.config.positions import KeyPath
 from aribridge.config.problems import ConfigError, ConfigProblem
-from aribridge.config.sources import Document, assign_environment, assign_overrides, read_toml
+from aribridge.config.sources import FLAG, Document, assign_environment, assign_overrides, read_toml
 from aribridge.core.settings import Settings
 
 PLACES = (Path("aribridge.toml"), Path("/etc/aribridge/aribridge.toml"))
@@ -33,25 +33,50 @@ def load(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]
     asks for an Asterisk and a way to get in, which a development run brings itself. Raises ConfigError with every
     fault there is; no secret is in its text.
     """
-    document = read_toml(path, "`aribridge init` writes a new one.") if path else Document({}, {})
-    problems = assign_environment(document, env) + assign_overrides(document, overrides)
-
-    def report(key: KeyPath, text: str) -> None:
-        dotted = ".".join(step for step in key if isinstance(step, str))
-        problems.append(ConfigProblem(document.where(key) or str(path or "no configuration file"), dotted, text))
-
-    settings = bind(document.tree, report)
-    resolve_paths(settings, (path.parent if path else Path()).absolute())
-    settings.state = settings.state or _state_folder(path, env)
+    reading = _Reading(path, env, overrides)
+    settings, report = reading.settings, reading.report
     check(settings, report)
     check_files(settings, report)
-    problems += policy_problems(settings.auth, report)
-    _check_inline_passwords(path, settings, document, report=report)
+    reading.problems += policy_problems(settings.auth, report)
+    _check_inline_passwords(path, settings, reading.document, report=report)
     if complete:
         check_complete(settings, report)
+    _refuse(reading.problems)
+    return settings
+
+
+def load_state(path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]) -> str:
+    """The state folder alone, by which a gateway that runs is found.
+
+    What else is wrong with the configuration by now is not that gateway's, and must not keep anybody from asking it.
+    Raises ConfigError for what is wrong with this key or a flag, and for a file that cannot be read.
+    """
+    reading = _Reading(path, env, overrides)
+    _refuse([problem for problem in reading.problems if problem.key == "state" or problem.where == FLAG])
+    return reading.settings.state
+
+
+class _Reading:
+    """A configuration as it was read, unchecked, and what is wrong with it so far."""
+
+    def __init__(self, path: Path | None, env: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+        self.path = path
+        self.document = read_toml(path, "`aribridge init` writes a new one.") if path else Document({}, {})
+        self.problems = assign_environment(self.document, env) + assign_overrides(self.document, overrides)
+        self.settings = bind(self.document.tree, self.report)
+        resolve_paths(self.settings, (path.parent if path else Path()).absolute())
+        self.settings.state = self.settings.state or _state_folder(path, env)
+
+    def report(self, key: KeyPath, text: str) -> None:
+        """Note a fault, with its place."""
+        dotted = ".".join(step for step in key if isinstance(step, str))
+        where = self.document.where(key) or str(self.path or "no configuration file")
+        self.problems.append(ConfigProblem(where, dotted, text))
+
+
+def _refuse(problems: list[ConfigProblem]) -> None:
     if problems:
         raise ConfigError(sorted(problems, key=_place))
-    return settings
 
 
 def _is_there(place: Path) -> bool:

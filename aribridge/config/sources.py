@@ -15,6 +15,7 @@ from aribridge.core.settings import Settings
 from aribridge.files import read_text
 
 PREFIX = "ARIBRIDGE_"
+FLAG = "--set"
 _INDEX = re.compile("[0-9]{1,4}")
 """Of an element of a list, in the name of a variable or a flag."""
 
@@ -91,7 +92,7 @@ def _keys(section: type) -> Iterator[tuple[str, ...]]:
 
 def assign_overrides(document: Document, overrides: Mapping[str, str]) -> list[ConfigProblem]:
     """Apply flags, as dotted names (``server.listen``, ``asterisk.0.url``)."""
-    problems = [document.assign(name.split("."), text, "--set") for name, text in overrides.items()]
+    problems = [document.assign(name.split("."), text, FLAG) for name, text in overrides.items()]
     return [problem for problem in problems if problem]
 
 

@@ -178,3 +178,21 @@ async def test_nothing_of_it_is_on_the_network(running):
             for method, path in OPERATORS_OWN:
                 async with http.request(method, base + path) as response:
                     assert response.status == 404
+
+
+async def test_a_configuration_that_is_wrong_by_now_keeps_nobody_from_a_gateway_that_runs(running):
+    text = running.config.read_text()
+    running.config.write_text(f"{text}\n[limits]\ninflihgt = 2\n[auth.claims]\nops = 3\n")
+    async with greeted(running.url, running.token()) as client:
+        code, output = await aribridge(running, "status")
+        assert (code, "pbx: up" in output) == (0, True), output
+        code, output = await aribridge(running, "reload")
+        assert code == 0, output
+        code, output = await aribridge(running, "token", "revoke", "--sub", "alice")
+        assert (code, output) == (0, "revoked; 1 connections and sessions closed\n")
+        assert (await client.goodbye())["slug"] == "unauthorized"
+    code, output = await aribridge(running, "status", "--set", "sate=/tmp")
+    assert (code, output) == (1, "--set: sate: unknown key. Did you mean state?\n")
+    running.config.write_text(f"state = 3\n{text.replace('state', 'listen', 1)}")
+    code, output = await aribridge(running, "status")
+    assert (code, "state: expected text in quotes, got 3" in output) == (1, True), output
