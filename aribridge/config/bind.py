@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, get_args, get_origin
@@ -48,6 +49,9 @@ def _value(setting: Setting, kind: Any, value: Any, path: KeyPath, report: Repor
         return _items(setting, get_args(kind)[0], value, path, report)
     if get_origin(kind) is dict and is_section(get_args(kind)[1]) and isinstance(value, dict):
         return _tables(setting, get_args(kind)[1], value, path, report)
+    if is_section(setting.item) and kind is setting.kind and isinstance(value, dict):
+        header = ".".join(step for step in path if isinstance(step, str))
+        raise TypeError(f"has two brackets, [[{header}]]: there may be several.")
     if setting.choices:
         return _choice(setting, value)
     if not _fits(kind, value):
@@ -112,7 +116,7 @@ def _example(setting: Setting) -> str:
         return ""
     if setting.default in ("", [], {}):
         return ""
-    shown = f'"{setting.default}"' if isinstance(setting.default, str) else setting.default
+    shown = json.dumps(setting.default) if isinstance(setting.default, str | list) else setting.default
     return f" The default is {shown}{f' {setting.unit}' if isinstance(shown, int | float) else ''}."
 
 

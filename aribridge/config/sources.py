@@ -16,6 +16,8 @@ from aribridge.files import read_text
 
 PREFIX = "ARIBRIDGE_"
 FLAG = "--set"
+QUOTED = "', '"
+"""Between the names of a section, as tomllib shows them."""
 _INDEX = re.compile("[0-9]{1,4}")
 """Of an element of a list, in the name of a variable or a flag."""
 
@@ -97,12 +99,21 @@ def assign_overrides(document: Document, overrides: Mapping[str, str]) -> list[C
 
 
 def _syntax_problem(path: Path, message: str) -> ConfigProblem:
-    """Tomllib's message, with the line where our messages have it."""
-    found = re.search(r"\(at line (\d+), column (\d+)\)$", message)
-    if not found:
-        return ConfigProblem(str(path), "", f"is not valid TOML: {message}")
-    text = message[: found.start()].strip()
-    return ConfigProblem(f"{path}:{found[1]}", "", f"not valid TOML at column {found[2]}: {text}.")
+    """Tomllib's message, with the line where our messages have it, and what to do."""
+    fault, _, place = message.rpartition(" (at ")
+    fault = re.sub(r"\('(.*?)',?\)", lambda names: f"[{names[1].replace(QUOTED, '.')}]", fault)
+    found = re.fullmatch(r"line (\d+), column (\d+)\)", place)
+    where, at = (f"{path}:{found[1]}", f"column {found[2]}") if found else (str(path), place.rstrip(")"))
+    return ConfigProblem(where, "", f"not valid TOML at {at}: {fault}.{_remedy(fault)}")
+
+
+def _remedy(fault: str) -> str:
+    """For what those run into who are new to TOML, by tomllib's words for it."""
+    if fault.startswith("Cannot declare"):
+        return " The section is in the file already: put these keys under that one."
+    if fault == "Cannot overwrite a value":
+        return " This name is in the file already, as a key or a section."
+    return " Text stands in quotes." if fault == "Invalid value" else ""
 
 
 def _assigned(kind: Any, node: Any, names: list[str], text: str) -> Any:

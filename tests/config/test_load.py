@@ -121,6 +121,14 @@ level = 3
 ONE_FAULT = {
     "not TOML": ("[server\n", ":1: not valid TOML at column 8"),
     "not TOML, at the end": ("[server]\nlisten = ", "not valid TOML"),
+    "text without quotes": ("[log]\nlevel = debug\n", ":2: not valid TOML at column 9: Invalid value. Text stands in"),
+    "a section twice": (
+        "[auth.claims]\n[log]\n[auth.claims]\n",
+        ":3: not valid TOML at column 13: Cannot declare [auth.claims] twice. The section is in the file already: put",
+    ),
+    "a key twice": ("[log]\nlevel = 'info'\nlevel = 'debug'", "a value. This name is in the file already, as a key"),
+    "no list for one that has some": ("[scripts]\nfiles = 'a.lua'\n", 'The default is ["stock:main.lua"].'),
+    "a table for several within one": ("[janus.lua]\nscript = 'k'\n", "janus.lua: has two brackets, [[janus.lua]]: "),
     "key of another section": ("[webrtc]\nlisten = 'a:1'\n", "it belongs under [server]"),
     "number for text": (
         "[server]\nlisten = 8188\n",
@@ -135,7 +143,7 @@ ONE_FAULT = {
     "number in a list": ("[server]\norigins = [1]\n", "server.origins: expected text in quotes, got 1"),
     "a number past all floats": (f"[auth]\nleeway = {'9' * 400}\n", "auth.leeway: expected a number, got 999"),
     "text for a table": ("server = 'x'\n", 'server: expected a table, got "x".'),
-    "table for an array of tables": ("[asterisk]\nurl = 'x'\n", "asterisk: expected a list in [ ], got a table"),
+    "table for an array of tables": ("[asterisk]\nurl = 'x'\n", "asterisk: has two brackets, [[asterisk]]: there"),
     "port too high": ("[server]\nlisten = 'a:65536'\n", "0 to 65535"),
     "bare IPv6": ("[server]\nlisten = '::1:80'\n", "in brackets"),
     "same port twice": ("[server]\nlisten = '127.0.0.1:8189'\n", "server.admin: is the same address"),
