@@ -124,6 +124,18 @@ async def test_a_wrong_password(doctor, asterisk22):
     assert password.read_text() not in text
 
 
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_a_user_who_may_only_read(doctor, release):
+    async with fresh_asterisk(release) as asterisk:
+        conf = asterisk.folder / "etc" / "ari.conf"
+        conf.write_text(conf.read_text().replace("read_only = no", "read_only = yes"))
+        await asterisk.cli("module reload res_ari.so")
+        _, what, text = await doctor.failure(doctor.gateway(target(asterisk)))
+    assert what == "asterisk pbx"
+    assert "its user aribridge may only read" in text
+    assert "| Set read_only = no" in text
+
+
 async def test_an_ari_that_is_not_enabled(doctor):
     async with fresh_asterisk("22") as asterisk:
         conf = asterisk.folder / "etc" / "ari.conf"

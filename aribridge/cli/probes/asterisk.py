@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -40,6 +42,7 @@ class _Named(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    status: int
     body: bytes
     seconds: float
     ahead: float | None
@@ -63,13 +66,13 @@ async def look(settings: AsteriskSettings, running: dict[str, Any] | None) -> li
             version = release(msgspec.json.decode(info.body, type=_Info).system.version)
             applications = await _get(http, settings, "applications")
             taken = {app.name for app in msgspec.json.decode(applications.body, type=list[_Named])}
+            may_write = await _may_write(http, settings)
         except outage.Outage as fault:
             return [of_sentence(what, fault.reason), Finding("unknown", what, "version, clock and application")]
         except msgspec.MsgspecError as error:
             return [of_sentence(what, outage.not_an_ari(settings, str(error)).reason)]
-    answers = Finding("ok", what, f"{settings.url} answers as {settings.user} in {info.seconds * 1000:.0f} ms")
     return [
-        answers,
+        _answers(what, settings, info.seconds, may_write=may_write),
         _version(what, info.body, version),
         _clock(what, info.ahead),
         _link(what, settings, version),
@@ -88,15 +91,30 @@ def of_development(running: dict[str, Any]) -> list[Finding]:
 
 async def _get(http: aiohttp.ClientSession, settings: AsteriskSettings, path: str) -> _Answer:
     """GET a path. Raises Outage."""
+    answer = await _ask(http, settings, "GET", path)
+    if answer.status != HTTPStatus.OK:
+        raise outage.refused(settings, answer.status)
+    return answer
+
+
+async def _may_write(http: aiohttp.ClientSession, settings: AsteriskSettings) -> bool:
+    """Whether the user may do more than read: Asterisk says so before it looks for what is not there.
+
+    Raises Outage.
+    """
+    answer = await _ask(http, settings, "DELETE", f"playbacks/aribridge-doctor-{secrets.token_hex(8)}")
+    return answer.status != HTTPStatus.FORBIDDEN
+
+
+async def _ask(http: aiohttp.ClientSession, settings: AsteriskSettings, method: str, path: str) -> _Answer:
     began = time.time()
     try:
-        async with http.get(URL(f"{settings.url.rstrip('/')}/{path}"), allow_redirects=False) as response:
+        url = URL(f"{settings.url.rstrip('/')}/{path}")
+        async with http.request(method, url, allow_redirects=False) as response:
             body, seconds = await response.read(), time.time() - began
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise outage.unreachable(settings, error) from error
-    if response.status != 200:
-        raise outage.refused(settings, response.status)
-    return _Answer(body, seconds, _ahead(response.headers.get("Date"), began + seconds / 2))
+    return _Answer(response.status, body, seconds, _ahead(response.headers.get("Date"), began + seconds / 2))
 
 
 def _ahead(date: str | None, now: float) -> float | None:
@@ -105,6 +123,13 @@ def _ahead(date: str | None, now: float) -> float | None:
         return parsedate_to_datetime(date or "").timestamp() + 0.5 - now
     except ValueError:
         return None
+
+
+def _answers(what: str, settings: AsteriskSettings, seconds: float, *, may_write: bool) -> Finding:
+    if may_write:
+        return Finding("ok", what, f"{settings.url} answers as {settings.user} in {seconds * 1000:.0f} ms")
+    text = f"its user {settings.user} may only read: commands are refused, and events of calls outside the application"
+    return Finding("fail", what, text, "Set read_only = no for it in ari.conf, then: module reload res_ari.so")
 
 
 def _version(what: str, info: bytes, version: str) -> Finding:
