@@ -89,9 +89,13 @@ class Catalogue:
     def __iter__(self) -> Iterator[Operation]:
         return iter(self._operations.values())
 
+    def find(self, op: str) -> Operation | None:
+        """The operation of this id, if there is one."""
+        return self._operations.get(op)
+
     def get(self, op: str) -> Operation:
         """The operation of this id. Raises Problem ``unknown_operation``, which names the nearest one."""
-        operation = self._operations.get(op)
+        operation = self.find(op)
         if operation is None:
             raise Problem("unknown_operation", f"This Asterisk has no operation {paths.shown(op)}{self._hint(op)}.")
         return operation

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
-from aribridge.core.command import Command
 from aribridge.core.filters import globs_size
 from aribridge.core.rates import ORIGINATE, READ, WRITE
 from aribridge.hub.targets import Targets
@@ -26,9 +24,13 @@ def cost_of(request: Request, targets: Targets) -> int:
         return cost_of_path(request.method or "GET", request.path or "")
     if request.op in _ORIGINATES:
         return ORIGINATE
-    with suppress(Problem):
-        return READ if targets.pick(request.target).link.only_reads(Command("", request.op, {})) else WRITE
-    return READ
+    try:
+        catalogue = targets.pick(request.target).link.catalogue
+    except Problem:
+        return READ
+    # Not by `get`: who has no rate left is refused for next to nothing, without the hint that an unknown one gets.
+    operation = catalogue.find(request.op) if catalogue else None
+    return WRITE if operation and operation.method != "GET" else READ
 
 
 def cost_of_filter(spec: Mapping[str, Sequence[str]]) -> int:

@@ -1,9 +1,13 @@
 """A hint costs next to nothing, whatever a client writes."""
 
 import difflib
+from types import SimpleNamespace
 
 import pytest
 
+from aribridge.core.rates import READ, WRITE
+from aribridge.hub.costs import cost_of
+from aribridge.protocol.messages import Request
 from aribridge.protocol.nearest import nearest
 
 
@@ -43,3 +47,13 @@ def test_so_is_an_unknown_operation(op, compared, catalogue22):
     with pytest.raises(Exception, match="has no operation"):
         catalogue22.get(op)
     assert sum(compared) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("op", "cost"), [("channels.orginate", READ), ("channels.list", READ), ("channels.hold", WRITE)]
+)
+def test_what_is_charged_is_known_without_a_hint(op, cost, compared, catalogue22):
+    """Else whoever is refused for asking too much would have it made all the same."""
+    pbx = SimpleNamespace(link=SimpleNamespace(catalogue=catalogue22))
+    assert cost_of(Request(id=1, op=op), SimpleNamespace(pick=lambda _: pbx)) == cost
+    assert compared == []
