@@ -40,7 +40,7 @@ from aribridge.server.instance import load_instance
 from aribridge.server.lag import measure
 from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
-from aribridge.server.newcomers import Newcomers, NewcomersSite
+from aribridge.server.newcomers import Newcomers
 from aribridge.server.operator import Operator
 from aribridge.server.origins import Origins
 from aribridge.server.pages import Pages
@@ -49,6 +49,7 @@ from aribridge.server.proxies import Proxies
 from aribridge.server.recorded import recorded
 from aribridge.server.reload import Reloader
 from aribridge.server.revoke import Revoker
+from aribridge.server.site import PublicSite
 from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
 from aribridge.server.tls import Certificate, CertificateFault, strict_transport
@@ -163,7 +164,7 @@ class Gateway:
         metrics.reload_success_timestamp_seconds.set_to_current_time()
         await self._lua_plugins.start()
         self._asterisks.add_all()
-        await self._listen("server.listen", self._settings.server.listen, self._newcomers_site)
+        await self._listen("server.listen", self._settings.server.listen, self._public_site)
         await self._listen("server.admin", self._settings.server.admin)
         if (door := self._asterisks.door()) is not None:
             self.applications["server.asterisk"] = _plain(door.routes())
@@ -197,8 +198,8 @@ class Gateway:
         except (ValueError, RuntimeError) as error:
             raise StartError(str(error)) from error
 
-    def _newcomers_site(self, runner: web.AppRunner, host: str, port: int) -> NewcomersSite:
-        return NewcomersSite(runner, host, port, self._newcomers, self._certificate.context)
+    def _public_site(self, runner: web.AppRunner, host: str, port: int) -> PublicSite:
+        return PublicSite(runner, host, port, self._newcomers, self._certificate.context)
 
     async def _listen(
         self,
