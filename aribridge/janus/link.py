@@ -66,7 +66,7 @@ class Link:
         self._rtc = rtc
         self._events = events
         self._connection: _Connection | None = None
-        self._making = False
+        self._making: _Connection | None = None
         self._early: list[tuple[float, Candidate]] = []
 
     async def negotiate(self, jsep: Jsep) -> Jsep | None:
@@ -105,18 +105,15 @@ class Link:
         self._connection.peer.open_channel(label, protocol)
 
     async def hang_up(self, reason: str) -> None:
-        """Close the connection, if there is one; the handle hears of it before this returns."""
+        """Close the connection, if there is one; the handle hears of it before this returns.
+
+        One that is being made is closed by whoever makes it, and the handle never hears of it.
+        """
         self._early.clear()
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await connection.peer.close(reason)
-        except TimeoutError:
-            log.warning("peer.close_stuck", seconds=CLOSE_SECONDS)
-        finally:
-            connection.closed(reason)
+        if self._making is not None:
+            self._making.over = True
+        if self._connection is not None:
+            await self._close(self._connection, reason)
 
     async def _answer(self, sdp: str) -> str:
         connection = self._connection
@@ -139,18 +136,28 @@ class Link:
 
     def _check_not_making(self) -> None:
         """The client and the plugin may both offer at once, and a second connection would be nobody's."""
-        if self._making:
+        if self._making is not None:
             raise JanusError(Code.WRONG_STATE, "The handle's peer connection is being made; wait, or hang up first.")
 
     async def _install(self, connection: _Connection, making: Awaitable[Peer]) -> None:
-        self._making = True
+        self._making = connection
         try:
             connection.peer = await making
         finally:
-            self._making = False
+            self._making = None
         if connection.over:
+            await self._close(connection, "Close PC")
             raise JanusError(Code.WRONG_STATE, "The peer connection ended while it was made; send a new offer.")
         self._connection = connection
+
+    async def _close(self, connection: _Connection, reason: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.peer.close(reason)
+        except TimeoutError:
+            log.warning("peer.close_stuck", seconds=CLOSE_SECONDS)
+        finally:
+            connection.closed(reason)
 
     async def _settle(self, connection: _Connection) -> None:
         """Both descriptions are known: hand over the candidates that came early."""

@@ -139,6 +139,21 @@ async def test_of_two_offers_at_once_one_makes_the_connection(rig: Rig, alice: R
     assert rig.rtc.peers == 0
 
 
+@pytest.mark.parametrize("end", ["hang_up", "release"])
+async def test_a_connection_ends_that_is_being_made(rig: Rig, alice: RawClient, end: str) -> None:
+    """Else it is nobody's, until it has waited too long for an answer, and then a hangup comes after the detach."""
+    handle = await alice.attach(await alice.create())
+    probe = rig.probe_of(handle)
+    offering = asyncio.create_task(probe.context.offer())
+    await asyncio.sleep(0)
+    assert not offering.done()
+    await (probe.context.hang_up("over") if end == "hang_up" else probe.context.release())
+    with pytest.raises(JanusError, match="ended while it was made"):
+        await offering
+    assert rig.rtc.peers == 0
+    assert probe.notes == (["detach"] if end == "release" else [])
+
+
 @pytest.mark.parametrize("end", ["detach", "destroy", "stop"])
 async def test_everything_is_released(rig: Rig, alice: RawClient, caller: Caller, end: str) -> None:
     handle = await alice.attach(await alice.create(), ARI)
