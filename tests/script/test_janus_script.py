@@ -225,6 +225,23 @@ async def test_what_comes_while_its_callback_rests_comes_afterwards(tmp_path, as
         await until(lambda: "14" in world.relayed)
 
 
+async def test_messages_at_once_are_handled_in_turns(tmp_path, asterisks):
+    works = """
+        local bridge = require "bridge"
+        local function work() local began = os.clock() while os.clock() < began + 0.01 do end end
+        function handleMessage() work() bridge.sleep(1) work() return 1 end
+    """
+    async with running(tmp_path, works, asterisks) as (script, _):
+        messages = [asyncio.create_task(script.call("handleMessage", 7.0, "t", "{}", None)) for _ in range(40)]
+        longest = 0.0
+        while not all(message.done() for message in messages):
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+        assert [message.result() for message in messages] == [[1.0]] * 40
+        assert longest < 0.15  # all of them at once take 0.4 s
+
+
 async def test_timers_of_a_script_leave_half_of_the_time_to_others(tmp_path, asterisks):
     loops = """
         local bridge = require "bridge"

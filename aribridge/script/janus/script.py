@@ -80,7 +80,8 @@ class JanusScript:
         common = {**AriCalls(asterisks).operations, "sleep": sleep, "time": local_time, "join": self._tasks.join}
         own = {**self._socket.operations, "require": self._modules.require}
         calls = Calls({**common, **operations, **own})
-        self._runs = Runs(self._runtime, calls)
+        self._order = Pace(REAL.work, rest=0.0)
+        self._runs = Runs(self._runtime, calls, self._order.turn)
         self._pace = Pace(REAL.work, rest=1.0)
         self._background = Runs(self._runtime, calls, self._pace.turn)
 
@@ -116,8 +117,10 @@ class JanusScript:
 
         ``by`` is on whose behalf, if that can be told: who makes it overrun again and again waits before all others.
         """
-        with self._counted(callback, by):
-            step = self._begin(callback, arguments)
+        with ExitStack() as counted:
+            async with self._order.turn():
+                counted.enter_context(self._counted(callback, by))
+                step = self._begin(callback, arguments)
             value = step.value if step.state == "done" else await self._runs.open(self._seconds).finish(step)
         return list(value or ())
 
