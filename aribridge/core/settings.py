@@ -87,7 +87,9 @@ class WebRtcSettings:
     peers: int = setting(10_000, "Most peer connections at once.")
     handshakes: int = setting(1000, "Most peers at once that have yet to connect.")
     address_handshakes: int = setting(200, "Most of them from one address.")
-    channels: int = setting(64, "Most data channels of one peer.")
+    channels: int = setting(
+        64, "Most data channels of one peer, which may open twice as many in a row, then ten a second."
+    )
     fast_path: bool = setting(
         True, "Several messages to a packet, fewer acknowledgements; false: data channels as aiortc has them."
     )

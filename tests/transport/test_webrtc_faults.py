@@ -20,7 +20,7 @@ from aiortc.rtcsctptransport import (
     tsn_plus_one,
 )
 from real.wait import until
-from webrtc_parts import Client, EchoEvents, Events, Recorder, connected, echoes, engine, without_candidates
+from webrtc_parts import DEADLINE, Client, EchoEvents, Events, Recorder, connected, echoes, engine, without_candidates
 
 from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed
@@ -201,6 +201,20 @@ class TestLimits:
             for number in range(10):
                 client.create(f"flood-{number}")
             assert await events.reason() == "Too many channels"
+
+    async def test_channels_that_are_opened_and_closed_without_end_end_the_peer(self):
+        """Each costs as much as dozens of messages, which somebody pays for."""
+        events = Events()
+        async with engine(channels=32) as rtc, connected(rtc, events) as (client, _, _):
+            async with asyncio.timeout(DEADLINE):
+                while not events.reasons:
+                    opened = [client.create(f"one of many {number}") for number in range(16)]
+                    await all_are("open", opened, events)
+                    for channel in opened:
+                        channel.close()
+                    await all_are("closed", opened, events)
+            assert events.reasons == ["Too many channels"]
+            assert len(events.channels) < 3 * 32
 
     async def test_a_message_over_the_limit_ends_the_peer(self):
         events = Events()
@@ -424,3 +438,7 @@ async def test_cycles_leave_nothing_behind():
         assert len(process.net_connections()) <= sockets
         assert [o for o in gc.get_objects() if isinstance(o, Peer | Association | IceAgent | Recorder)] == []
         assert grown < 20, f"{grown:.1f} KB per cycle"
+
+
+async def all_are(state, channels, events):
+    await until(lambda: events.reasons or all(channel.readyState == state for channel in channels), every=0.005)

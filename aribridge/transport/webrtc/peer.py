@@ -27,6 +27,8 @@ from aribridge.transport.webrtc.sctp import Association, FastAssociation
 log = structlog.get_logger("aribridge.transport")
 
 RELEASE_SECONDS = 5.0
+CHANNEL_SECONDS = 0.1
+"""Between two channels that a peer opens in the long run; at once it may open twice as many as it may have."""
 _SETUP_OF_ROLE = {"client": "active", "server": "passive"}
 
 
@@ -87,6 +89,7 @@ class Peer:
         self._version = 1
         self._remote: asyncio.Future[sdp.Remote] = asyncio.get_running_loop().create_future()
         self._channels: dict[int, DataChannel] = {}
+        self._opens_until = 0.0
         self._usable = asyncio.Event()
         self._stage = "No answer"
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -289,11 +292,19 @@ class Peer:
 
     def _adopt(self, inner: RTCDataChannel) -> None:
         """A channel that the other side opened."""
-        if self._sctp.channels > self._settings.channels:
+        if self._opens_too_fast():
+            self._end("Too many channels")
+        elif self._sctp.channels > self._settings.channels:
             log.info("channel.refused", peer=self.id, limit=self._settings.channels, hint="webrtc.channels")
             inner.close()
         else:
             self._present(self._wrap(inner), inner)
+
+    def _opens_too_fast(self) -> bool:
+        """Whether channels come faster than anybody could use them: one costs as much as dozens of messages."""
+        now = time.monotonic()
+        self._opens_until = max(now, self._opens_until) + CHANNEL_SECONDS
+        return self._opens_until > now + 2 * self._settings.channels * CHANNEL_SECONDS
 
     def _present(self, channel: DataChannel, inner: RTCDataChannel) -> None:
         receiver = None if self._ended.done() else self._tell(self._events.channel, channel)
