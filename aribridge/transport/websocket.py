@@ -14,7 +14,7 @@ from aribridge.transport.carrier import CarrierClosed, Receiver
 _MAX_SEND = 65536
 _CLOSE_SECONDS = 3.0
 _LINGER_SECONDS = 30.0
-"""For a client to read what it was sent before the close; the system would wait for as long as the client likes."""
+"""For a client to read what it was sent before the close: who reads a little now and then could take hours for it."""
 _HEARTBEAT_SECONDS = 30.0
 _HIGH_MARK = 65536
 """Bytes that may wait in the socket's buffer before a sender waits."""

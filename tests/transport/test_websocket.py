@@ -95,7 +95,7 @@ async def test_nothing_is_sent_to_a_client_that_left():
 
 
 async def test_a_client_that_never_reads_does_not_keep_its_socket_when_it_is_closed(monkeypatch):
-    """A socket that has something to send is closed once that is read, which is for its client to decide."""
+    """A socket that has something to send is closed once that is read; the kernel's limit is for no reading at all."""
     monkeypatch.setattr(websocket, "_LINGER_SECONDS", 0.1)
     async with connected() as (carrier, receiver, _):
         with suppress(TimeoutError):
