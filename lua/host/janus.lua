@@ -9,7 +9,7 @@ local host = ...
 local env = host.env
 local type, error, select, tonumber, tostring, next = type, error, select, tonumber, tostring, next
 local rawget, unpack, pack, sub, gsub, lower = rawget, table.unpack, table.pack, string.sub, string.gsub, string.lower
-local utf8_len = utf8.len
+local utf8_len, huge = utf8.len, math.huge
 
 local MAX_TIMERS = 1000
 local MAX_LOG = 8000
@@ -35,8 +35,9 @@ end
 -- Like host.emit, for strings that may be no text.
 local function emit_bytes(...)
   host.any_bytes = true
-  host.emit(...)
+  local ok, problem = host.pcall(host.emit, ...)
   host.any_bytes = false
+  if not ok then error(problem, 0) end
 end
 
 -- Callbacks
@@ -147,7 +148,7 @@ end
 -- Functions for the script
 
 local function refuse(name, why)
-  host.emit("log", "warning", name .. ": " .. why, { where = host.where(3) })
+  host.emit("log", "warning", name .. ": " .. why, { where = host.where(2) })
   return -1
 end
 
@@ -177,13 +178,14 @@ end
 function env.timeCallback(...)
   local name, argument, milliseconds = ...
   milliseconds = tonumber(milliseconds)
-  if select("#", ...) ~= 3 or type(name) ~= "string" or not milliseconds or not (milliseconds >= 0) then
-    return refuse("timeCallback", "takes the name of a function, its argument or nil, and milliseconds")
+  if select("#", ...) ~= 3 or type(name) ~= "string" or not milliseconds
+    or not (milliseconds >= 0 and milliseconds < huge) then
+    return refuse("timeCallback", "takes the name of a function, its argument or nil, and milliseconds from 0 on")
   end
   if timers >= MAX_TIMERS then return refuse("timeCallback", "more than " .. MAX_TIMERS .. " are waiting") end
-  timers = timers + 1
   if argument ~= nil then argument = tostring(argument) end
   emit_bytes("time", name, argument, milliseconds)
+  timers = timers + 1
   return 0
 end
 

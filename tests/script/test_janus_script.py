@@ -355,6 +355,70 @@ async def test_time_callbacks(tmp_path, asterisks):
         assert ["the script has no function misspelt" in log["error"] for log in logs if "error" in log] == [True]
 
 
+@pytest.mark.parametrize("milliseconds", ["1/0", "0/0", "-1/0", "-1"])
+async def test_a_timer_that_can_never_be_due_is_refused_and_takes_no_place(tmp_path, asterisks, milliseconds):
+    source = f"""
+        function querySession()
+          for _ = 1, 500 do assert(timeCallback("later", nil, {milliseconds}) == -1) end
+        end
+        function setupMedia() for _ = 1, 500 do timeCallback("later", nil, 1e6) end end
+        function hangupMedia() return timeCallback("later", nil, 1e6) end
+    """
+    async with running(tmp_path, source, asterisks) as (script, _):
+        with capture_logs() as logs:
+            await script.call("querySession", 7.0)
+            await script.call("querySession", 7.0)
+        assert "milliseconds" in logs[0]["text"]
+        assert logs[0]["fields"] == {"where": "plugin.lua:3"}
+        await script.call("setupMedia", 7.0)
+        assert await script.call("hangupMedia", 7.0) == [0]
+
+
+async def test_a_timer_may_be_due_in_a_million_years_and_holds_up_no_other(tmp_path, asterisks):
+    source = """
+        function setupMedia()
+          for _, milliseconds in ipairs { 1e300, math.maxinteger, "1e17", 2^40 } do
+            assert(timeCallback("later", "too soon", milliseconds) == 0)
+          end
+          timeCallback("later", "in time", 1)
+        end
+        function later(text) relayTextData(7, text, 100) end
+    """
+    async with running(tmp_path, source, asterisks) as (script, world):
+        await script.call("setupMedia", 7.0)
+        await until(lambda: world.relayed)
+        assert world.relayed == ["in time"]
+
+
+async def test_a_timer_that_found_no_room_among_what_one_call_asks_for_takes_no_place(tmp_path, asterisks):
+    source = """
+        function setupMedia() for _ = 1, 900 do timeCallback("later", nil, 1e6) end end
+        function querySession()
+          for _ = 1, 1000 do janusLog(4, "x") end
+          for _ = 1, 200 do pcall(timeCallback, "later", nil, 1e6) end
+        end
+        function hangupMedia() return timeCallback("later", nil, 1e6) end
+    """
+    async with running(tmp_path, source, asterisks) as (script, _):
+        with capture_logs():
+            await script.call("setupMedia", 7.0)
+            await script.call("querySession", 7.0)
+        assert await script.call("hangupMedia", 7.0) == [0]
+
+
+async def test_a_log_line_that_found_no_room_lets_no_bytes_out_as_text(tmp_path, asterisks):
+    source = r"""
+        function querySession()
+          for _ = 1, 1000 do pokeScheduler() end
+          pcall(janusLog, 4, "no room")
+          return "\xff"
+        end
+    """
+    async with running(tmp_path, source, asterisks) as (script, _):
+        with pytest.raises(ScriptFailure, match="is not UTF-8 text"):
+            await script.call("querySession", 7.0)
+
+
 async def test_the_gateways_own_modules_are_there(tmp_path, asterisks):
     asterisks.answers["asterisk.getInfo"] = {"system": {"version": "22"}}
     source = """
