@@ -91,9 +91,10 @@ EXTENSIONS = """\
 ; Calls come to the gateway by `Goto(aribridge,${{EXTEN}},1)` or `include => aribridge`.
 [aribridge]
 exten => _[+*0-9]!,1,Stasis({app})
- same => n,GotoIf($["${{STASISSTATUS}}" = "FAILED"]?nobody)
+ same => n,GotoIf($["${{STASISSTATUS}}" = "FAILED" | "${{ARIBRIDGE_RESULT}}" != ""]?nobody)
  same => n,Hangup()
-; FAILED: no gateway is connected. Put here what your callers should get then: a Dial(), a queue, a voicemail.
+; No gateway is connected (FAILED), a script failed, or nobody took the call (ARIBRIDGE_RESULT says which). Put here
+; what your callers should get then: a Dial(), a queue, a voicemail.
  same => n(nobody),Congestion(5)
  same => n,Hangup(34)
 """

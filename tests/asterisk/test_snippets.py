@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -69,7 +70,32 @@ async def booted(pbx: SomeonesPbx) -> bool:
     return "fully booted" in await pbx.cli("core waitfullybooted")
 
 
-async def a_call_enters_stasis(port: int, app: str, user: str, password: str) -> None:
+@dataclass(frozen=True)
+class Call:
+    """One that entered the application: its channel, and what else ARI tells."""
+
+    id: str
+    ari: str
+    http: aiohttp.ClientSession
+    events: aiohttp.ClientWebSocketResponse
+
+    async def goes_on(self, **variables: str) -> str:
+        """Send it on in the dialplan with variables; the first application that it comes to."""
+        for name, value in variables.items():
+            async with self.http.post(
+                f"{self.ari}/channels/{self.id}/variable", params={"variable": name, "value": value}
+            ) as response:
+                assert response.status == 204, await response.text()
+        async with self.http.post(f"{self.ari}/channels/{self.id}/continue") as response:
+            assert response.status == 204, await response.text()
+        while True:
+            event = json.loads((await self.events.receive()).data)
+            if event["type"] == "ChannelDialplan" and event["dialplan_app"] not in {"Stasis", "GotoIf"}:
+                return str(event["dialplan_app"])
+
+
+@asynccontextmanager
+async def a_call_in_stasis(port: int, app: str, user: str, password: str) -> AsyncIterator[Call]:
     headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
     ari = f"http://127.0.0.1:{port}/ari"
     async with (
@@ -83,6 +109,15 @@ async def a_call_enters_stasis(port: int, app: str, user: str, password: str) ->
         event = json.loads((await events.receive()).data)
         assert (event["type"], event["application"]) == ("StasisStart", app)
         assert event["channel"]["dialplan"]["exten"] == "4711"
+        source = {"eventSource": f"channel:{event['channel']['id']}"}
+        async with http.post(f"{ari}/applications/{app}/subscription", params=source) as response:
+            assert response.status == 200, await response.text()
+        yield Call(event["channel"]["id"], ari, http, events)
+
+
+async def a_call_enters_stasis(port: int, app: str, user: str, password: str) -> None:
+    async with a_call_in_stasis(port, app, user, password):
+        pass
 
 
 @pytest.mark.parametrize("release", ["22", "16"])
@@ -99,6 +134,16 @@ async def test_pasted_into_a_running_asterisk_and_reloaded(release: Release) -> 
             await pbx.cli(command)
         with pytest.raises(aiohttp.ClientError):
             await a_call_enters_stasis(port, "shop", "aribridge", "s3cret")
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_where_a_script_failed_callers_get_what_they_get_without_a_gateway(release: Release) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    pasted = {s.file: s.text for s in snippets(install(release).version, "shop", "s3cret", port=port)}
+    async with someones_pbx(release, before={name: pasted[name] for name in PASTED}):
+        for variables, application in (({"ARIBRIDGE_RESULT": "error"}, "Congestion"), ({}, "Hangup")):
+            async with a_call_in_stasis(port, "shop", "aribridge", "s3cret") as call:
+                assert await call.goes_on(**variables) == application
 
 
 async def test_pasted_into_a_running_asterisk_it_dials_the_gateway() -> None:
