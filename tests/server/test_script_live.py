@@ -92,9 +92,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def run_tests(folder: Path, answer: str, *options: str) -> tuple[int, list[str]]:
+async def run_tests(folder: Path, answer: str, *options: str, tests: str = TESTS) -> tuple[int, list[str]]:
     """Run `aribridge script test`; ``answer`` is what answers a phone: exit code, lines."""
-    (folder / "menu_test.lua").write_text(TESTS.replace("ANSWER", answer))
+    (folder / "menu_test.lua").write_text(tests.replace("ANSWER", answer))
     words = (sys.executable, "-m", "aribridge", "script", "test", str(folder / "menu.lua"), *options)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
@@ -126,6 +126,20 @@ async def test_it_passes_in_memory_and_for_real(folder, own):
     assert await run_tests(folder, "phone:answer()") == (0, wanted)
     assert await run_tests(folder, "", *at(own)) == (0, wanted)
     assert await channels(own) == []
+
+
+async def test_a_call_that_goes_to_another_application_is_no_test(folder, own):
+    test = """
+    function test_a_call()
+      local call = T.call{ exten = "7001" }
+      call:hangup()
+      T.wait_until(function() return call:ended() end)
+    end
+    """
+    assert await run_tests(folder, "", *at(own), tests=test) == (0, ["ok   menu_test.lua: test_a_call", "1 passed"])
+    code, lines = await run_tests(folder, "", *at(own), "--app=another", tests=test)
+    assert code == 1
+    assert "the call to 7001@default never came to the script: the dialplan sends it to" in lines[0]
 
 
 async def test_an_application_that_a_gateway_has_is_not_taken(folder, gateways, asterisk22):

@@ -23,6 +23,8 @@ class Phones:
         self._sent = asterisks.sent
         self._logs = logs
         self._gone: dict[str, str] = {}
+        self._placed: dict[str, str] = {}
+        self._arrived: set[str] = set()
         self._heard: dict[str, int] = {}
         self._dialled = 0
         self.operations: dict[str, Operation] = {
@@ -44,6 +46,16 @@ class Phones:
         match event:
             case {"type": "ChannelDestroyed", "channel": {"id": str(ident)}}:
                 self._gone[ident] = str(event.get("cause_txt", ""))
+            case {"type": "StasisStart", "channel": {"id": str(ident)}}:
+                self._arrived.add(ident)
+
+    def astray(self) -> list[str]:
+        """What is to be said of calls that never came to the script: such a test would pass without it."""
+        return [
+            f"the call to {place} never came to the script: the dialplan sends it to no application, or to another one"
+            for ident, place in self._placed.items()
+            if ident not in self._arrived
+        ]
 
     def _does(self, verb: str) -> Operation:
         """What the Asterisk that is behind at the time does with a phone."""
@@ -55,6 +67,7 @@ class Phones:
 
     async def _call(self, about: Mapping[str, Any]) -> dict[str, Any]:
         ident = await self._asterisks.behind.place(about.get("target") or TARGET, about)
+        self._placed[ident] = f"{about.get('exten') or 's'}@{about.get('context') or 'default'}"
         return {"id": ident}
 
     async def _take_dialled(self) -> list[dict[str, Any]]:

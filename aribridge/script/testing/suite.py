@@ -92,7 +92,8 @@ async def _run(suite: Suite, name: str, state: Path, stage: Stage) -> Result:
                 await surroundings.settle()
                 failure = await tests.run(name, bench)
                 await replays.close()
-                faults = list(tests.faults)  # what becomes of calls that the test leaves is no affair of its own
+                # What becomes of calls that the test leaves is no affair of its own.
+                faults = [*tests.faults, *phones.astray()]
             finally:
                 await host.close()
     where = (failure and failure.where) or suite.tests.name
