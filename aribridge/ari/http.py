@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-import ssl
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -17,8 +16,11 @@ from yarl import URL
 from aribridge.ari.socket import AriSocket
 from aribridge.ari.turns import Turns
 from aribridge.core.command import Answer
+from aribridge.trust import machines_trust, trust
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from aribridge.ari.request import Request
@@ -121,9 +123,7 @@ class Http:
 
 def _session(settings: AsteriskSettings, connections: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=connections, keepalive_timeout=KEEP_IDLE, ssl=tls_context(settings) or True
-        ),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_IDLE, ssl=tls_context(settings)),
         headers={"Authorization": aiohttp.encode_basic_auth(settings.user, settings.password)},
         middlewares=(_resend_only_reads,),
         trace_configs=[_tracing()],
@@ -132,12 +132,12 @@ def _session(settings: AsteriskSettings, connections: int) -> aiohttp.ClientSess
     )
 
 
-def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
-    """The trust for an https URL with a CA of its own; None for the usual. Raises ValueError for an unusable file."""
+def tls_context(settings: AsteriskSettings) -> ssl.SSLContext:
+    """The trust for an https URL. Raises ValueError for an unusable file."""
     if not settings.ca_file:
-        return None
+        return machines_trust()
     try:
-        return ssl.create_default_context(cafile=settings.ca_file)
+        return trust(settings.ca_file)
     except OSError as error:
         raise ValueError(
             f"asterisk {settings.name}: ca_file {settings.ca_file} cannot be used ({error.strerror or error}): "

@@ -9,6 +9,7 @@ import aiohttp
 
 from aribridge.auth.jwks import JwkSet, read_jwks
 from aribridge.auth.keys import KeyFault
+from aribridge.trust import machines_trust
 
 MOST_BYTES = 262_144
 _ANSWER_SECONDS = 10.0
@@ -31,7 +32,7 @@ async def fetch_jwks(url: str, algorithm: str) -> tuple[JwkSet, float | None]:
     try:
         async with (
             aiohttp.ClientSession(headers=_HEADERS, timeout=timeout) as http,
-            http.get(url, allow_redirects=False) as response,
+            http.get(url, allow_redirects=False, ssl=machines_trust()) as response,
         ):
             _check(response)
             content = await _body(response)

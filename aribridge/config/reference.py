@@ -16,7 +16,10 @@ HEAD = """\
 
 `aribridge run`, `check` and the other commands read the first of: the file named by `-c FILE`, `./aribridge.toml`,
 `/etc/aribridge/aribridge.toml`. `aribridge init` writes a file with every key in it, commented out, each with its
-default.
+default. Its sections are there: put what the documentation shows under the one of that name, TOML takes each but once.
+
+All of it is read at the start, and a change takes a restart. What is in the files that it names, scripts, policy, keys,
+is read anew by [`aribridge reload`](operations.md#scripts).
 
 Environment variables come before the file, `--set` flags before both:
 

@@ -111,7 +111,9 @@ class AsteriskSettings:
         " and 22.5 on), which keeps the events of a restart of the gateway.",
     )
     events: Literal["all", "app"] = setting(
-        "all", "all: events of every channel, bridge, endpoint and device; app: of what is in the application."
+        "all",
+        "all: events of every channel, bridge and endpoint, and of every device where Asterisk is older than 20 (later "
+        "ones lock up over that); app: of what is in the application.",
     )
     events_disallowed: list[str] = setting(
         [],

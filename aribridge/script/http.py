@@ -16,6 +16,7 @@ from yarl import URL
 from aribridge.protocol.problems import Outcome
 from aribridge.script.calls import Operation
 from aribridge.script.errors import CallFailure
+from aribridge.trust import machines_trust
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -149,7 +150,7 @@ class Http:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Of one that is kept and that the other side has just closed, nobody knows what came through.
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True, ssl=machines_trust()),
                 timeout=aiohttp.ClientTimeout(total=LONGEST_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "aribridge"},

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from real.asterisk import fresh_asterisk
+from real.certificates import make_pair
 from real.machine import free_port
 from real.wait import until
 
@@ -47,6 +48,21 @@ def server_side(certificate: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context
+
+
+async def test_a_ca_that_openssl_makes_is_trusted_with_every_python(
+    asterisk22: PrivateAsterisk, tmp_path: Path
+) -> None:
+    """Python 3.13 by itself asks for more than such a CA has, or one of Asterisk's ast_tls_cert."""
+    ca = make_pair(tmp_path, "ca")
+    pair = make_pair(tmp_path, "pbx", ca=ca)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+    async with (
+        FaultyProxy(asterisk22.ari_url, tls=context) as proxy,
+        running_link(settings_of(asterisk22, url=proxy.url, ca_file=str(ca.certificate))) as (link, _),
+    ):
+        assert (await link.call(link.resolve("GET", "/asterisk/ping", None, None))).status == 200
 
 
 async def test_a_trusted_certificate_lets_the_link_up(asterisk22: PrivateAsterisk, certificate: Path) -> None:

@@ -196,3 +196,15 @@ async def test_a_configuration_that_is_wrong_by_now_keeps_nobody_from_a_gateway_
     running.config.write_text(f"state = 3\n{text.replace('state', 'listen', 1)}")
     code, output = await aribridge(running, "status")
     assert (code, "state: expected text in quotes, got 3" in output) == (1, True), output
+
+
+async def test_a_reload_says_which_scripts_wait_for_a_restart(running):
+    script = running.folder / "late.lua"
+    script.write_text("")
+    with running.config.open("a") as file:
+        file.write('[scripts]\nfiles = ["stock:main.lua", "late.lua"]\n')
+    code, output = await aribridge(running, "reload")
+    assert code == 0, output
+    assert [line for line in output.splitlines() if line.startswith("not yet")] == [
+        f"not yet    {script}: named in scripts.files since the gateway started, a restart loads it"
+    ]

@@ -53,7 +53,7 @@ async def look(settings: AsteriskSettings, running: dict[str, Any] | None) -> li
     """Everything about one Asterisk; ``running`` is what the gateway says of it, None where none runs."""
     what = f"asterisk {settings.name}"
     try:
-        connector = aiohttp.TCPConnector(ssl=tls_context(settings) or True)
+        connector = aiohttp.TCPConnector(ssl=tls_context(settings))
     except ValueError as error:
         return [of_sentence(what, str(error))]
     async with aiohttp.ClientSession(
