@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from aribridge.ari.backoff import LONGEST
+from aribridge.trust import distrust
 
 if TYPE_CHECKING:
     from aribridge.core.settings import AsteriskSettings
@@ -152,7 +153,8 @@ def _fault(cause: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return "does not answer in time: check the address, firewalls, and whether Asterisk hangs"
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        return "has a certificate that is not trusted: set ca_file to the CA's certificate"
+        why = distrust(cause.certificate_error, "url", "set ca_file to the CA's certificate")
+        return f"has a certificate that is not trusted {why}"
     if isinstance(cause, aiohttp.ClientSSLError):
         return "does not speak TLS there: check https or http in url, and tlsenable in http.conf"
     if isinstance(cause, aiohttp.ClientConnectorDNSError):

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import ssl
 
 import aiohttp
 
 from aribridge.auth.jwks import JwkSet, read_jwks
 from aribridge.auth.keys import KeyFault
-from aribridge.trust import machines_trust
+from aribridge.trust import distrust, machines_trust
 
 MOST_BYTES = 262_144
 _ANSWER_SECONDS = 10.0
 _MAX_AGE = re.compile(r"\bmax-age=\"?(\d{1,9})")
-_REMEDIES = {
-    "mismatch": "jwks_url needs a name that the certificate has",
-    "expired": "the issuer has to renew it",
-    "not yet valid": "is the clock of this machine right?",
-}
-"""By OpenSSL's words for what is wrong with a certificate."""
+_UNKNOWN_CA = (
+    "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it"
+)
 _HEADERS = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
@@ -63,19 +59,12 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _outage(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _distrust(error.certificate_error)
+        remedy = (
+            "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it"
+        )
+        return f"its certificate is not trusted {distrust(error.certificate_error, 'jwks_url', remedy)}"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return "it does not speak TLS, or none that is taken here: is the address right?"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"it cannot be reached ({error.os_error.strerror or error.os_error}): is the address right?"
     return f"no answer in HTTP ({type(error).__name__}): is the address right?"
-
-
-def _distrust(error: Exception) -> str:
-    """Only a CA that is not known is a matter of this machine."""
-    why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-    remedy = next(
-        (remedy for word, remedy in _REMEDIES.items() if word in why.lower()),
-        "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it",
-    )
-    return f"its certificate is not trusted ({why.rstrip('.')}): {remedy}"

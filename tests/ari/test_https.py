@@ -81,8 +81,15 @@ async def test_another_certificate_is_refused_with_the_setting_to_change(
         FaultyProxy(asterisk22.ari_url, tls=server_side(certificate)) as proxy,
         running_link(settings_of(asterisk22, url=proxy.url), wait=False) as (link, _),
     ):
-        await until(lambda: "not trusted: set ca_file" in link.reason, what="the reason")
+        await until(lambda: "not trusted (self-signed certificate): set ca_file" in link.reason, what="the reason")
         assert proxy.requests == 0
+
+
+async def test_a_certificate_of_another_host_is_told_as_that(asterisk22: PrivateAsterisk, certificate: Path) -> None:
+    async with FaultyProxy(asterisk22.ari_url, tls=server_side(certificate)) as proxy:
+        settings = settings_of(asterisk22, url=proxy.url.replace("127.0.0.1", "localhost"), ca_file=str(certificate))
+        async with running_link(settings, wait=False) as (link, _):
+            await until(lambda: "url needs a name that the certificate has" in link.reason, what="the reason")
 
 
 async def test_asterisks_own_https_takes_many_commands_at_once(certificate: Path) -> None:
