@@ -17,6 +17,7 @@ import { backoff, LONGEST_TIMER_MS, watchSurroundings } from "./client/network.j
 import { Requests } from "./client/requests.js";
 import { CallState } from "./client/state.js";
 import { Subscriptions } from "./client/subscriptions.js";
+import { currentToken } from "./client/token.js";
 import { within } from "./client/waiting.js";
 
 export { AriError };
@@ -26,11 +27,10 @@ const OPEN_MS = 10_000; // for the only carrier to open, and for the gateway's w
 const CHANNEL_AGAIN_MS = { first: 60_000, most: 900_000 }; // until one is tried anew from a WebSocket
 const LEFT_MS = 60_000; // for replies on the WebSocket that was left for a data channel
 const PROBE_MS = 3_000; // for the gateway to answer after a change of network
-const TOKEN_MS = 30_000; // for the application to give a token
 const RENEW_BEFORE_S = 90; // before a token expires: in the background timers may be late by a minute
 const RENEW_EVERY_S = 1; // at most, where the fresh token is no fresher than the last
 const NO_SOCKET_EITHER = [401, 403, 404, 405]; // answers to the offer: we are not wanted, or that is no gateway
-const NO_TOKEN = `The token function gave none within ${TOKEN_MS / 1000} s.`;
+const NO_WELCOME = "the gateway did not answer the hello";
 const REFUSALS = 3; // tokens refused in a row, after which asking for another is no use
 
 /** Connect to a gateway. Resolves when it has let us in; from then on, lost connections are made anew. */
@@ -55,10 +55,11 @@ class Bridge {
   #options;
   #base;
   #link = null; // the open carrier
-  #next = null; // the data channel that we are moving to
+  #next = null; // the data channel that we want to move to
+  #stay = () => {}; // gives that up
   #left = null; // the WebSocket that we moved from, until its replies are here
   #events = new Emitter();
-  #requests = new Requests((text) => this.#write(text));
+  #requests = new Requests((text, link) => this.#write(text, link));
   #subscriptions = new Subscriptions(this.#requests, {
     gap: (gap) => this.#events.emit("gap", gap),
     refused: (error) => this.#report(error),
@@ -170,7 +171,7 @@ class Bridge {
 
   async #open() {
     this.#set("connecting");
-    const token = await this.#token();
+    const token = await currentToken(this.#options.token);
     if (this.#ended.signal.aborted) throw this.#closedError();
     const link = await this.#carry(token);
     if (this.#ended.signal.aborted) {
@@ -179,16 +180,6 @@ class Bridge {
     }
     this.#link = link;
     this.#welcomed(await this.#hello(link.kind === "websocket" ? token : undefined));
-  }
-
-  async #token() {
-    const { token } = this.#options;
-    try {
-      const given = this.#canRenew ? await within(TOKEN_MS, token(), NO_TOKEN) : token;
-      return typeof given === "string" ? given.trim() : given; // servers like to end text in a line break
-    } catch (error) {
-      throw error instanceof Error ? error : new Error(`There is no token: ${error}`);
-    }
   }
 
   /** Open a carrier: the data channel first, unless it failed on this network before. */
@@ -222,7 +213,10 @@ class Bridge {
     this.#ended.signal.addEventListener("abort", stop);
     let link = null;
     const received = (frame) => this.#received(frame, link);
-    const lost = (reason) => [this.#link, this.#next].includes(link) && this.#lost(reason);
+    const lost = (reason) => {
+      if (link === this.#link) this.#lost(reason);
+      else if (link === this.#next) this.#stay(new Error(reason));
+    };
     try {
       return (link = await open({ signal: abort.signal, received, lost }));
     } finally {
@@ -236,7 +230,7 @@ class Bridge {
   }
 
   async #hello(token) {
-    this.#deadline("liveness", OPEN_MS, "the gateway did not answer the hello");
+    this.#deadline("liveness", OPEN_MS, NO_WELCOME);
     try {
       return await this.#present(this.#helloOf(token));
     } catch (error) {
@@ -293,29 +287,36 @@ class Bridge {
     const socket = this.#link;
     this.#channelTries += 1;
     try {
-      const channel = await this.#channel(CHANNEL_MS, await this.#token());
+      const channel = await this.#channel(CHANNEL_MS, await currentToken(this.#options.token));
       if (this.#link === socket) await this.#move(channel);
       else channel.close();
-    } catch (error) {
-      if (this.#next) this.#lost(error.message);
-      else if (this.#link === socket) this.#tryChannelLater();
+    } catch {
+      if (this.#link === socket) this.#tryChannelLater();
     }
   }
 
-  /** Go on by another carrier without a break: what was sent before is answered on the old one. */
+  /** Go on by another carrier without a break, once it lets us in: what was sent before is answered on the old one. */
   async #move(channel) {
-    this.#next = channel;
-    this.#subscriptions.hold();
-    this.#deadline("move", OPEN_MS, "the gateway did not answer the hello");
-    const before = this.#requests.mark();
-    const welcome = await this.#requests.ask(this.#helloOf());
+    const welcome = await this.#welcomeOn(channel);
     if (this.#next !== channel) return;
-    clearTimeout(this.#timers.move);
+    const before = this.#requests.mark();
     [this.#left, this.#link, this.#next] = [this.#link, channel, null];
     [this.#socketOnly, this.#channelTries] = [false, 0];
     this.#subscriptions.drop();
     this.#timers.left = setTimeout(() => this.#leave(before), this.#requests.isWaiting(before) ? LEFT_MS : 0);
     this.#welcomed(welcome);
+  }
+
+  async #welcomeOn(channel) {
+    this.#next = channel;
+    const stay = new Promise((_, reject) => (this.#stay = reject));
+    try {
+      return await within(OPEN_MS, Promise.race([this.#requests.ask(this.#helloOf(), channel), stay]), NO_WELCOME);
+    } catch (error) {
+      channel.close();
+      if (this.#next === channel) this.#next = null;
+      throw error;
+    }
   }
 
   #leave(before) {
@@ -412,7 +413,7 @@ class Bridge {
   async #renew() {
     const link = this.#link;
     try {
-      const token = await this.#token();
+      const token = await currentToken(this.#options.token);
       if (this.#link !== link) return; // the next connection asks for a token of its own
       const { body } = await this.#present({ type: "auth", token });
       this.#renewIn(body?.expires_in);
@@ -451,7 +452,7 @@ class Bridge {
       this.#transmit({ type: "pong", t }, link);
     },
     goodbye: (message, link) => {
-      if (link && link === this.#left) return;
+      if (link && [this.#left, this.#next].includes(link)) return;
       this.#goodbye = message;
       this.#events.emit("goodbye", message);
     },
@@ -475,7 +476,7 @@ class Bridge {
     this.#write(JSON.stringify(message), link);
   }
 
-  #write(text, link = this.#next ?? this.#link) {
+  #write(text, link = this.#link) {
     try {
       link?.send(text);
     } catch (error) {

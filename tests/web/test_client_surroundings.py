@@ -219,6 +219,22 @@ async def test_what_is_subscribed_to_as_it_moves_to_a_data_channel_comes_once(
     assert (frames.count('"type":"event"'), await client.do("return seen.events")) == (1, ["moved"])
 
 
+async def test_a_data_channel_that_is_refused_costs_the_websocket_nothing(
+    client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
+) -> None:
+    limits = {"subject_connections": 1}
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, limits=limits)
+    await client.page.clock.install()
+    await client.do(BLOCKED_FOR_NOW)
+    await client.connect(gateway)
+    await client.do("unblock()")
+    await pass_time(client, "tried === 2")
+    await until(lambda: any('"too_many_connections"' in line for line in gateway.log), what="the channel is refused")
+    await pass_time(client, "tried === 3")
+    ping = await client.do("return await ari.asterisk.ping()")
+    assert (ping["ping"], await client.do("return [bridge.carrier, seen.states]")) == ("pong", ["websocket", []])
+
+
 async def pass_time(client: ClientPage, until: str) -> None:
     """Let time go by, but not so much at once that the connection would seem silent."""
     for _ in range(20):

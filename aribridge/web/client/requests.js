@@ -19,9 +19,9 @@ export class Requests {
     this.#write = write;
   }
 
-  /** Send a message at once; resolves with its reply. */
-  ask(message) {
-    return new Promise((resolve, reject) => this.send(message, resolve, reject));
+  /** Send a message at once, on another link than commands where one is given; resolves with its reply. */
+  ask(message, link) {
+    return new Promise((resolve, reject) => this.send(message, resolve, reject, { link }));
   }
 
   /** Send a command as soon as the gateway's limit leaves room; resolves with its reply. */
@@ -45,7 +45,7 @@ export class Requests {
   }
 
   /** Send a message at once. The callbacks run when its reply arrives, before anything that comes after it. */
-  send(message, resolve, reject, command) {
+  send(message, resolve, reject, { command, link } = {}) {
     const id = ++this.#ids;
     let text;
     try {
@@ -58,7 +58,7 @@ export class Requests {
       return reject(failure("frame_too_large", `The message is larger than the gateway takes (${frame} bytes).`));
     }
     this.#pending.set(id, { resolve, reject, command });
-    this.#write(text);
+    this.#write(text, link);
   }
 
   /** A reply, or a part of one, arrived. */
@@ -125,7 +125,7 @@ export class Requests {
       const command = this.#queue.shift();
       this.#inflight += 1;
       command.since ??= Date.now();
-      this.send(command.message, this.#freeing(command.resolve), this.#freeing(command.reject), command);
+      this.send(command.message, this.#freeing(command.resolve), this.#freeing(command.reject), { command });
     }
   }
 

@@ -39,7 +39,6 @@ export class Subscriptions {
   #all = new Set();
   #bySub = new Map();
   #subs = 0;
-  #held = false;
 
   /** Hooks: gap(gap); refused(error), of one that was live before; distrust(reason). */
   constructor(requests, hooks) {
@@ -59,14 +58,8 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Another connection is about to take over: what is placed now would be placed there twice. */
-  hold() {
-    this.#held = true;
-  }
-
   /** There is a new connection: take up every subscription where it left off. */
   resume() {
-    this.#held = false;
     for (const subscription of this.#all) this.#place(subscription);
   }
 
@@ -130,7 +123,6 @@ export class Subscriptions {
   }
 
   #place(subscription) {
-    if (this.#held) return;
     const sub = ++this.#subs;
     subscription._sub = sub;
     this.#bySub.set(sub, subscription);
