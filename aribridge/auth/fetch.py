@@ -59,10 +59,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _outage(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        remedy = (
-            "name the file of its CA's certificate in SSL_CERT_FILE, in the environment of the gateway, and restart it"
-        )
-        return f"its certificate is not trusted {distrust(error.certificate_error, 'jwks_url', remedy)}"
+        return f"its certificate is not trusted {distrust(error.certificate_error, 'jwks_url', _UNKNOWN_CA)}"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return "it does not speak TLS, or none that is taken here: is the address right?"
     if isinstance(error, aiohttp.ClientConnectorError):
