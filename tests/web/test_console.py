@@ -248,6 +248,30 @@ async def test_an_asterisk_that_comes_later_is_there_with_all_that_it_can_do(
         await expect(page.locator("#result")).to_be_empty()
 
 
+async def test_calls_of_an_asterisk_that_is_away_are_marked_as_old(
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk, page_errors: PageErrors
+) -> None:
+    page_errors.expect("503")
+    async with faulty_proxy(urlsplit(asterisk22.ari_url).port) as proxy:
+        behind = target(asterisk22, url=f"http://127.0.0.1:{proxy.port}/ari")
+        gateway = await gateways.start(behind, server={"console": True})
+        await page.goto(f"{gateway.url}/#token={gateway.token()}")
+        await expect(page.locator("#subscriptions")).to_contain_text("live")
+        await call(page, "Local/600@default")
+        first = page.locator("#channels li").first
+        await expect(first).to_have_css("opacity", "1")
+        proxy.refuse()
+        proxy.cut()
+        await expect(page.locator("#status")).to_contain_text("pbx is down")
+        await expect(first).to_have_css("opacity", "0.5")
+        proxy.accept()
+        await expect(page.locator("#status")).to_contain_text("pbx 22", timeout=30_000)
+        await expect(first).to_have_css("opacity", "1")
+        await first.locator("button").click()
+        await page.click("#hangup")
+        await expect(page.locator("#channels")).to_contain_text("No calls")
+
+
 HOLD_BACK = """
 const { set } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, "onmessage");
 window.held = [];

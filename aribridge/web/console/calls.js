@@ -6,15 +6,17 @@ const SHOWN = 500; // of a kind: with thousands the page would do nothing but dr
 /** Live channels and bridges, and what is done to them most. */
 export function startCalls(bridge) {
   const objects = new LiveObjects();
+  const away = new Set(); // targets whose calls are shown as they were last
   let selected = null;
 
   const render = framed(() => {
     const { channels, bridges } = objects;
     const [shownChannels, shownBridges] = [channels, bridges].map((all) => all.slice(-SHOWN));
     if (!channels.some(({ id }) => id === selected)) selected = null;
-    const channelItems = shownChannels.map(({ channel }) => channelItem(channel, selected, select));
+    const channelItems = shownChannels.map(({ target, channel }) => channelItem(channel, selected, select, away.has(target)));
+    const bridgeItems = shownBridges.map(({ target, bridge: it }) => bridgeItem(it, away.has(target)));
     fill($("channels"), [...channelItems, ...more(channels)], "No calls. Originate one above.");
-    fill($("bridges"), [...shownBridges.map(({ bridge: it }) => bridgeItem(it)), ...more(bridges)], "No bridges.");
+    fill($("bridges"), [...bridgeItems, ...more(bridges)], "No bridges.");
     fill($("channel-ids"), shownChannels.map(({ id, channel }) => h("option", { value: id, label: channel.name })));
     fill($("bridge-ids"), shownBridges.map(({ id, bridge: it }) => h("option", { value: id, label: it.name })));
     $("calls-count").textContent = channels.length === 1 ? "1 channel" : `${channels.length} channels`;
@@ -41,6 +43,7 @@ export function startCalls(bridge) {
         bridge.ari.bridges.list({}, options),
       ]);
       objects.replace(target, channels, bridges);
+      away.delete(target);
       for (const event of meanwhile.events) objects.apply(target, event);
       render();
     } catch (error) {
@@ -65,6 +68,8 @@ export function startCalls(bridge) {
     },
     gap(target, { next }) {
       if (next === "live") load(target);
+      if (next === "wait") away.add(target);
+      render();
     },
   };
 }
@@ -129,7 +134,7 @@ function more({ length }) {
 
 const TONES = { Up: "good", Ring: "warn", Ringing: "warn", Busy: "bad" };
 
-function channelItem(channel, selected, select) {
+function channelItem(channel, selected, select, isOld) {
   const { id, name, state } = channel;
   const button = h(
     "button",
@@ -140,7 +145,7 @@ function channelItem(channel, selected, select) {
     h("span", { className: "state" }, state),
   );
   button.addEventListener("click", () => select(id));
-  return h("li", {}, button);
+  return h("li", { className: isOld ? "old" : "" }, button);
 }
 
 function where({ caller, connected, dialplan, aribridge }) {
@@ -149,11 +154,11 @@ function where({ caller, connected, dialplan, aribridge }) {
   return [parties, place, aribridge?.owner].filter(Boolean).join(" · ");
 }
 
-function bridgeItem({ id, name, bridge_type: type, channels }) {
+function bridgeItem({ id, name, bridge_type: type, channels }, isOld) {
   const parties = channels.length === 1 ? "1 channel" : `${channels.length} channels`;
   return h(
     "li",
-    { className: "item", title: id },
+    { className: isOld ? "item old" : "item", title: id },
     h("span", { className: `dot ${channels.length ? "good" : ""}` }),
     h("span", { className: "mono" }, name || id),
     h("span", { className: "where" }, type),
