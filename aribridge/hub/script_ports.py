@@ -9,6 +9,7 @@ from aribridge.ari import body_of
 from aribridge.core.command import Command
 from aribridge.hub import tracing
 from aribridge.hub.targets import Target, Targets
+from aribridge.script.deeds import deed
 from aribridge.script.flows import Flows
 
 
@@ -51,6 +52,12 @@ class ScriptAsterisks:
         self._targets.pick(target).feed.own(channel, script)
 
     async def _send(self, target: Target, command: Command, *, flow: bool = False) -> Any:
+        if target.link.only_reads(command):
+            return await self._carry_out(target, command, flow=flow)
+        with deed():
+            return await self._carry_out(target, command, flow=flow)
+
+    async def _carry_out(self, target: Target, command: Command, *, flow: bool) -> Any:
         if self._flows is not None:
             command = self._flows.outgoing(command, by="script", flow=flow)
         answer = await tracing.call(target, command, tracing.SCRIPT)

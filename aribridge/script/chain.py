@@ -17,6 +17,7 @@ from aribridge.obs.redact import redact_text
 from aribridge.protocol.problems import Outcome, Problem
 from aribridge.script.calls import Operation
 from aribridge.script.clocks import REAL, Clocks
+from aribridge.script.deeds import Deeds, watched
 from aribridge.script.errors import HookResting, ScriptFailure
 from aribridge.script.flows import Flows, Memory
 from aribridge.script.generation import Generation
@@ -113,13 +114,14 @@ class ScriptHost:
         """What the scripts make of a client's command; the very same object when they change nothing.
 
         ``decides`` is told the name of each script that changes, answers or refuses it, or fails. Raises Problem:
-        ``denied`` when one refuses it, ``script_error`` when one fails.
+        ``denied`` when one refuses it, ``script_error`` when one fails; its outcome is unknown where they may have
+        carried it out by their own calls.
         """
         system = False
-        with trace.run(), self._scripts.using("on_command") as scripts:
+        with trace.run(), watched() as deeds, self._scripts.using("on_command") as scripts:
             for script in scripts:
                 try:
-                    verdict = await self._ask_command(script, client, command)
+                    verdict = await self._ask_command(script, client, command, deeds)
                 except Problem:
                     decides(script.name)
                     raise
@@ -152,17 +154,22 @@ class ScriptHost:
     async def on_message(self, client: Client, data: Any) -> Any:
         """The answer of the first script that has one, None when none has; JSON.
 
-        Raises Problem: ``no_handler`` when no script takes messages, ``script_error`` when one fails.
+        Raises Problem: ``no_handler`` when no script takes messages, ``script_error`` when one fails; its outcome is
+        ``not_applied`` where no script has had the message.
         """
         if not self.has("on_message"):
             raise Problem("no_handler", "no script of this gateway defines on_message")
+        refused: Outcome = "not_applied"
         with trace.run(), self._scripts.using("on_message") as scripts:
             for script in scripts:
                 try:
                     with script.tally.run("on_message"):
                         value = await script.run_for(client, "on_message", data)
+                except HookResting as failure:
+                    raise _problem(script, "on_message", failure, refused) from None
                 except ScriptFailure as failure:
                     raise _problem(script, "on_message", failure, "unknown") from None
+                refused = "unknown"
                 if value != "nothing":
                     return value[1]
         return None
@@ -190,13 +197,15 @@ class ScriptHost:
         tap = Tap(self._asterisks, path.name, self._recorder)
         return Script(path, self._settings, tap, operations, self._clocks)
 
-    async def _ask_command(self, script: Script, client: Client, command: Command) -> Command | SystemCommand | Reply:
+    async def _ask_command(
+        self, script: Script, client: Client, command: Command, deeds: Deeds
+    ) -> Command | SystemCommand | Reply:
         fields = {"op": command.op, "params": command.params, "target": command.target}
         try:
             with script.tally.run("on_command"):
                 return command_verdict(await script.run_for(client, "on_command", fields), command)
         except ScriptFailure as failure:
-            raise _problem(script, "on_command", failure, "not_applied") from None
+            raise _problem(script, "on_command", failure, deeds.outcome) from None
 
     async def _tell(self, hook: str, client: Client, *more: str) -> None:
         with trace.run(), self._scripts.using(hook) as scripts:
@@ -214,5 +223,5 @@ def _problem(script: Script, hook: str, failure: ScriptFailure, outcome: Outcome
     detail = redact_text(str(failure))
     if isinstance(failure, HookResting):
         after_ms = ceil(failure.after_seconds * 1000)
-        return Problem("script_error", detail, source="script", retry="after", after_ms=after_ms)
+        return Problem("script_error", detail, source="script", retry="after", after_ms=after_ms, outcome=outcome)
     return Problem("script_error", detail, source="script", outcome=outcome)

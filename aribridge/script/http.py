@@ -15,6 +15,7 @@ from yarl import URL
 
 from aribridge.protocol.problems import Outcome
 from aribridge.script.calls import Operation
+from aribridge.script.deeds import deed
 from aribridge.script.errors import CallFailure
 from aribridge.trust import machines_trust
 
@@ -120,7 +121,8 @@ class Http:
             await self._session.close()
 
     async def _http(self, fields: Any) -> dict[str, Any]:
-        answer = await self.send(_read(fields))
+        with deed():
+            answer = await self.send(_read(fields))
         told = {"status": answer.status, "headers": answer.headers, "body": _text(answer.body)}
         if "json" in answer.headers.get("content-type", ""):
             with suppress(msgspec.DecodeError, RecursionError):

@@ -11,11 +11,15 @@ import structlog
 from aribridge.core.trace import note
 from aribridge.protocol.problems import Problem
 from aribridge.script.clients import Clients
+from aribridge.script.deeds import begin
 from aribridge.script.host import Asterisks
 from aribridge.script.tasks import Tasks
 from aribridge.script.timers import Timers
 
 log = structlog.get_logger("aribridge.script")
+
+_LATER = frozenset({"after", "every", "spawn"})
+"""What has something done later on."""
 
 
 class Outbox:
@@ -40,6 +44,8 @@ class Outbox:
     def handle(self, request: list[Any]) -> None:
         """Do one thing: its name is the first item."""
         name, *arguments = request
+        if name in _LATER:
+            begin()
         self._actions[name](*arguments)
 
     def _write(self, level: str, text: str, fields: Any) -> None:

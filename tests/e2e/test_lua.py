@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
+from models.gateway_clients import ari
 from real.gateway import target
 from real.machine import ROOT
 from real.peer import connected
@@ -85,6 +86,41 @@ async def test_a_script_that_fails_harms_only_the_message(gateways, asterisk22, 
         assert (reply["status"], error["code"], error["source"]) == (500, "script_error", "script")
         assert (await client.request("GET", "/asterisk/info"))["status"] == 200
     assert any("broken.lua:2" in line for line in gateway.log)
+
+
+async def test_what_a_script_carried_out_is_not_repeated_because_a_later_one_failed(gateways, asterisk22, tmp_path):
+    (tmp_path / "calls.lua").write_text(
+        'local ari = require "ari"\n'
+        "function on_command(conn, cmd)\n"
+        "  ari.channels.list()\n"
+        '  if cmd.params.appArgs == "own" then\n'
+        '    ari.channels.originate { endpoint = cmd.params.endpoint, extension = "600", context = "default" }\n'
+        '  elseif cmd.params.appArgs == "none" then\n'
+        '    pcall(ari.channels.hangup, { channelId = "nobody" })\n'
+        "  end\n"
+        "  return cmd\n"
+        "end\n"
+    )
+    (tmp_path / "fails.lua").write_text('function on_command() error("a fault") end')
+    files = [str(tmp_path / name) for name in ("calls.lua", "fails.lua")]
+    gateway = await gateways.start(target(asterisk22), scripts={"files": files})
+
+    async def told(client, args):
+        params = {"endpoint": "Local/600@default", "app": asterisk22.app, "appArgs": args}
+        reply = await client.ask(type="request", op="channels.originate", params=params, key=f"key {args}")
+        return reply["error"]["code"], reply["error"]["outcome"]
+
+    async with ari(asterisk22) as call, greeted(gateway.url, gateway.token()) as client:
+        before = len(await call("GET", "/channels"))
+        assert await told(client, "own") == ("script_error", "unknown")
+        made = len(await call("GET", "/channels"))
+        assert made > before
+        assert await told(client, "own") == ("outcome_unknown", "unknown")
+        assert len(await call("GET", "/channels")) == made
+        for args in ("none", "nothing") * 2:
+            assert await told(client, args) == ("script_error", "not_applied")
+        for channel in await call("GET", "/channels"):
+            await call("DELETE", f"/channels/{channel['id']}")
 
 
 async def test_a_message_larger_than_its_client_takes_is_left_out_and_named(gateways, asterisk22, tmp_path):

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from script_parts import RecordingAsterisks, ScriptClient, command
 from structlog.testing import capture_logs
 
@@ -180,6 +182,53 @@ async def test_who_makes_a_hook_loop_again_and_again_is_kept_from_it_alone(load:
         while await sent(host, client, "ping") != "pong":
             assert time.monotonic() - began < 30
             await asyncio.sleep(told.after_ms / 1000)
+
+
+async def test_what_an_earlier_script_did_with_a_message_is_not_denied_by_a_later_one_that_rests(
+    load: Any, client: ScriptClient
+) -> None:
+    host = load("function on_message() end", LOOPS, budget_ms=10)
+    with capture_logs():
+        _, told = await loops_until_it_rests(host, client)
+    assert (told.code, told.retry, told.outcome) == ("script_error", "after", "unknown")
+
+
+AWAY = """
+    local bridge, task = require "bridge", require "task"
+    function on_command(conn, cmd)
+      if cmd.op == "http" then pcall(bridge.http, {{ url = "http://127.0.0.1:{port}/" }}) end
+      if cmd.op == "refused" then pcall(bridge.http, {{ url = "http://192.0.2.1/" }}) end
+      if cmd.op == "task" then task.spawn(function() bridge.sleep(1) end) end
+      if cmd.op == "timer" then bridge.after(1, function() end) end
+      if cmd.op == "log" then bridge.log("info", "seen") bridge.sleep(1) end
+      return cmd
+    end
+"""
+
+
+@pytest.mark.parametrize(
+    ("op", "outcome"),
+    [
+        ("http", "unknown"),
+        ("task", "unknown"),
+        ("timer", "unknown"),
+        ("refused", "not_applied"),
+        ("log", "not_applied"),
+        ("nothing", "not_applied"),
+    ],
+)
+async def test_a_command_on_which_a_later_script_fails_may_have_been_carried_out_by_an_earlier_one(
+    load: Any, client: ScriptClient, op: str, outcome: str
+) -> None:
+    async with TestServer(web.Application()) as server:
+        host = load(
+            AWAY.format(port=server.port),
+            "function on_command(_, cmd) error('a fault') end",
+            http_allow=["127.0.0.1:*"],
+        )
+        with capture_logs(), pytest.raises(Problem) as problem:
+            await host.on_command(client, command(op))
+    assert (problem.value.code, problem.value.outcome) == ("script_error", outcome)
 
 
 async def test_a_hook_that_loops_for_everybody_leaves_most_of_the_time_to_others(
