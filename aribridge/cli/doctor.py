@@ -57,9 +57,15 @@ def _settings(config: Path | None, assignments: tuple[str, ...]) -> tuple[Settin
     from aribridge.cli import dev
 
     settings = settings_at_work(config, assignments)
-    if settings.state == str(dev.STATE.absolute()):
+    if _is_development(settings):
         return settings, f"a development run in {dev.FOLDER.absolute()}; for others a configuration has to be complete"
     return load_settings(config, assignments), "can be read"
+
+
+def _is_development(settings: Settings) -> bool:
+    from aribridge.cli import dev
+
+    return settings.state == str(dev.STATE.absolute())
 
 
 def _remedy(config: Path | None) -> str:
@@ -81,6 +87,8 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
 
     socket = Path(settings.state) / SOCKET
     running = await ask_or_none(socket, "/v1/status")
+    if running and _is_development(settings):
+        _take_listeners(settings, running)
     told = {target["name"]: target for target in running["targets"]} if running else {}
     probes: dict[str, Awaitable[list[Finding]]] = {
         f"asterisk {one.name}": asterisk.look(one, told.get(one.name)) for one in settings.asterisk
@@ -96,6 +104,13 @@ async def _look(settings: Settings, asterisk_config: Path) -> list[Finding]:
     found = await asyncio.gather(*(_in_time(name, probe) for name, probe in probes.items()))
     conf = [ari_conf.look(one, asterisk_config) for one in settings.asterisk]
     return [_gateway(running, socket), *(finding for findings in found for finding in findings), *conf]
+
+
+def _take_listeners(settings: Settings, running: dict[str, Any]) -> None:
+    """A development run may have got its addresses by flags, which nobody repeats here."""
+    for name in ("listen", "admin"):
+        if addresses := running["listeners"][f"server.{name}"]:
+            setattr(settings.server, name, addresses[0])
 
 
 async def _in_time(what: str, probe: Awaitable[list[Finding]]) -> list[Finding]:
