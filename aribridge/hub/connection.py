@@ -257,9 +257,12 @@ class Connection:
             if problem.retry == "never":
                 self.goodbye("unauthorized", problem.detail)
             return False
-        if stranger:
-            return self._admit(self.principal)
-        self._take_fresh()
+        if not stranger:
+            self._take_fresh()
+        elif not self._admit(self.principal):
+            return False
+        else:
+            self._identity.admitted(self.principal)
         return True
 
     def _admit(self, principal: Principal) -> bool:

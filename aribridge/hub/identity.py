@@ -35,11 +35,13 @@ class Identity:
             parts.owners.came(client.id, principal)
 
     def present(self, token: str) -> None:
-        """Take the client for whom its token says; only that subject may renew it. Raises Problem."""
+        """Take the client for whom its token says; only that subject may renew it. Raises Problem.
+
+        Who was a stranger is yet to be `admitted`.
+        """
         stranger, self.principal = self.principal is None, self._verified(token)
         if stranger:
             self._parts.owners.came(self._client.id, self.principal)
-            self.admitted(self.principal)
         else:
             self._liveness.expire_at(self.principal.expires)
 

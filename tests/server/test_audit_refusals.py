@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from real.gateway import target
 from real.wait import until
-from real.wsclient import greeted
+from real.wsclient import connect, greeted
 
 FLOOD = 20000
 WORD = "Zq9word"
@@ -119,3 +119,14 @@ async def test_connections_that_are_turned_away(gateways, asterisk22):
         assert told["sub"] == "alice"
         assert "limits.subject_connections" in told["reason"]
     assert len(refusals(gateway)) == 1
+
+
+async def test_who_has_as_many_connections_as_it_may_is_not_on_record_as_let_in(gateways, asterisk22):
+    gateway = await gateways.start(target(asterisk22), limits={"subject_connections": 1})
+    token = gateway.token(sub="twice")
+    async with greeted(gateway.url, token), connect(gateway.url) as second:
+        await second.send({"type": "hello", "id": 1, "token": token})
+        assert (await second.goodbye())["slug"] == "too_many_connections"
+        refused = await refusal(gateway, error="too_many_connections")
+        [login] = [one for one in gateway.audit if (one["kind"], one.get("sub")) == ("login", "twice")]
+    assert login["connection"] != refused["connection"]
