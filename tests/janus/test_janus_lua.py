@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from janus_rig import Caller, serving, token
+from real.wait import until
+from structlog.testing import capture_logs
 
 from aribridge.core.settings import JanusLuaSettings, ScriptSettings
 from aribridge.janus.plugins.lua import LuaPlugin, callbacks
@@ -74,6 +76,7 @@ function handleMessage(id, tr, text, jsep)
 end
 
 function incomingTextData(id, text, length, label, protocol)
+  if text == "loop" then while true do end end
   if text:find("^http:") then text = tostring((http.request(text))) end
   relayTextData(id, text, #text, label, protocol)
 end
@@ -205,6 +208,44 @@ async def test_who_has_a_script_loop_again_and_again_waits_and_nobody_else(lua_r
     assert ["CPU time" in reason for reason in reasons] == [True] * 6 + [False] * 14
     assert "rests for a moment" in reasons[-1]
     assert (await do(bob, await attached(bob), "echo"))["janus"] == "success"
+
+
+@asynccontextmanager
+async def resting(rig: Rig, client: RawClient) -> AsyncIterator[tuple[dict[str, int], Caller, Any]]:
+    """A handle for whose data the script rests until ``rig.now`` moves on: its messages made it loop."""
+    rig.now = 0.0
+    rig.lua._now.script._brake._clock = lambda: rig.now
+    handle = await attached(client)
+    async with talking(client, handle) as (caller, channel):
+        for _ in range(6):
+            channel.send("loop")
+        await until(lambda: rig.lua.to_report()["runs"].get("incomingTextData", {}).get("failures") == 6)
+        yield handle, caller, channel
+
+
+async def test_data_that_comes_while_its_callback_rests_is_handled_afterwards(lua_rig, bob):
+    async with (
+        lua_rig.client({"token": token("mallory")}) as mallory,
+        resting(lua_rig, mallory) as (_, caller, channel),
+    ):
+        for text in ("one", "two"):
+            channel.send(text)
+        channel.send(b"three")
+        async with talking(bob, await attached(bob)) as (other, others):
+            others.send("at once")
+            assert await other.hear() == ("JanusDataChannel", "at once")
+        assert caller.heard.empty()
+        lua_rig.now = 60.0
+        assert [(await caller.hear())[1] for _ in range(3)] == ["one", "two", b"three"]
+
+
+async def test_a_session_that_ends_while_its_data_rests_is_told_so_at_once(lua_rig, bob):
+    async with resting(lua_rig, bob) as (handle, _, channel):
+        channel.send("too late")
+        with capture_logs() as logs:
+            await bob.ask("detach", **handle)
+            await bob.event("detached")
+        assert [log for log in logs if str(log.get("text")).startswith("destroy")]
 
 
 async def test_an_error_ends_that_message_alone(bob):

@@ -225,6 +225,17 @@ async def test_what_comes_while_its_callback_rests_comes_afterwards(tmp_path, as
         await until(lambda: "14" in world.relayed)
 
 
+async def test_the_older_name_of_incoming_data_rests_as_the_newer_one_does(tmp_path, asterisks):
+    loops = "function incomingData() while true do end end"
+    async with running(tmp_path, loops, asterisks, limits=ScriptSettings(budget_ms=10)) as (script, _):
+        script._brake._clock = lambda: 0.0
+        with capture_logs() as logs:
+            for _ in range(20):
+                script.begin("incomingTextData", 7.0, "text", 4.0, "", "", by="alice")
+        assert script.to_report()["runs"]["incomingTextData"] == {"runs": 20, "failures": 20}
+        assert {log["ran_out"] for log in logs} == {"time", "rest"}
+
+
 async def test_messages_at_once_are_handled_in_turns(tmp_path, asterisks):
     works = """
         local bridge = require "bridge"

@@ -136,9 +136,9 @@ class JanusScript:
             self.report(callback, failure)
         return None
 
-    def rest(self, callback: str) -> float:
+    def rest(self, callback: str, by: Hashable = None) -> float:
         """Seconds for which a callback is not to be called, since it overran too often; not above 0 where it may."""
-        return self._brake.rest(callback)
+        return self._brake.rest(callback, by)
 
     def report(self, callback: str, failure: ScriptFailure) -> None:
         """Log a failure of this script, and make sure that its text says where."""
@@ -196,12 +196,16 @@ class JanusScript:
     @contextmanager
     def _counted(self, callback: str, by: Hashable) -> Iterator[None]:
         """Counts a run, and its overruns, if the script defines what is called: some of it is the gateway's own."""
-        if callback not in self.callbacks and callback != "timeCallback":
+        if not self._is_the_scripts(callback):
             yield
             return
         with self.tally.run(callback), self._brake.charging(callback, by):
             self._brake.check(callback, by)
             yield
+
+    def _is_the_scripts(self, callback: str) -> bool:
+        older = callback == "incomingTextData" and "incomingData" in self.callbacks
+        return older or callback in self.callbacks or callback == "timeCallback"
 
     async def _finish(self, callback: str, step: Step, counted: AbstractContextManager[Any]) -> None:
         with trace.run():
