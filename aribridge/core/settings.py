@@ -303,7 +303,9 @@ class LimitSettings:
     )
     burst: int = setting(10_000, "What each of them may ask for at once, after a pause.", "cost")
     handshakes: int = setting(
-        1000, "Connections at once that have yet to send a request, and WebSockets that have yet to say hello."
+        1000,
+        "Connections at once that have yet to send a request or have sent one and stay, and WebSockets that have yet to"
+        " say hello.",
     )
     address_handshakes: int = setting(200, "WebSockets from one address at once that have yet to say hello.")
     header_seconds: float = setting(

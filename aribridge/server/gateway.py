@@ -37,6 +37,7 @@ from aribridge.server.errors import StartError
 from aribridge.server.explain import Explainer
 from aribridge.server.http import application, runner
 from aribridge.server.instance import load_instance
+from aribridge.server.intake import let_sockets_go
 from aribridge.server.lag import measure
 from aribridge.server.local import LocalListener
 from aribridge.server.lua_plugins import LuaPlugins
@@ -253,6 +254,7 @@ class Gateway:
             self.hub.seats.charge,
             self._janus.websocket,
         )
+        app.on_response_prepare.extend([let_sockets_go, self._newcomers.answered])
         if self._certificate.context or settings.server.public_url.startswith("https:"):
             app.on_response_prepare.append(strict_transport)
         return app

@@ -13,18 +13,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from aiohttp.web_protocol import RequestHandler
-
 from aribridge.server.newcomers import Newcomers
 
 
 class Handshakes:
-    """Makes the protocol of each connection that is accepted; ``handler`` makes that which has the word after it."""
+    """Makes the protocol of each connection that is accepted; ``after`` makes that which has the word behind TLS."""
 
-    def __init__(self, context: ssl.SSLContext, newcomers: Newcomers, handler: Callable[[], RequestHandler]) -> None:
+    def __init__(self, context: ssl.SSLContext, newcomers: Newcomers, after: Callable[[], asyncio.Protocol]) -> None:
         self._context = context
         self._newcomers = newcomers
-        self._handler = handler
+        self._after = after
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Greeting] = deque()
         self._shaking: set[asyncio.Task[None]] = set()
@@ -64,8 +62,9 @@ class Handshakes:
             return
         finally:
             self._newcomers.left(greeting)
-        if transport is not None:
-            early.hand_over(transport, self._handler)
+        # uvloop tells of a handshake that was cut as of one that is done.
+        if transport is not None and not (transport.is_closing() or early.is_lost):
+            early.hand_over(transport, self._after())
 
     async def _encrypted(self, greeting: _Greeting, early: _Early) -> asyncio.Transport | None:
         starting = asyncio.ensure_future(
@@ -112,11 +111,11 @@ class _Greeting(asyncio.Protocol):
 
 
 class _Early(asyncio.Protocol):
-    """What comes behind the handshake, until the handler is there to be told."""
+    """What comes behind the handshake, until its protocol is there to be told."""
 
     def __init__(self) -> None:
         self._data = b""
-        self._is_lost = False
+        self.is_lost = False
 
     def data_received(self, data: bytes) -> None:
         """A request that came together with the end of the handshake."""
@@ -124,17 +123,14 @@ class _Early(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._is_lost = True
+        self.is_lost = True
 
-    def hand_over(self, transport: asyncio.Transport, make: Callable[[], RequestHandler]) -> None:
-        """Have a handler go on from here."""
-        if self._is_lost or transport.is_closing():
-            return
-        handler = make()
-        handler.connection_made(transport)
-        transport.set_protocol(handler)
+    def hand_over(self, transport: asyncio.Transport, after: asyncio.Protocol) -> None:
+        """Have another protocol go on from here."""
+        after.connection_made(transport)
+        transport.set_protocol(after)
         if self._data:
-            handler.data_received(self._data)
+            after.data_received(self._data)
 
 
 def _feed(protocol: asyncio.BaseProtocol, data: bytes) -> None:

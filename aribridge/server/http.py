@@ -18,12 +18,19 @@ from aribridge.server.problems import problems
 _JANUS = "janus-protocol"
 _MOST_BODY = 1_048_576
 _SHUTDOWN_SECONDS = 1.0
+_IDLE_SECONDS = 75.0
+"""How long a connection is kept for another request: aiohttp's own is an hour."""
 
 
 def runner(app: web.Application) -> web.AppRunner:
     """What serves an application on a listener. Compressed bodies stay as they come."""
     return web.AppRunner(
-        app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handler_cancellation=True, auto_decompress=False
+        app,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        keepalive_timeout=_IDLE_SECONDS,
+        handler_cancellation=True,
+        auto_decompress=False,
     )
 
 

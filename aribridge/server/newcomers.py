@@ -1,6 +1,7 @@
 """Connections that have yet to send a request: they get some seconds for it, and there are so many at once.
 
-With TLS they get as long for the handshake before.
+With TLS they get as long for the handshake before. Those that owe a body, or may send another request, are bounded with
+them.
 """
 
 from __future__ import annotations
@@ -35,15 +36,11 @@ class Newcomers:
     def __init__(self, limits: LimitSettings) -> None:
         self._most = limits.handshakes
         self._seconds = limits.header_seconds
-        self._waiting: dict[Newcomer, asyncio.TimerHandle] = {}
+        self._waiting: dict[Newcomer, asyncio.TimerHandle | None] = {}
 
     def came(self, newcomer: Newcomer) -> None:
         """A connection was accepted, or has TLS now."""
-        if len(self._waiting) >= self._most:
-            oldest = next(iter(self._waiting))
-            self.left(oldest)
-            oldest.force_close()
-        self._waiting[newcomer] = asyncio.get_running_loop().call_later(self._seconds, self._cut, newcomer)
+        self._wait(newcomer, asyncio.get_running_loop().call_later(self._seconds, self._cut, newcomer))
 
     def left(self, newcomer: Newcomer) -> None:
         """It is gone, has TLS now, or has sent a request."""
@@ -56,16 +53,32 @@ class Newcomers:
 
         @web.middleware
         def spoke(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
-            self.left(request.protocol)
+            if request.body_exists:
+                self._wait(request.protocol, None)
+            else:
+                self.left(request.protocol)
             return handler(request)
 
         return spoke
+
+    async def answered(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The connection may have another request; to be called before each answer is sent."""
+        if isinstance(response, web.Response | web.FileResponse):
+            self._wait(request.protocol, None)
 
     def stop(self) -> None:
         """Wait for nobody any more."""
         for newcomer in tuple(self._waiting):
             self.left(newcomer)
             newcomer.force_close()
+
+    def _wait(self, newcomer: Newcomer, timer: asyncio.TimerHandle | None) -> None:
+        self.left(newcomer)
+        if len(self._waiting) >= self._most:
+            oldest = next(iter(self._waiting))
+            self.left(oldest)
+            oldest.force_close()
+        self._waiting[newcomer] = timer
 
     def _cut(self, newcomer: Newcomer) -> None:
         self.left(newcomer)

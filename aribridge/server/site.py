@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import partial
 from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from aribridge.server.handshakes import Handshakes
+from aribridge.server.intake import Intake, Paced
 from aribridge.server.newcomers import Newcomers
 
 _BACKLOG = 1024
@@ -26,7 +27,8 @@ class PublicSite(web.BaseSite):
         super().__init__(runner, ssl_context=tls, backlog=_BACKLOG)
         self._host, self._port = host, port
         self._newcomers = newcomers
-        self._handshakes = Handshakes(tls, newcomers, self._handler) if tls else None
+        self._intake = Intake()
+        self._handshakes = Handshakes(tls, newcomers, self._protocol) if tls else None
 
     @property
     def name(self) -> str:
@@ -36,7 +38,7 @@ class PublicSite(web.BaseSite):
     async def start(self) -> None:
         """Listen. Raises OSError."""
         await super().start()
-        accept = self._handshakes.accept if self._handshakes else self._handler
+        accept = self._handshakes.accept if self._handshakes else self._protocol
         server = await asyncio.get_running_loop().create_server(accept, self._host, self._port, backlog=self._backlog)
         for socket in server.sockets:
             socket.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)  # accepted ones inherit it
@@ -49,10 +51,10 @@ class PublicSite(web.BaseSite):
         self._newcomers.stop()
         await super().stop()
 
-    def _handler(self) -> RequestHandler:
+    def _protocol(self) -> Paced:
         """Who takes the requests of a connection."""
         server = self._runner.server
         assert server is not None  # the runner is set up
         handler = server()
         self._newcomers.came(handler)
-        return handler
+        return Paced(handler, self._intake, partial(self._newcomers.left, handler))

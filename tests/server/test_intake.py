@@ -1,0 +1,130 @@
+"""What connections say is taken in by turns, and connections that stay are bounded."""
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from real.gateway import target
+from real.wsclient import greeted
+
+from aribridge.server.intake import Intake, Paced
+
+MOST = 3
+MANY = 50
+DEADLINE = 30.0
+GET = b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n"
+NO_BODY = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+async def gateway(asterisk22, tmp_path_factory):
+    from real.gateway import Gateways
+
+    gateways = Gateways(tmp_path_factory.mktemp("intake"))
+    yield await gateways.start(target(asterisk22), limits={"handshakes": MOST})
+    await gateways.stop()
+
+
+@pytest.mark.parametrize("said", [GET, NO_BODY % b"/janus", NO_BODY % b"/none"], ids=["answered", "body", "both"])
+async def test_connections_that_stay_are_bounded(gateway, said):
+    """Else a stranger has all open files, after one request for each."""
+    async with greeted(gateway.url, gateway.token()) as client:
+        connections = []
+        for _ in range(2 * MOST):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(said)
+            connections.append((reader, writer))
+            # One after the other: the oldest of them goes.
+            assert (await client.request("GET", "/asterisk/info"))["status"] == 200
+        async with asyncio.timeout(DEADLINE):
+            for reader, _ in connections[:MOST]:
+                with contextlib.suppress(ConnectionResetError):
+                    await reader.read()
+        assert not [reader for reader, _ in connections[MOST:] if reader.at_eof()]
+        assert (await client.request("GET", "/asterisk/info"))["status"] == 200
+        for _, writer in connections:
+            writer.close()
+
+
+@pytest.mark.parametrize("size", [1, 30_000])
+async def test_a_body_in_chunks_of_any_size_arrives_whole(gateway, size):
+    """And what comes behind it, in the same packet, is the next request."""
+    body = b'{"janus":"ping","transaction":"' + b"x" * 30_000 + b'"}'
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(body[at : at + size]), body[at : at + size]) for at in range(0, len(body), size)
+    )
+    head = b"POST /janus HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write((head + chunks + b"0\r\n\r\n") * 2 + b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(DEADLINE):
+        answers = await reader.read()
+    assert answers.count(b'"janus":"pong"') == 2
+    assert b"HTTP/1.1 404" in answers
+    writer.close()
+
+
+class Connection:
+    """One that takes a millisecond for each piece, and its transport."""
+
+    _reading_paused = False
+
+    def __init__(self, intake: Intake, taken: list, clock: SimpleNamespace) -> None:
+        self.data, self.is_read, self.is_lost = b"", True, False
+        self._taken, self._clock = taken, clock
+        self.paced = Paced(self, intake, lambda: None)
+        self.paced.connection_made(self)
+
+    def connection_made(self, transport) -> None: ...
+
+    def connection_lost(self, reason) -> None:
+        self.is_lost = True
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        self._clock.now += 0.001
+        self._taken.append((self, self._clock.turn))
+
+    def is_closing(self) -> bool:
+        return self.is_lost
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+
+async def test_what_comes_at_once_is_taken_in_by_turns():
+    clock, taken = SimpleNamespace(now=0.0, turn=0), []
+    intake = Intake(lambda: clock.now)
+    connections = [Connection(intake, taken, clock) for _ in range(MANY)]
+    data = bytes(range(256)) * 100
+    for connection in connections:
+        connection.paced.data_received(data)
+    assert not any(connection.is_read for connection in connections)
+    connections[-1].paced.connection_lost(None)
+    while not all(connection.is_read for connection in connections[:-1]):
+        await asyncio.sleep(0)
+        clock.turn += 1
+    assert all(connection.data == data for connection in connections[:-1])
+    assert connections[-1].data == b""
+    turns = [turn for _, turn in taken]
+    assert max(turns.count(turn) for turn in set(turns)) <= 5
+    # None waits for another's end.
+    assert len({connection for connection, _ in taken[:MANY]}) == MANY - 1
+
+
+async def test_who_is_alone_is_not_kept_waiting():
+    clock, taken = SimpleNamespace(now=0.0, turn=0), []
+    connection = Connection(Intake(lambda: clock.now), taken, clock)
+    connection.paced.data_received(b"x")
+    assert (connection.data, connection.is_read) == (b"x", True)
+
+
+async def test_what_aiohttp_has_paused_stays_paused():
+    clock = SimpleNamespace(now=0.0, turn=0)
+    connection = Connection(Intake(lambda: clock.now), [], clock)
+    connection._reading_paused, connection.is_read = True, False
+    connection.paced.data_received(b"x")
+    assert not connection.is_read
