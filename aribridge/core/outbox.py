@@ -25,9 +25,13 @@ class Outbox:
         """Whether so little waits that there is room for what can wait elsewhere."""
         return len(self._frames) < _ROOMY_MESSAGES and self.bytes < _ROOMY_BYTES
 
+    def takes(self, messages: int, size: int) -> bool:
+        """Whether there is room for so many messages of this size together, in characters."""
+        return len(self._frames) + messages <= self._most_messages and self.bytes + size <= self._most_bytes
+
     def put(self, frame: str) -> bool:
         """Add a frame; False when there is no room, and nothing was added."""
-        if len(self._frames) >= self._most_messages or self.bytes + len(frame) > self._most_bytes:
+        if not self.takes(1, len(frame)):
             return False
         self._frames.append(frame)
         self.bytes += len(frame)

@@ -71,19 +71,30 @@ class Answers:
         self._protocol.answered(None)
 
     def _send_long(self, ident: int | str | None, message: dict[str, Any]) -> None:
-        """Send a reply whole, else in parts to a client that has them, else say that it is too large."""
+        """Send a reply whole, else in parts to a client that has them, else say that it is too large.
+
+        A client that asks for much at once is not for that one that reads slowly.
+        """
         text = encode.encode(message)
         if len(text.encode()) <= self._max_send:
             self._writer.put(text)
         elif ident is not None and "parts" in self._protocol.features:
-            for frame in encode.parts(ident, text, self._max_send):
+            self._send_parts(ident, message, text)
+        else:
+            remedy = f'is over {self._max_send}; list "parts" in the hello to get it in parts'
+            self._send_too_large(ident, message, f"The reply of {len(text)} bytes {remedy}.")
+
+    def _send_parts(self, ident: int | str, message: dict[str, Any], text: str) -> None:
+        frames = tuple(encode.parts(ident, text, self._max_send))
+        if self._writer.takes(frames):
+            for frame in frames:
                 self._writer.put(frame)
         else:
-            self._send_too_large(ident, message, len(text))
+            remedy = "is more than may wait for a client (limits.outbox_bytes); ask for less, or for less at a time"
+            self._send_too_large(ident, message, f"The reply of {len(text)} bytes {remedy}.")
 
-    def _send_too_large(self, ident: int | str | None, message: dict[str, Any], size: int) -> None:
+    def _send_too_large(self, ident: int | str | None, message: dict[str, Any], detail: str) -> None:
         applied = message.get("status", message.get("status_code", 500)) < 400
-        detail = f'The reply of {size} bytes is over {self._max_send}; list "parts" in the hello to get it in parts.'
         problem = Problem("reply_too_large", detail, outcome="applied" if applied else "not_applied")
         if ident is not None:
             self.error(ident, problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 
 from aribridge.core.outbox import Outbox
@@ -74,6 +74,10 @@ class Writer:
     def give_up(self) -> None:
         """Streams go on faster than the client reads."""
         self._on_stall()
+
+    def takes(self, frames: Sequence[str]) -> bool:
+        """Whether these may be put without the client's counting as too slow."""
+        return self._outbox.takes(len(frames), sum(map(len, frames)))
 
     def put(self, frame: str) -> None:
         """Queue a frame; what comes after ``finish`` is dropped."""

@@ -98,7 +98,7 @@ _TABLE = (
         "reply_too_large",
         413,
         "The reply does not fit in one frame",
-        "Asterisk's answer is larger than one frame may be, and the client did not ask for parts.",
+        "Asterisk's answer is larger than a frame may be, and the client has not asked for parts; or than may wait.",
         'List "parts" among the features of the hello, or ask for less.',
     ),
     ProblemKind(

@@ -9,6 +9,7 @@ import pytest
 from real.asterisk import fresh_asterisk
 from real.gateway import Gateways, target
 from real.wait import until
+from real.wsclient import greeted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,21 +18,29 @@ if TYPE_CHECKING:
     from real.gateway import Gateway
     from real.pages import Pages
 
+    from aribridge.asterisk.instance import PrivateAsterisk
+
 CHANNELS = 500
 FRAME = 65536
 
 
 @pytest.fixture(scope="module")
-async def busy_gateway(tmp_path_factory: pytest.TempPathFactory, pages: Pages) -> AsyncIterator[Gateway]:
+async def busy_asterisk() -> AsyncIterator[PrivateAsterisk]:
     async with fresh_asterisk("22") as asterisk:
-        gateways = Gateways(tmp_path_factory.mktemp("busy"))
-        gateway = await gateways.start(target(asterisk), server={"origins": [pages.origin]})
         # A Local channel has two ends.
         for _ in range(CHANNELS // 2):
             await asterisk.cli("channel originate Local/600@default application Wait 600")
         await until(lambda: up(asterisk), within=30, what=f"{CHANNELS} channels are up")
-        yield gateway
-        await gateways.stop()
+        yield asterisk
+
+
+@pytest.fixture(scope="module")
+async def busy_gateway(
+    tmp_path_factory: pytest.TempPathFactory, pages: Pages, busy_asterisk: PrivateAsterisk
+) -> AsyncIterator[Gateway]:
+    gateways = Gateways(tmp_path_factory.mktemp("busy"))
+    yield await gateways.start(target(busy_asterisk), server={"origins": [pages.origin]})
+    await gateways.stop()
 
 
 async def up(asterisk: Any) -> bool:
@@ -56,3 +65,14 @@ async def test_a_clear_413_for_a_client_that_has_not(plain: PageClient, busy_gat
     assert (reply["error"]["code"], reply["error"]["outcome"]) == ("reply_too_large", "applied")
     assert "parts" in reply["error"]["detail"]
     assert (await plain.request("GET", "/asterisk/info"))["status"] == 200
+
+
+async def test_a_clear_413_for_more_than_may_wait(gateways: Gateways, busy_asterisk: PrivateAsterisk) -> None:
+    """A client that reads as fast as it can is not slow because it asks for much."""
+    gateway = await gateways.start(target(busy_asterisk), limits={"outbox_bytes": 200_000})
+    async with greeted(gateway.url, gateway.token(), features=["parts"]) as client:
+        reply = await client.request("GET", "/channels")
+        assert reply["status"] == 413
+        assert (reply["error"]["code"], reply["error"]["outcome"]) == ("reply_too_large", "applied")
+        assert "limits.outbox_bytes" in reply["error"]["detail"]
+        assert (await client.request("GET", "/asterisk/info"))["status"] == 200
