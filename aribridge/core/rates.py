@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from aribridge.core.neighbours import neighbourhood
 from aribridge.core.principal import Principal
 
-READ, WRITE, ORIGINATE = 1, 5, 100
-"""What requests cost."""
+READ, WRITE, OFFER, ORIGINATE = 1, 5, 25, 100
+"""What requests cost; an offer makes a peer connection, or may."""
 
 Payers = tuple[tuple[str, Hashable], ...]
 """Whose buckets a request is taken from: for each what it is, and which."""

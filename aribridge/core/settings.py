@@ -298,7 +298,7 @@ class LimitSettings:
     rate: float = setting(
         5000.0,
         "What each connection, subject, tenant and address may ask for in a second: a read costs 1, a write 5, an"
-        " originate 100.",
+        " offer of a peer connection 25, an originate 100.",
         "cost per second",
     )
     burst: int = setting(10_000, "What each of them may ask for at once, after a pause.", "cost")

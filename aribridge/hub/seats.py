@@ -13,7 +13,7 @@ from aribridge.core.rates import Payers, Rates, alone, payers
 from aribridge.core.settings import LimitSettings
 from aribridge.protocol.problems import Problem
 
-_COSTS = "a read costs 1, a write 5, an originate 100"
+_COSTS = "a read costs 1, a write 5, an offer 25, an originate 100"
 
 
 class Seats:

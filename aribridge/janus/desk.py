@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from aribridge.core.principal import Principal
-from aribridge.core.rates import READ, WRITE, alone, payers
+from aribridge.core.rates import OFFER, READ, WRITE, alone, payers
 from aribridge.core.settings import JanusSettings
 from aribridge.janus import handle_requests, refusals
 from aribridge.janus.errors import Code, JanusError, error_reply, from_problem
@@ -109,7 +109,7 @@ class Desk:
             return
         principal = self.authenticate(client.address, request.apisecret, request.token)
         if request.name != "keepalive":
-            self.charge(payers(principal, client.address), WRITE if request.spec.level == "handle" else READ)
+            self.charge(payers(principal, client.address), _cost(request))
         session = self.sessions.find(request.session_id, principal)
         handle = session.handle(request.handle_id) if request.handle_id else None
         check_fields(request.fields, request.spec.fields)
@@ -185,3 +185,9 @@ _SESSION: Mapping[str, Callable[[Desk, Request, Session, Client], None]] = {
     "keepalive": Desk._keepalive,
     "destroy": Desk._destroy,
 }
+
+
+def _cost(request: Request) -> int:
+    if request.fields.get("jsep") is not None:
+        return OFFER
+    return WRITE if request.spec.level == "handle" else READ

@@ -74,6 +74,18 @@ async def test_too_much_is_refused_for_as_long_as_it_says_and_others_go_on(gatew
         assert (await greedy.ask(type="request", op="asterisk.ping"))["status"] == 200
 
 
+async def test_offers_cost_what_they_take(gateway):
+    """Four of them are in a burst of 110, with what each request costs its address besides."""
+    headers = {"Authorization": f"Bearer {gateway.token(sub='offering')}", "Content-Type": "application/sdp"}
+    connector = aiohttp.TCPConnector(local_addr=("127.0.1.3", 0))
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
+        statuses = []
+        for _ in range(6):
+            async with http.post(f"{gateway.url}/v1/rtc", data="v=0") as response:
+                statuses.append(response.status)
+    assert statuses == [400] * 4 + [429] * 2
+
+
 @pytest.mark.parametrize(
     ("kind", "address", "claims"),
     [

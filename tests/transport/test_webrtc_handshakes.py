@@ -1,9 +1,13 @@
 """Peers that are not connected yet: so many in all, and from each address."""
 
+import asyncio
+from collections import Counter
+
 import pytest
 from webrtc_parts import Client, Events, engine, without_candidates
 
 from aribridge.protocol.problems import Problem
+from aribridge.transport.webrtc import sdp
 
 
 class From(Events):
@@ -76,3 +80,16 @@ async def test_who_is_connected_or_gone_does_not_count(silent):
 async def _with_candidates(client: Client) -> str:
     client.create("one")
     return await client.offer()
+
+
+async def test_offers_that_come_at_once_are_read_in_turns(silent, monkeypatch):
+    """A long one takes ten milliseconds to read, and a client may send hundreds in one moment."""
+    turn, read, parse = 0, [], sdp.parse
+    monkeypatch.setattr(sdp, "parse", lambda text: read.append(turn) or parse(text))
+    async with engine() as rtc:
+        offers = asyncio.gather(*(rtc.answer(silent, From("192.0.2.1")) for _ in range(20)))
+        while not offers.done():
+            await asyncio.sleep(0)
+            turn += 1
+        assert len(offers.result()) == len(read) == 20
+        assert set(Counter(read).values()) == {1}

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from aribridge.auth import Authenticator
 from aribridge.core.principal import Principal
+from aribridge.core.rates import OFFER
 from aribridge.core.settings import Settings
 from aribridge.hub import Hub
 from aribridge.protocol.problems import Problem
@@ -142,7 +143,7 @@ class RtcDoor:
         task.add_done_callback(self._closing.discard)
 
     async def _offer(self, request: web.Request) -> web.Response:
-        principal = await bearer(request, self._authenticator)
+        principal = await bearer(request, self._authenticator, cost=OFFER)
         session = _Session(self, principal, request.remote or "")
         peer = await self._engine.answer(await _offered(request), session)
         session.peer = peer

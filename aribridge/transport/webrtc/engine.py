@@ -46,6 +46,7 @@ class RtcEngine:
         self._fast = settings.fast_path
         self._leftovers = Leftovers()
         self._handshakes = Handshakes(settings)
+        self._turns = asyncio.Lock()
         # Binding ports waits: whoever came meanwhile would find the bounds as they were.
         self._admission = asyncio.Lock()
 
@@ -89,7 +90,10 @@ class RtcEngine:
 
         Raises Problem ``bad_sdp`` if the offer is unusable, ``too_many_requests`` if there are ``settings.peers`` now.
         """
-        offer = sdp.parse(offer_sdp)
+        async with self._turns:
+            # One to a turn of the event loop: a hundred in one would keep everybody waiting for a second.
+            await asyncio.sleep(0)
+            offer = sdp.parse(offer_sdp)
         return await self._make(events, offer, controlling=offer.lite)
 
     async def offer(self, events: PeerEvents, *, label: str | None) -> Peer:
