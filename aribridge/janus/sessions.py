@@ -15,7 +15,7 @@ from aribridge.core.places import Places
 from aribridge.core.principal import Principal
 from aribridge.core.settings import JanusSettings
 from aribridge.janus.errors import Code, JanusError
-from aribridge.janus.events import EventQueue
+from aribridge.janus.events import EventQueue, Rooms
 from aribridge.janus.handles import Handle
 from aribridge.janus.requests import MAX_ID
 from aribridge.janus.tasks import Tasks
@@ -40,12 +40,12 @@ class Source(Protocol):
 class Session:
     """A client's session: handles, and the events that they raise."""
 
-    def __init__(self, session_id: int, principal: Principal, address: str, queue: int) -> None:
+    def __init__(self, session_id: int, principal: Principal, address: str, events: EventQueue) -> None:
         self.id = session_id
         self.address = address
         self.principal = principal
         self.handles: dict[int, Handle] = {}
-        self.events = EventQueue(session_id, queue)
+        self.events = events
         self.source: Source | None = None
         self.orphaned: float | None = None
         self.active = time.monotonic()
@@ -85,6 +85,8 @@ class Session:
 
     def unsent(self, event: str) -> None:
         """An event was taken and could not be sent; by now another source may be waiting for it."""
+        if self.over:
+            return
         self.events.put_back(event)
         if self.source is not None:
             self.source.wake(self)
@@ -115,6 +117,7 @@ class Sessions:
         self._tasks = tasks
         self._sessions: dict[int, Session] = {}
         self._subjects = Places(settings.subject_sessions)
+        self._rooms = Rooms()
         self._closed = False
         limits = [seconds for seconds in (settings.session_seconds, settings.reclaim_seconds) if seconds > 0]
         self._interval = min(2.0, *(seconds / 4 for seconds in limits))
@@ -138,7 +141,9 @@ class Sessions:
         if not self._subjects.take(owner(principal)):
             reason = f"This subject has its {self._subjects.most} sessions (janus.subject_sessions); destroy one."
             raise JanusError(Code.NOT_ACCEPTING, reason)
-        session = Session(wanted or random_id(self._sessions), principal, address, self._settings.queue)
+        session_id = wanted or random_id(self._sessions)
+        events = self._rooms.queue(session_id, owner(principal), self._settings.queue)
+        session = Session(session_id, principal, address, events)
         self._sessions[session.id] = session
         log.info("session.created", session=session.id, sub=principal.sub, tenant=principal.tenant)
         return session
@@ -169,6 +174,7 @@ class Sessions:
         log.info("session.ended", session=session.id, reason=reason)
         if session.source is not None:
             session.source.leave(session, encode(notice) if notice else None)
+        session.events.clear()
         for handle in list(session.handles.values()):
             self._tasks.spawn(handle.release())
 

@@ -136,6 +136,8 @@ class Connection:
 
     async def _write_event(self, session: Session) -> None:
         del self._ready[session]
+        if not session.events:  # all went for newer ones of other sessions
+            return
         event = session.events.take()
         try:
             await self._send(event)
