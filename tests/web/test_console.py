@@ -350,6 +350,29 @@ async def test_endpoints_of_several_asterisks_are_offered(
     await expect(page.locator("#endpoints option").first).to_be_attached()
 
 
+async def test_operations_are_those_of_the_asterisk_that_was_chosen_last(
+    gateways: Gateways, page: Page, asterisk22: PrivateAsterisk, asterisk16: PrivateAsterisk
+) -> None:
+    both = [target(asterisk22, name="new"), target(asterisk16, name="old")]
+    gateway = await gateways.start(*both, server={"console": True})
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/v1/catalogue/new", hold)
+    await page.goto(f"{gateway.url}/#token={gateway.token()}")
+    await page.select_option("#target", "old")
+    await expect(page.locator("#operation-list option[value='channels.hangup']")).to_be_attached()
+    assert held
+    async with page.expect_response("**/v1/catalogue/new") as late:
+        for route in held:
+            await route.continue_()
+    await (await late.value).finished()
+    await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert await page.locator("#operation-list option[value='channels.progress']").count() == 0
+
+
 async def test_a_renewed_gateway_is_met_with_its_own_modules(gateway: Gateway) -> None:
     """Without a Cache-Control browsers keep modules for days, and run old ones beside new ones."""
     async with aiohttp.ClientSession() as http:

@@ -25,12 +25,17 @@ export function startOperations(bridge, token) {
     $("operations-count").textContent = found.length === operations.length ? `${found.length}` : `${found.length} of ${operations.length}`;
   };
   const load = async () => {
+    const target = $("target").value;
+    const isChosen = () => $("target").value === target; // and no other was meanwhile
     try {
-      ({ operations } = await fetchCatalogue($("target").value, token));
+      const found = await fetchCatalogue(target, token);
+      if (!isChosen()) return;
+      ({ operations } = found);
       search();
       if (isMissing) $("result").replaceChildren();
       isMissing = false;
     } catch (error) {
+      if (!isChosen()) return;
       isMissing = true;
       $("result").replaceChildren(h("p", { className: "error" }, error.message));
     }
