@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,13 @@ _Read = TypeVar("_Read")
 
 
 class Failure(click.ClickException):
-    """Ends the command with a text on standard error."""
+    """Ends the command with a text on standard error, or on standard output where that is closed."""
 
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the text as it is: it says itself what it is about."""
-        click.echo(self.message, err=True, file=file)
+        click.echo(self.message, err=sys.stderr is not None, file=file)
 
 
 class StartFailure(Failure):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,9 @@ def run(*, dev: bool, config: Path | None, assignments: tuple[str, ...]) -> None
 
     from aribridge.obs.logging import configure
 
+    _open_standard_descriptors()
+    if sys.stderr is None:
+        click.echo("Standard error is closed: nothing is logged.")
     settings = load_settings(config, assignments, complete=not dev)
     configure(settings.log)
     # Until the gateway itself listens for signals, both end what was started; a shell may have had SIGINT ignored.
@@ -41,6 +46,15 @@ def run(*, dev: bool, config: Path | None, assignments: tuple[str, ...]) -> None
             runner.run(work)
     except KeyboardInterrupt:
         click.echo("Stopped before the gateway was up.", err=True)
+
+
+def _open_standard_descriptors() -> None:
+    """Have 0 to 2 open: else the first sockets get these numbers, and what a library prints goes into them."""
+    from aribridge.obs.logging import STDERR
+
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

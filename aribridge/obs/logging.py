@@ -17,6 +17,9 @@ from aribridge.core.settings import LogSettings
 from aribridge.obs.outlet import Outlet
 from aribridge.obs.redact import redact
 
+STDERR = 2
+"""The descriptor, whatever Python makes of it: where it was closed, there is no ``sys.stderr``."""
+
 # Each of these says, per connection, what our own events say better.
 CHATTY = ("aioice", "aiortc", "aiohttp.access", "asyncio")
 
@@ -31,7 +34,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 @cache
 def _standard_error() -> Outlet:
-    outlet = Outlet(sys.stderr.fileno())
+    outlet = Outlet(STDERR if sys.stderr is None else sys.stderr.fileno())
     atexit.register(outlet.drain)
     return outlet
 

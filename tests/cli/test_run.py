@@ -91,6 +91,45 @@ def test_the_log_goes_to_standard_error_as_json_where_no_terminal_is(folder):
     assert events[-1] == "gateway.stopped"
 
 
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_runs_with_standard_descriptors_closed(folder, closed):
+    with (folder / "out").open("wb") as out:
+        process = subprocess.Popen(["sh", "-c", f"exec {COMMAND} run {closed}"], cwd=folder, stdout=out)
+    try:
+        deadline = time.monotonic() + DEADLINE
+        while not answers(f"http://{admin_address(folder)}/readyz"):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        opened = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)]
+        assert opened[2] == "/dev/null"
+        assert not [name for name in opened if name.startswith(("socket:", "anon_inode:"))]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
+    if ">&- 2" not in closed:
+        assert "Standard error is closed: nothing is logged." in (folder / "out").read_text()
+
+
+def test_what_is_wrong_is_told_on_standard_output_where_standard_error_is_closed(folder):
+    command = f"exec {COMMAND} run --set scripts.files.0=missing.lua 2>&-"
+    ended = subprocess.run(["sh", "-c", command], cwd=folder, stdout=subprocess.PIPE, timeout=DEADLINE, check=False)
+    assert ended.returncode == 1
+    assert b"missing.lua" in ended.stdout
+
+
 def test_a_development_run_prints_a_link_that_signs_in(folder):
     (folder / ".aribridge").mkdir()
     (folder / ".aribridge" / "dev.key").write_text("of an earlier run, which browsers may still have tokens of")
