@@ -127,6 +127,11 @@ async def _in_time(what: str, probe: Awaitable[list[Finding]]) -> list[Finding]:
 def _gateway(running: dict[str, Any] | None, socket: Path) -> Finding:
     from aribridge.cli.probes.finding import Finding
 
+    if running is None and _is_served(socket):
+        text = f"one listens at {socket} and does not answer: it stands still, or this machine is overloaded"
+        return Finding(
+            "fail", "gateway", text, "Look at its log and at top, then restart it: systemctl restart aribridge"
+        )
     if running is None:
         text = f"none runs with this configuration: nobody answers at {socket}"
         return Finding("unknown", "gateway", text, "aribridge run; ps and the log tell if one should be running.")
@@ -134,6 +139,15 @@ def _gateway(running: dict[str, Any] | None, socket: Path) -> Finding:
     if running["draining"]:
         return Finding("warn", "gateway", f"{text}, and is stopping", "Wait for its end, then start it.")
     return Finding("ok", "gateway", text)
+
+
+def _is_served(socket: Path) -> bool:
+    from aribridge.cli.operator import is_served
+
+    try:
+        return is_served(socket)
+    except Failure:  # this user may not know
+        return False
 
 
 def _tell(findings: list[Finding], *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from real.gateway import Gateway, target
 from real.machine import UNPRIVILEGED, free_port
 from real.wait import until
 
+from aribridge.cli.doctor import _gateway
 from aribridge.cli.probes import ari_conf, certificate, machine
 from aribridge.cli.probes.asterisk import MOST_APART, _ahead, _clock
 from aribridge.config import certificate_fault
@@ -155,6 +156,18 @@ async def test_an_application_that_another_client_has(doctor, gateways, asterisk
     code, _ = await doctor.findings(doctor.gateway(section | {"standby": True}))
     assert code == 0
     await other.stop()
+
+
+def test_a_gateway_that_stands_still_is_not_told_as_none():
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "admin.sock"
+        listener.bind(str(path))
+        assert _gateway(None, path).level == "unknown"  # left behind by one that was killed
+        listener.listen()
+        told = _gateway(None, path)
+    assert (told.level, told.what) == ("fail", "gateway")
+    assert "does not answer" in told.text
+    assert "restart" in told.remedy
 
 
 async def test_an_application_that_was_taken_from_the_gateway_that_runs(doctor, gateways, asterisk22):

@@ -1,5 +1,6 @@
 """The last word to a client: said once, and fit for a carrier that takes little in a message."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,20 @@ def test_an_answer_in_asterisks_own_form_that_does_not_fit_is_a_goodbye(gateway,
     client = narrow(gateway, monkeypatch, "alice")
     gateway.do(lambda: client.say(type="RESTRequest", request_id="r" * 1000, method="GET", uri="nothing"))
     assert [message["type"] for message in client.sent] == ["goodbye"]
+
+
+def test_goodbyes_of_a_stop_go_out_in_turns(gateway):
+    clients = [gateway.connect(f"client-{number}") for number in range(200)]
+    gone = []
+
+    async def drain():
+        draining = asyncio.create_task(gateway.hub.drain(0))
+        while not draining.done():
+            await asyncio.sleep(0)
+            gone.append(sum(bool(client.sent) for client in clients))
+
+    gateway.loop.run_until_complete(drain())
+    assert {message["slug"] for client in clients for message in client.sent} == {"draining"}
+    assert [len(client.sent) for client in clients] == [1] * 200
+    # The first have it before the last are told.
+    assert [number for number in gone if 0 < number < 200]
