@@ -37,6 +37,22 @@ class TestStrangers:
                 await pair.protocol.send_data(data, pair.remote_addr)
             assert await echoes(client, channel)
 
+    async def test_stun_that_is_longer_than_a_packet_is_not_read(self):
+        """It takes 17 ms to read, from anybody."""
+        async with engine() as rtc, connected(rtc, EchoEvents()) as (client, _, _):
+            ours = agent(client)
+            pair = ours._nominated[1]
+            checks = [ours.build_request(pair, nominate=False) for _ in range(2)]
+            checks[0].attributes["SOFTWARE"] = "x" * 1500
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as source:
+                source.setblocking(False)
+                for check in checks:
+                    check.add_message_integrity(ours.remote_password.encode())
+                    source.sendto(bytes(check), pair.remote_addr)
+                async with asyncio.timeout(30):
+                    answer = await asyncio.get_running_loop().sock_recv(source, 2048)
+            assert answer[8:20] == checks[1].transaction_id
+
     async def test_an_empty_datagram_through_a_relay(self):
         async with engine() as rtc, connected(rtc, EchoEvents()) as (client, peer, [channel]):
             peer._ice.data_received(b"", 1)
