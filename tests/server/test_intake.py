@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from real.gateway import target
+from real.wait import until
 from real.wsclient import greeted
 
 from aribridge.server.intake import Intake, Paced
@@ -85,6 +86,9 @@ class Connection:
         self._clock.now += 0.001
         self._taken.append((self, self._clock.turn))
 
+    def set_protocol(self, protocol) -> None:
+        self.protocol = protocol
+
     def is_closing(self) -> bool:
         return self.is_lost
 
@@ -128,3 +132,16 @@ async def test_what_aiohttp_has_paused_stays_paused():
     connection._reading_paused, connection.is_read = True, False
     connection.paced.data_received(b"x")
     assert not connection.is_read
+
+
+@pytest.mark.parametrize("size", [1, 10_000], ids=["all taken", "some of it untaken"])
+async def test_a_websocket_goes_past_the_turns_once_all_before_is_taken(size):
+    """Its messages are bounded, and each would pay for the way round."""
+    clock = SimpleNamespace(now=0.0, turn=0)
+    connection = Connection(Intake(lambda: clock.now), [], clock)
+    connection.protocol = connection.paced
+    connection.paced.data_received(b"x" * size)
+    connection.paced.become_socket()
+    assert (connection.protocol is connection) == (size == 1)
+    await until(lambda: connection.protocol is connection)
+    assert connection.data == b"x" * size
