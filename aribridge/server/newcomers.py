@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -37,6 +38,7 @@ class Newcomers:
         self._most = limits.handshakes
         self._seconds = limits.header_seconds
         self._waiting: dict[Newcomer, asyncio.TimerHandle | None] = {}
+        self._owing: set[Newcomer] = set()
 
     def came(self, newcomer: Newcomer) -> None:
         """A connection was accepted, or has TLS now."""
@@ -44,6 +46,7 @@ class Newcomers:
 
     def left(self, newcomer: Newcomer) -> None:
         """It is gone, has TLS now, or has sent a request."""
+        self._owing.discard(newcomer)
         timer = self._waiting.pop(newcomer, None)
         if timer is not None:
             timer.cancel()
@@ -55,6 +58,8 @@ class Newcomers:
         def spoke(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
             if request.body_exists:
                 self._wait(request.protocol, None)
+                self._owing.add(request.protocol)
+                request.content.on_eof(partial(self._brought, request.protocol))
             else:
                 self.left(request.protocol)
             return handler(request)
@@ -71,6 +76,11 @@ class Newcomers:
         for newcomer in tuple(self._waiting):
             self.left(newcomer)
             newcomer.force_close()
+
+    def _brought(self, newcomer: Newcomer) -> None:
+        """The body is here: from now on it is the gateway that owes something, unless it has answered before."""
+        if newcomer in self._owing:
+            self.left(newcomer)
 
     def _wait(self, newcomer: Newcomer, timer: asyncio.TimerHandle | None) -> None:
         self.left(newcomer)

@@ -70,13 +70,13 @@ class Gateway:
 
     @property
     def log(self) -> list[str]:
-        return self._log.read_text(errors="replace").splitlines()
+        return _whole_lines(self._log)
 
     @property
     def audit(self) -> list[dict[str, Any]]:
         """The lines of the present file of its audit log."""
         file = self.state / "audit" / "audit.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [json.loads(line) for line in _whole_lines(file)] if file.exists() else []
 
     @property
     def output(self) -> str:
@@ -215,6 +215,11 @@ class Gateways:
         finally:
             for gateway in self._gateways:
                 await gateway.kill()
+
+
+def _whole_lines(file: Path) -> list[str]:
+    """What a process that runs has written so far, without the half line that a reader may find at the end."""
+    return file.read_text(errors="replace").rpartition("\n")[0].splitlines()
 
 
 def target(asterisk: PrivateAsterisk, *, app: str | None = None, **settings: Any) -> dict[str, Any]:

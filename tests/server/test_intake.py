@@ -4,12 +4,19 @@ import asyncio
 import contextlib
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
+from aiohttp import web
 from real.gateway import target
+from real.machine import free_port
 from real.wait import until
 from real.wsclient import greeted
 
+from aribridge.core.settings import LimitSettings
+from aribridge.server.http import runner
 from aribridge.server.intake import Intake, Paced
+from aribridge.server.newcomers import Newcomers
+from aribridge.server.site import PublicSite
 
 MOST = 3
 MANY = 50
@@ -46,6 +53,33 @@ async def test_connections_that_stay_are_bounded(gateway, said):
         assert (await client.request("GET", "/asterisk/info"))["status"] == 200
         for _, writer in connections:
             writer.close()
+
+
+async def test_who_waits_for_an_answer_is_not_cut_for_others():
+    """As pages do that all post at once when a gateway is back."""
+    newcomers, may_answer, asked = Newcomers(LimitSettings(handshakes=MOST)), asyncio.Event(), []
+
+    async def slow(request: web.Request) -> web.Response:
+        asked.append(await request.read())
+        await may_answer.wait()
+        return web.Response(text="answered")
+
+    app = web.Application(middlewares=[newcomers.middleware()])
+    app.router.add_post("/slow", slow)
+    app.on_response_prepare.append(newcomers.answered)
+    served = runner(app)
+    await served.setup()
+    port = free_port()
+    await PublicSite(served, "127.0.0.1", port, newcomers, None).start()
+    url = f"http://127.0.0.1:{port}/slow"
+    async with aiohttp.ClientSession() as http, asyncio.timeout(DEADLINE), asyncio.TaskGroup() as posting:
+        posts = []
+        for _ in range(3 * MOST):
+            posts.append(posting.create_task(http.post(url, data=b"x" * 10)))
+            await until(lambda: len(asked) == len(posts))
+        may_answer.set()
+    assert [post.result().status for post in posts] == [200] * len(posts)
+    await served.cleanup()
 
 
 @pytest.mark.parametrize("size", [1, 30_000])
