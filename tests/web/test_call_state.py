@@ -19,6 +19,9 @@ HANG_UP = "await ari.channels.hangup({ channelId: channel.id })"
 FOLLOW = """window.changes = [];
             const onChange = (state, change) => changes.push(change);
             window.calls = await bridge.callState({ filter: given.filter, onChange });"""
+SEE_BEGIN = """window.begun = [];
+               const onEvent = ({ channel: { id } }) => begun.push(id);
+               await bridge.subscribe({ filter: { type: ["StasisStart"] }, onEvent });"""
 
 
 async def test_calls_come_change_and_go(client: ClientPage, gateway: Gateway) -> None:
@@ -42,9 +45,12 @@ async def test_after_a_restart_of_the_gateway_it_is_right_again(
     page_errors.expect("Failed to load resource|WebSocket connection|ERR_CONNECTION_REFUSED")
     gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
     await client.connect(gateway)
+    await client.do(SEE_BEGIN)
     await client.do(ORIGINATE)
     await client.do(FOLLOW, {"filter": {}})
     assert await client.do("return calls.live") is True
+    # A call that comes to an application which has just left ends.
+    await client.until("begun.includes(channel.id)")
     await gateway.stop()
     await client.until("bridge.state !== 'open'")
     assert await client.do("return calls.live") is False
@@ -57,11 +63,7 @@ async def test_after_a_restart_of_the_gateway_it_is_right_again(
 
 async def test_what_lacks_an_object_is_not_live(client: ClientPage, gateway: Gateway) -> None:
     await client.connect(gateway)
-    await client.do(
-        """window.begun = [];
-           const onEvent = ({ channel: { id } }) => begun.push(id);
-           await bridge.subscribe({ filter: { type: ["StasisStart"] }, onEvent });"""
-    )
+    await client.do(SEE_BEGIN)
     await client.do(ORIGINATE)
     await client.until("begun.includes(channel.id)")
     # Two texts of 40,000 characters: one channel that does not fit in a message of 64 KiB.

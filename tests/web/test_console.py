@@ -334,10 +334,11 @@ async def test_ten_thousand_calls_do_not_stop_the_page(
     await expect(page.locator("#subscriptions")).to_contain_text("live")
     await call(page, "Local/600@default")
     await page.click("#calls-refresh")
-    await expect(page.locator("#calls-count")).to_have_text("10000 channels")
+    # What the call itself has by then may come on top.
+    await expect(page.locator("#calls-count")).to_have_text(re.compile("^1000[0-2] channels$"))
     assert await page.locator("#channels li").count() <= 501
     assert await page.locator("#channel-ids option").count() <= 501
-    await expect(page.locator("#channels li").last).to_contain_text("9500 more")
+    await expect(page.locator("#channels li").last).to_have_text(re.compile("^and 950[0-2] more$"))
     await hang_up()
 
 
