@@ -91,7 +91,8 @@ async def profile(wanted: set[str]) -> None:
     found = report.Results.read()
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
-            found.profiles |= await profiles(lab, wanted)
+            known = found.profiles | await profiles(lab, wanted)
+            found.profiles = {name: known[name] for name in WORKLOADS if name in known}
             if _is_on(TRIPS, wanted, lab):
                 found.trips = await trips(lab)
             found.write(lab)
