@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from real.gateway import target
 from real.proxy import faulty_proxy
 from real.wait import until
 
 if TYPE_CHECKING:
     from real.browser import PageErrors
     from real.client import PageClient
-    from real.gateway import Gateway
+    from real.gateway import Gateway, Gateways
+    from real.pages import Pages
+
+    from aribridge.asterisk.instance import PrivateAsterisk
 
 STORY = ["ChannelCreated", "StasisStart", "StasisEnd", "ChannelDestroyed"]
 
@@ -95,6 +99,19 @@ async def test_echotest(janus: PageClient, gateway: Gateway) -> None:
     await janus.page.wait_for_function("notes.data.length === 1")
     echo = await janus.page.evaluate("notes.data[0]")
     assert (echo["label"], echo["data"].endswith("good morning")) == (label, True)
+
+
+async def test_a_stop_waits_for_no_channel_on_which_nothing_happens(
+    janus: PageClient, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages, page_errors: PageErrors
+) -> None:
+    page_errors.expect(r"Got error on data channel|Lost connection|WebSocket")
+    gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin], "drain_seconds": 600})
+    await janus.call("createSession", gateway.ws_url, gateway.token())
+    await janus.call("attach", "janus.plugin.echotest")
+    await janus.call("openChannel", {"audio": False, "video": False, "data": True})
+    await janus.call("handle.data", {"text": "good morning"})
+    await janus.page.wait_for_function("notes.data.length === 1")
+    await gateway.stop()
 
 
 async def test_without_a_token_there_is_no_session(janus: PageClient, gateway: Gateway) -> None:

@@ -218,6 +218,8 @@ async def test_a_later_offer_on_the_same_peer(page: Page):
 async def test_each_side_sees_the_other_leave(page: Page):
     async with site() as where:
         await visit(page, where, labels=["one", "two"])
+        # To a browser a channel is open before anybody has heard of it.
+        await until(lambda: len(where.events[0].receivers) == 2, within=6)
         await where.events[0].channels[0].close(1000, "done")
         await asyncio.wait_for(page.wait_for_function("ends.length === 1"), 6)
         await page.evaluate("channels[1].close()")

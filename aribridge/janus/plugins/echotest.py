@@ -7,6 +7,7 @@ video are checked, and change nothing.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,29 +81,40 @@ class _Echo:
 
     def __init__(self, channel: Channel, context: HandleContext) -> None:
         self._channel = channel
-        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue(WAITING)
-        self._overrun = False
-        self._task = context.spawn(self._run())
+        self._context = context
+        self._waiting: deque[str | bytes] = deque()
+        self._is_over = False
+        # Only while something waits: a stop of the gateway lets tasks come to their end.
+        self._task: asyncio.Task[None] | None = None
 
     def received(self, frame: str | bytes) -> None:
         """Queue a message; one that finds no room ends the channel, since an echo must not be partial."""
-        try:
-            self._waiting.put_nowait(frame)
-        except asyncio.QueueFull:
-            self._overrun = True
+        if self._is_over:
+            return
+        if len(self._waiting) < WAITING:
+            self._waiting.append(frame)
+        else:
+            log.info("echo.overrun", label=self._channel.label, waiting=WAITING)
+            self._is_over = True
+        if self._task is None:
+            self._task = self._context.spawn(self._run())
 
     def closed(self, reason: str) -> None:
         """Nothing can be sent any more."""
-        self._task.cancel()
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
 
     async def _run(self) -> None:
         try:
-            while not self._overrun:
-                await self._echo(await self._waiting.get())
-            log.info("echo.overrun", label=self._channel.label, waiting=WAITING)
+            while self._waiting and not self._is_over:
+                await self._echo(self._waiting.popleft())
         except (CarrierClosed, TimeoutError):
-            pass
-        await self._channel.close(TOO_SLOW, "messages come faster than their echo is read")
+            self._is_over = True
+        finally:
+            self._task = None
+        if self._is_over:
+            await self._channel.close(TOO_SLOW, "messages come faster than their echo is read")
 
     async def _echo(self, frame: str | bytes) -> None:
         async with asyncio.timeout(SEND_SECONDS):
