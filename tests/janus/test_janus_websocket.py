@@ -229,7 +229,7 @@ async def test_a_session_is_its_subjects_own(rig: Rig, alice: RawClient) -> None
 
 
 async def test_a_connection_without_a_session_is_not_kept(rig: Rig, monkeypatch) -> None:
-    monkeypatch.setattr("aribridge.janus.websocket.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("aribridge.janus.websocket.IDLE_SECONDS", 1.0)
     async with rig.client() as idle, rig.client() as busy:
         session = await busy.create()
         assert (await asyncio.wait_for(idle.ws.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
