@@ -44,7 +44,8 @@ async def record(gateway, asterisk, token, name):
         assert (await client.request("POST", f"/channels/{channel}/record", body=body))["status"] == 201
         await client.until(lambda seen: seen["type"] == "event" and seen["data"]["type"] == "RecordingStarted")
         file = stored(asterisk) / f"{name}.wav"
-        await until(lambda: file.stat().st_size > 8000, what="something is recorded")
+        # Asterisk tells of the start before it opens the file.
+        await until(lambda: file.exists() and file.stat().st_size > 8000, what="something is recorded")
         stopped = await client.request("POST", f"/recordings/live/{quote(name, safe='')}/stop")
         assert stopped["status"] == 204, stopped
         await client.until(lambda seen: seen["type"] == "event" and seen["data"]["type"] == "RecordingFinished")
