@@ -120,7 +120,7 @@ class Sessions:
         self._rooms = Rooms()
         self._closed = False
         limits = [seconds for seconds in (settings.session_seconds, settings.reclaim_seconds) if seconds > 0]
-        self._interval = min(2.0, *(seconds / 4 for seconds in limits))
+        self._interval = min([2.0, *(seconds / 4 for seconds in limits)])
 
     def __len__(self) -> int:
         return len(self._sessions)
