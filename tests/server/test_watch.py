@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
+from real.wait import until
 
 from aribridge.server import watch as module
 from aribridge.server.watch import watch
@@ -49,6 +50,23 @@ async def test_a_written_a_removed_and_a_replaced_file_are_seen_once_each(files,
     await changes.next()
     await asyncio.sleep(0.03)
     assert changes.calls.empty()
+
+
+async def test_what_is_written_while_others_are_loaded_is_seen_afterwards(files, monkeypatch):
+    monkeypatch.setattr(module, "_PERIOD", 0.005)
+    loads: list[str] = []
+
+    async def load() -> None:
+        loads.append(files[1].read_text())
+        if len(loads) == 1:
+            files[1].write_text("22")
+
+    task = asyncio.create_task(watch(lambda: files, load))
+    await asyncio.sleep(0)
+    os.utime(files[0], ns=(1, 1))
+    await until(lambda: loads == ["1", "22"])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_file_that_joins_later_is_watched_from_then_on(files, changes, tmp_path):
