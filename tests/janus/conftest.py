@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from janus_rig import serving
+from janus_rig import Clock, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from janus_rig import RawClient, Rig
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("aribridge.janus.sessions.time", clock)
+    monkeypatch.setattr("jwt.api_jwt.datetime", clock.datetimes())
+    return clock
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import pytest
@@ -193,20 +193,23 @@ async def test_options_is_answered(rig: Rig) -> None:
             assert response.status == 204
 
 
-async def test_a_poll_keeps_a_short_session_alive(tmp_path) -> None:
+async def test_a_poll_keeps_a_short_session_alive(tmp_path, clock) -> None:
     async with serving(tmp_path, session_seconds=1) as rig:
         session = (await attach(rig))["session_id"]
         for _ in range(3):
+            clock.forward(0.9)
             assert (await rig.poll(session))["janus"] == "keepalive"
+        clock.forward(1.1)
         await until(lambda: not rig.door.sessions)
 
 
-async def test_polling_with_an_expired_token_keeps_nothing_alive(tmp_path) -> None:
-    async with serving(tmp_path, session_seconds=0.5) as rig:
-        brief = token(seconds=1)
+async def test_polling_with_an_expired_token_keeps_nothing_alive(tmp_path, clock, monkeypatch) -> None:
+    monkeypatch.setattr("aribridge.janus.http.POLL_SECONDS", 0.05)
+    async with serving(tmp_path, session_seconds=100, reclaim_seconds=0.4, grace=3600) as rig:
+        brief = token(seconds=60)
         session = (await rig.post(janus="create", credentials={"token": brief}))["data"]["id"]
-        heard: Any = None
-        while heard != 403:
-            heard = await rig.poll(session, token=brief)
-            assert heard in (403, {"janus": "keepalive"})
+        assert await rig.poll(session, token=brief) == {"janus": "keepalive"}
+        clock.forward(61)
+        assert await rig.poll(session, token=brief) == 403
+        clock.forward(50)
         await until(lambda: not rig.door.sessions)

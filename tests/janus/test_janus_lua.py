@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from janus_rig import Caller, serving, token
+from janus_rig import WITHIN, Caller, serving, token
 from real.wait import until
 from structlog.testing import capture_logs
 
@@ -166,7 +166,7 @@ async def talking(client: RawClient, handle: dict[str, int]) -> AsyncIterator[tu
     await event(client, after=True)
     await caller.accept(answer["jsep"])
     try:
-        yield caller, await asyncio.wait_for(opened, 10)
+        yield caller, await asyncio.wait_for(opened, WITHIN)
     finally:
         await caller.pc.close()
 
@@ -425,7 +425,7 @@ async def test_too_many_messages_that_wait_end_their_channel(bob, held, monkeypa
         channel.send(held.url)
         for number in range(20):
             channel.send(str(number))
-        await asyncio.wait_for(closed, 10)
+        await asyncio.wait_for(closed, WITHIN)
 
 
 async def test_stopping_waits_for_no_request(lua_rig, bob, held):
@@ -433,7 +433,7 @@ async def test_stopping_waits_for_no_request(lua_rig, bob, held):
     async with talking(bob, handle) as (_, channel):
         channel.send(held.url)
         await held.asked.wait()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(8):  # the request itself is given up after ten seconds
             await lua_rig.lua.stop_waiting()
             await lua_rig.door.stop()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from janus_rig import RawClient, Rig
 
 SESSION = 4242
-REPLIES = {"ack", "success", "error", "event", "server_info", "pong", "detached", "hangup", "webrtcup"}
+REPLIES = {"ack", "success", "error", "event", "server_info", "pong", "detached", "hangup", "webrtcup", "timeout"}
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

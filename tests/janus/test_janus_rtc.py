@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from janus_rig import Caller, serving, token
+from janus_rig import WITHIN, Caller, serving, token
 from real.wait import until
 
 from aribridge.core.principal import Principal
@@ -18,7 +18,7 @@ from aribridge.transport.webrtc import Peer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from janus_rig import RawClient, Rig
+    from janus_rig import Clock, RawClient, Rig
 
 ARI, ECHO = "aribridge.plugin.ari", "janus.plugin.echotest"
 
@@ -37,7 +37,7 @@ async def call(client: RawClient, handle: dict[str, int], caller: Caller, body: 
     event = await client.event("event")
     assert event["jsep"]["type"] == "answer"
     await caller.accept(event["jsep"])
-    channel = await asyncio.wait_for(opened, 10)
+    channel = await asyncio.wait_for(opened, WITHIN)
     assert (await client.event("webrtcup"))["sender"] == handle["handle_id"]
     return channel, event["plugindata"]["data"]
 
@@ -56,7 +56,7 @@ async def test_a_fresh_token_on_a_channel_is_the_sessions_too(rig: Rig, alice: R
     channel, _ = await call(alice, handle, caller, {})
     rig.hub.renewed[0](Principal("alice", roles=("fresh",)))
     other, opened = await caller.open("another")
-    await asyncio.wait_for(opened, 10)
+    await asyncio.wait_for(opened, WITHIN)
     [session] = rig.door._sessions
     assert session.principal.roles == ("fresh",)
     assert (channel.readyState, other.readyState) == ("open", "open")
@@ -66,7 +66,7 @@ async def test_every_channel_is_answered_on_itself(alice: RawClient, caller: Cal
     handle = await alice.attach(await alice.create(), ARI)
     await call(alice, handle, caller, {})
     second, opened = await caller.open("another")
-    await asyncio.wait_for(opened, 10)
+    await asyncio.wait_for(opened, WITHIN)
     second.send("hi")
     assert await caller.hear() == ("another", "alice said 'hi' on another")
 
@@ -89,7 +89,7 @@ async def test_server_offer(alice: RawClient, caller: Caller, body: dict[str, An
     if not label:
         _, opened = await caller.open("mine")
         opened.add_done_callback(lambda it: channel.set_result(it.result()))
-    (await asyncio.wait_for(channel, 10)).send("hi")
+    (await asyncio.wait_for(channel, WITHIN)).send("hi")
     name = label or "mine"
     assert await caller.hear() == (name, f"alice said 'hi' on {name}")
 
@@ -202,7 +202,7 @@ async def test_candidates_trickled_before_and_after_the_offer(alice: RawClient, 
     assert taken[0] == candidates[0]
     assert (await alice.ask("trickle", **handle, candidates=[*candidates[1:], {"completed": True}]))["janus"] == "ack"
     assert taken[2:] == [*candidates[1:], None]
-    await asyncio.wait_for(opened, 10)
+    await asyncio.wait_for(opened, WITHIN)
 
 
 async def test_a_candidate_that_is_none_is_465(alice: RawClient, caller: Caller) -> None:
@@ -301,26 +301,29 @@ async def connected(rig: Rig, caller: Caller, plugin: str) -> AsyncIterator[tupl
         yield client, handle, channel
 
 
-async def test_talk_on_the_data_channel_keeps_the_session(tmp_path, caller: Caller) -> None:
+async def test_talk_on_the_data_channel_keeps_the_session(tmp_path, caller: Caller, clock: Clock) -> None:
     async with serving(tmp_path, session_seconds=1) as rig, connected(rig, caller, ECHO) as (client, handle, channel):
-        for _ in range(20):
-            channel.send("still here")
-            await caller.hear()
-            await asyncio.sleep(0.1)
-        assert rig.door.sessions == 1
-        told = await client.next(lambda it: it["janus"] == "timeout")
-        assert told["session_id"] == handle["session_id"]
+        silent = await client.create()
+        clock.forward(0.6)
+        channel.send("still here")
+        await caller.hear()
+        clock.forward(0.6)
+        for session in (silent, handle["session_id"]):
+            told = await client.next(lambda it: it["janus"] == "timeout")
+            assert told["session_id"] == session
+            clock.forward(0.6)
         await until(lambda: rig.rtc.peers == 0)
 
 
-async def test_talk_under_an_expired_token_keeps_nothing(tmp_path, caller: Caller) -> None:
-    async with serving(tmp_path, session_seconds=2) as rig, rig.client({"token": token(seconds=5)}) as client:
+async def test_talk_under_an_expired_token_keeps_nothing(tmp_path, caller: Caller, clock: Clock) -> None:
+    timeouts = {"session_seconds": 100, "reclaim_seconds": 0.4, "grace": 3600}
+    async with serving(tmp_path, **timeouts) as rig, rig.client({"token": token(seconds=60)}) as client:
         handle = await client.attach(await client.create(), ECHO)
         channel, _ = await call(client, handle, caller, {"data": True})
-        async with asyncio.timeout(30):
-            while rig.door.sessions:
-                channel.send("still here")
-                await asyncio.sleep(0.1)
+        clock.forward(61)
+        channel.send("still here")
+        await caller.hear()
+        clock.forward(50)
         assert (await client.next(lambda it: it["janus"] == "timeout"))["session_id"] == handle["session_id"]
 
 

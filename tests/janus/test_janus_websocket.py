@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from janus_rig import RawClient, serving, signed_token, token
+from janus_rig import WITHIN, RawClient, serving, signed_token, token
 from real.wait import until
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def test_a_binary_frame_that_is_no_text_is_refused_and_the_connection_live
 async def test_a_frame_beyond_the_limit_ends_the_connection(rig: Rig, alice: RawClient) -> None:
     async with rig.client() as other:
         await alice.ws.send_str('"' + "x" * 200_000 + '"')
-        frame = await asyncio.wait_for(alice.ws.receive(), 5)
+        frame = await asyncio.wait_for(alice.ws.receive(), WITHIN)
         assert (frame.type, frame.data) == (aiohttp.WSMsgType.CLOSE, 1009)
         assert (await other.ask("ping"))["janus"] == "pong"
 
@@ -192,14 +192,12 @@ async def test_nothing_without_good_credentials(rig: Rig, alice: RawClient, cred
     assert rig.probe_of(handle).begun == []
 
 
-async def test_a_token_that_expires_is_refused_from_then_on(rig: Rig) -> None:
-    async with rig.client({"token": token(seconds=1)}) as client:
+async def test_a_token_that_expires_is_refused_from_then_on(tmp_path, clock) -> None:
+    async with serving(tmp_path, grace=3600) as rig, rig.client({"token": token(seconds=30)}) as client:
         session = await client.create()
-
-        async def refusal() -> Any:
-            return (await client.ask("keepalive", session_id=session)).get("error")
-
-        assert (await until(refusal))["code"] == 403
+        assert (await client.ask("keepalive", session_id=session))["janus"] == "ack"
+        clock.forward(31)
+        assert (await client.ask("keepalive", session_id=session))["error"]["code"] == 403
         client.credentials["token"] = token()
         assert (await client.ask("keepalive", session_id=session))["janus"] == "ack"
 
@@ -229,12 +227,13 @@ async def test_a_session_is_its_subjects_own(rig: Rig, alice: RawClient) -> None
 
 
 async def test_a_connection_without_a_session_is_not_kept(rig: Rig, monkeypatch) -> None:
-    monkeypatch.setattr("aribridge.janus.websocket.IDLE_SECONDS", 1.0)
-    async with rig.client() as idle, rig.client() as busy:
+    async with rig.client() as busy:
         session = await busy.create()
-        assert (await asyncio.wait_for(idle.ws.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
+        monkeypatch.setattr("aribridge.janus.websocket.IDLE_SECONDS", 0.5)
+        async with rig.client() as idle:
+            assert (await asyncio.wait_for(idle.ws.receive(), WITHIN)).type is aiohttp.WSMsgType.CLOSE
         assert (await busy.ask("destroy", session_id=session))["janus"] == "success"
-        assert (await asyncio.wait_for(busy.ws.receive(), 5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await asyncio.wait_for(busy.ws.receive(), WITHIN)).type is aiohttp.WSMsgType.CLOSE
 
 
 async def test_connections_are_bounded(tmp_path) -> None:
@@ -274,7 +273,7 @@ async def test_a_stopping_door_makes_no_sessions(rig: Rig) -> None:
 async def test_stop_says_goodbye(rig: Rig, alice: RawClient) -> None:
     handle = await alice.attach(await alice.create())
     stopping = asyncio.create_task(rig.door.stop())
-    frame = await asyncio.wait_for(alice.ws.receive(), 5)
+    frame = await asyncio.wait_for(alice.ws.receive(), WITHIN)
     assert (frame.type, frame.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     await stopping
     assert rig.probe_of(handle).notes == ["detach"]
