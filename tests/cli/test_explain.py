@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from real.gateway import target
-from real.wsclient import greeted
+from real.wsclient import connect
 
 AGENT = ("--role", "agent", "--sub", "ann", "--endpoint", "Local/600@default")
 
@@ -35,7 +35,7 @@ async def test_without_a_gateway_the_file_alone_decides(tmp_path):
 async def test_the_gateway_that_runs_knows_whose_a_call_is(asterisk22, gateways):
     gateway = await gateways.start(target(asterisk22))
     token = gateway.token(sub="ann", roles=["agent"], ops=None, endpoints=["Local/600@default"])
-    async with greeted(gateway.url, token) as ann:
+    async with connect(gateway.url, bearer=token) as ann:
         made = await ann.request("POST", "/channels", query={"endpoint": "Local/600@default"})
         own = f"channelId={made['body']['id']}"
         code, out, _ = await explain(gateway.folder, *AGENT, "channels.hangup", own)

@@ -33,6 +33,17 @@ async def inside_application(call, ident):
     await until(is_inside, what=f"{ident} is in the application")
 
 
+async def end_all(call):
+    """End every call, and wait until it is over."""
+    for channel in await call("GET", "/channels"):
+        await call("DELETE", f"/channels/{channel['id']}")
+
+    async def is_quiet():
+        return not await call("GET", "/channels")
+
+    await until(is_quiet, what="no call is left")
+
+
 class Reader:
     """Follows one subscription on a WebSocket."""
 
@@ -44,7 +55,9 @@ class Reader:
         async for message in self.client.socket:
             data = json.loads(message.data)
             for one in data if isinstance(data, list) else [data]:
-                if one["type"] in {"event", "gap", "patch", "snapshot"}:
+                if one["type"] == "ping":
+                    await self.client.send({"type": "pong", "t": one["t"]})
+                elif one["type"] in {"event", "gap", "patch", "snapshot"}:
                     self.follower.take(one)
 
 

@@ -7,8 +7,9 @@ import json
 import secrets
 import signal
 import sys
+import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,9 @@ class Gateway:
 
     @property
     def audit(self) -> list[dict[str, Any]]:
-        """The lines of the present file of its audit log."""
-        file = self.state / "audit" / "audit.jsonl"
-        return [json.loads(line) for line in _whole_lines(file)] if file.exists() else []
+        """The lines of its audit log, those of files that were put aside (as at midnight) before the present one's."""
+        files = sorted((self.state / "audit").glob("audit*.jsonl"))
+        return [json.loads(line) for file in files for line in _whole_lines(file)]
 
     @property
     def output(self) -> str:
@@ -104,14 +105,18 @@ class Gateway:
 
     async def stop(self) -> None:
         """End it as an init system would. AssertionError if it failed, left a process, or logged a traceback."""
+        if self._process is not None and self._process.returncode is None:
+            await self._search_figures()
+            self._process.send_signal(signal.SIGTERM)
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait for an end that was asked for already, which a signal would cut short. AssertionError as by `stop`."""
         process, self._process = self._process, None
         if process is None:
             return
         started = family(process.pid)
         try:
-            if process.returncode is None:
-                await self._search_figures()
-                process.send_signal(signal.SIGTERM)
             code = await asyncio.wait_for(process.wait(), STOP_DEADLINE)
             left = living(started)
         finally:
@@ -182,6 +187,11 @@ class Gateways:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._gateways: list[Gateway] = []
+        self._states = ExitStack()
+
+    def short_state(self) -> str:
+        """A folder for `state` whose path is short enough for a socket, until all gateways have stopped."""
+        return str(Path(self._states.enter_context(tempfile.TemporaryDirectory(prefix="ab-"))) / "state")
 
     async def start(
         self,
@@ -209,12 +219,13 @@ class Gateways:
         return (gateway.tail() for gateway in self._gateways)
 
     async def stop(self) -> None:
-        try:
-            for gateway in self._gateways:
-                await gateway.stop()
-        finally:
-            for gateway in self._gateways:
-                await gateway.kill()
+        with self._states:
+            try:
+                for gateway in self._gateways:
+                    await gateway.stop()
+            finally:
+                for gateway in self._gateways:
+                    await gateway.kill()
 
 
 def _whole_lines(file: Path) -> list[str]:

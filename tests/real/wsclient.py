@@ -6,16 +6,23 @@ import asyncio
 import itertools
 import json
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from real.planted import search_text
 
+from aribridge.core.websocket_frames import masked_text_frame
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 DEADLINE = 30.0
+UPGRADE = (
+    b"GET /v1/ws HTTP/1.1\r\nHost: gateway.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
+)
 
 
 class Client:
@@ -31,7 +38,15 @@ class Client:
         await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        """The next message; an array is taken apart. AssertionError when the socket closed instead."""
+        """The next message but pings, which are answered. AssertionError when the socket closed instead."""
+        while (message := await self._next())["type"] == "ping":
+            with suppress(ConnectionError):  # a goodbye may be right behind it
+                await self.send({"type": "pong", "t": message["t"]})
+        self.seen.append(message)
+        return message
+
+    async def _next(self) -> dict[str, Any]:
+        """The next message; an array is taken apart."""
         if not self._arrived:
             frame = await self.socket.receive(DEADLINE)
             assert frame.type is aiohttp.WSMsgType.TEXT, (
@@ -41,9 +56,7 @@ class Client:
             if '"error"' in frame.data or '"goodbye"' in frame.data:
                 search_text(frame.data, "an error")
             self._arrived.extend(decoded if isinstance(decoded, list) else [decoded])
-        message = self._arrived.popleft()
-        self.seen.append(message)
-        return message
+        return self._arrived.popleft()
 
     async def until(self, wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Read on until a message is as wanted, among those seen already or those to come."""
@@ -85,7 +98,7 @@ class Client:
 
 @asynccontextmanager
 async def connect(url: str, *, bearer: str | None = None, origin: str | None = None) -> AsyncIterator[Client]:
-    """A client on /v1/ws; with a Bearer token it need not say hello."""
+    """A client on /v1/ws; with a Bearer token it need not say hello, nor answer pings: it may rest."""
     headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
     async with (
         aiohttp.ClientSession() as http,
@@ -95,6 +108,18 @@ async def connect(url: str, *, bearer: str | None = None, origin: str | None = N
         ) as socket,
     ):
         yield Client(socket)
+
+
+@asynccontextmanager
+async def hasty(port: int, message: dict[str, Any]) -> AsyncIterator[asyncio.StreamReader]:
+    """A client whose first message comes along with the upgrade; what the gateway sends it, as bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(UPGRADE + masked_text_frame(json.dumps(message).encode()))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            yield reader
+    finally:
+        writer.close()
 
 
 @asynccontextmanager

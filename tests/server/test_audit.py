@@ -5,21 +5,13 @@ import json
 import os
 import signal
 import sys
-import tempfile
 
 import aiohttp
 import pytest
 from real.gateway import target
 from real.wait import until
-from real.wsclient import greeted
+from real.wsclient import connect, greeted, hasty
 
-from aribridge.core.websocket_frames import masked_text_frame
-
-UPGRADE = (
-    b"GET /v1/ws HTTP/1.1\r\nHost: gateway.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    b"Sec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
-)
 SCRIPT = """\
 function on_command(conn, cmd)
   if cmd.op == "channels.ring" then return bridge.deny("no ringing here") end
@@ -37,7 +29,7 @@ end
 
 function on_call(call)
   call:answer()
-  bridge.sleep(60)
+  bridge.sleep(60000) -- until its caller is gone
 end
 """
 
@@ -46,11 +38,8 @@ end
 async def audited(gateways, asterisk22, tmp_path):
     script = tmp_path / "judge.lua"
     script.write_text(f'local bridge = require "bridge"\n{SCRIPT}')
-    # The path of a socket is short.
-    with tempfile.TemporaryDirectory(prefix="ab-") as state:
-        gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]}, state=state)
-        yield gateway
-        await gateway.stop()
+    scripts = {"files": [str(script)]}
+    return await gateways.start(target(asterisk22), scripts=scripts, state=gateways.short_state())
 
 
 async def line(gateway, **fields):
@@ -195,7 +184,7 @@ async def test_events_and_state_that_are_refused(audited):
 
 
 async def test_what_the_operator_does(audited):
-    async with greeted(audited.url, audited.token(jti="t-1")) as client:
+    async with connect(audited.url, bearer=audited.token(jti="t-1")) as client:
         connection = (await line(audited, kind="login"))["connection"]
         await aribridge(audited, "log-level", "warning")
         await aribridge(audited, "call", "PUT", "/deviceStates/Stasis:x", "deviceState=BUSY")
@@ -208,7 +197,7 @@ async def test_what_the_operator_does(audited):
     os.kill(audited.pid, signal.SIGHUP)
     await line(audited, by="SIGHUP", operation="reload")
     await aribridge(audited, "drain")
-    await until(lambda: "stop" in [one.get("operation") for one in audited.audit], what="the last line is there")
+    await audited.ended()
     told = {one["operation"]: one for one in audited.audit if one.get("by") == "socket"}
     assert told.keys() == {"log-level", "reload", "takeover", "kick", "revoke", "drain"}
     assert {one["uid"] for one in told.values()} == {os.getuid()}
@@ -229,7 +218,7 @@ async def test_reads_are_on_record_where_that_is_wanted(gateways, asterisk22):
 
 async def test_an_outage_of_the_log_is_seen_and_calls_go_on(audited):
     folder = audited.state / "audit"
-    async with greeted(audited.url, audited.token()) as client:
+    async with connect(audited.url, bearer=audited.token()) as client:
         await line(audited, kind="login")
         folder.rename(audited.state / "elsewhere")
         assert (await client.request("PUT", "/deviceStates/Stasis:y", query={"deviceState": "BUSY"}))["status"] == 204
@@ -257,12 +246,8 @@ async def test_a_restarted_gateway_appends(gateways, asterisk22):
 
 
 async def test_who_says_hello_along_with_the_upgrade_comes_in_once(audited):
-    hello = json.dumps({"type": "hello", "id": 1, "token": audited.token(sub="hasty")}).encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", audited.port)
-    writer.write(UPGRADE + masked_text_frame(hello))
-    async with asyncio.timeout(30):
+    async with hasty(audited.port, {"type": "hello", "id": 1, "token": audited.token(sub="hasty")}) as reader:
         await reader.readuntil(b'"welcome"')
-    writer.close()
     async with greeted(audited.url, audited.token(sub="later")):
         await line(audited, kind="login", sub="later")
     assert len([one for one in audited.audit if (one["kind"], one.get("sub")) == ("login", "hasty")]) == 1

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from contextlib import asynccontextmanager
 
-from models.gateway_clients import ari, inside_application
+from models.gateway_clients import ari, end_all, inside_application
 from real.asterisk import fresh_asterisk
 from real.gateway import target
 from real.proxy import faulty_proxy
@@ -29,17 +29,6 @@ def told(reply):
     return reply["status"], error.get("code"), error.get("outcome"), reply.get("replayed", False)
 
 
-async def hang_up(call):
-    """End every call."""
-    for channel in await call("GET", "/channels"):
-        await call("DELETE", f"/channels/{channel['id']}")
-
-    async def quiet():
-        return not await call("GET", "/channels")
-
-    await until(quiet, what="no call is left")
-
-
 async def ids(call):
     return sorted(channel["id"] for channel in await call("GET", "/channels"))
 
@@ -56,12 +45,12 @@ async def test_a_repetition_gets_the_first_ones_reply(gateways, asterisk22):
         async with greeted(gateway.url, gateway.token()) as client:
             later = await originate(client, "k1")
             assert (later["body"]["id"], later["replayed"]) == (first["body"]["id"], True)
-            await hang_up(call)
+            await end_all(call)
             over = await originate(client, "k1")
             assert (over["body"]["id"], over["replayed"]) == (first["body"]["id"], True)
             other = await originate(client, "k2")
             assert other["body"]["id"] != first["body"]["id"]
-            await hang_up(call)
+            await end_all(call)
 
 
 async def test_at_the_same_time_they_are_one(gateways, asterisk22):
@@ -75,7 +64,7 @@ async def test_at_the_same_time_they_are_one(gateways, asterisk22):
         assert {reply["body"]["id"] for reply in replies} == {replies[0]["body"]["id"]}
         assert sorted(told(reply)[3] for reply in replies) == [False, True]
         assert len(await ids(call)) == 2  # both halves of one Local channel
-        await hang_up(call)
+        await end_all(call)
 
 
 async def test_a_key_is_of_one_subject_and_one_operation(gateways, asterisk22):
@@ -90,7 +79,7 @@ async def test_a_key_is_of_one_subject_and_one_operation(gateways, asterisk22):
         bridges = [reply["body"]["id"] for reply in made]
         channel = (await originate(alice, "k"))["body"]["id"]
         assert len({*bridges, channel}) == 4
-        await hang_up(call)
+        await end_all(call)
         for bridge in bridges:
             await call("DELETE", f"/bridges/{bridge}")
 
@@ -105,7 +94,7 @@ async def test_other_content_under_the_same_key_is_refused(gateways, asterisk22)
             type="request", op="channels.originate", params={"appArgs": "a", "endpoint": PHONE}, key="k"
         )
         assert same["body"]["id"] == first["body"]["id"]
-        await hang_up(call)
+        await end_all(call)
 
 
 async def test_what_was_refused_leaves_its_key_free(gateways, asterisk22):
@@ -114,7 +103,7 @@ async def test_what_was_refused_leaves_its_key_free(gateways, asterisk22):
         refused = await originate(client, "k", query={"endpoint": "Nothing/600"})
         assert (refused["status"], refused["error"]["outcome"]) == (500, "not_applied")
         assert (await originate(client, "k"))["status"] == 200
-        await hang_up(call)
+        await end_all(call)
 
 
 async def test_commands_that_make_nothing(gateways, asterisk22):
@@ -135,11 +124,11 @@ async def test_a_lost_answer_is_made_good_from_events(gateways, asterisk22):
         greeted(gateway.url, gateway.token()) as client,
     ):
         proxy.lose_answers()
-        first = await originate(client, "k", timeout_ms=500)
+        first = await originate(client, "k", timeout_ms=2000)  # in which a busy Asterisk tells of the call
         proxy.keep_answers()
         assert told(first) == (200, None, None, False)
         assert first["body"]["id"] in await ids(call)
-        await hang_up(call)
+        await end_all(call)
         again = await originate(client, "k")
         assert told(again) == (200, None, None, True)
         assert await ids(call) == []
@@ -159,7 +148,7 @@ async def test_a_call_that_had_the_id_before_proves_nothing(gateways, asterisk22
         assert told(await originate(client, "k", query=query, timeout_ms=300)) == (504, "timeout", "unknown", False)
         proxy.keep_answers()
         assert told(await originate(client, "k", query=query)) == (409, "outcome_unknown", "unknown", False)
-        await hang_up(call)
+        await end_all(call)
 
 
 @asynccontextmanager
@@ -173,7 +162,10 @@ async def behind_proxy(gateways, asterisk):
 
 @asynccontextmanager
 async def lost_originate(gateways, asterisk):
-    """An originate that reached Asterisk, and whose link broke before anything was told of it."""
+    """An originate that reached Asterisk, and whose link broke before anything was told of it, for as long as wanted.
+
+    The gateway, Asterisk's own ARI, the channel, and the proxy that lets nobody through.
+    """
     async with (
         behind_proxy(gateways, asterisk) as (gateway, proxy),
         ari(asterisk) as call,
@@ -188,22 +180,24 @@ async def lost_originate(gateways, asterisk):
         await until(is_there, what="the call is there")
         channel = (await ids(call))[0]
         proxy.unmute()
+        proxy.refuse()
         proxy.drop()
         assert told(await asking) == (503, "target_down", "unknown", False)
-        yield gateway, call, channel
+        yield gateway, call, channel, proxy
 
 
 async def test_it_is_found_when_the_link_is_back(gateways, asterisk22):
     async with (
-        lost_originate(gateways, asterisk22) as (gateway, call, channel),
+        lost_originate(gateways, asterisk22) as (gateway, call, channel, proxy),
         greeted(gateway.url, gateway.token()) as client,
     ):
+        proxy.accept()
         await until(lambda: gateway_ready(gateway), what="the link is back")
         again = await originate(client, "k", query=ECHO)
         assert told(again) == (200, None, None, True)
         assert again["body"]["id"] == channel
         assert len(await ids(call)) == 2
-        await hang_up(call)
+        await end_all(call)
 
 
 async def gateway_ready(gateway):
@@ -212,10 +206,11 @@ async def gateway_ready(gateway):
 
 async def test_a_call_that_was_over_before_the_link_was_back_does_not_ring_again(gateways, asterisk22):
     async with (
-        lost_originate(gateways, asterisk22) as (gateway, call, _),
+        lost_originate(gateways, asterisk22) as (gateway, call, _, proxy),
         greeted(gateway.url, gateway.token()) as client,
     ):
-        await hang_up(call)
+        await end_all(call)
+        proxy.accept()
         await until(lambda: gateway_ready(gateway), what="the link is back")
         for _ in range(3):
             assert told(await originate(client, "k", query=ECHO)) == (409, "outcome_unknown", "unknown", False)
@@ -238,7 +233,7 @@ async def test_a_gateway_that_was_restarted_finds_the_call(gateways, asterisk22)
             bridge_again = await client.request("POST", "/bridges", key="b")
             assert bridge_again["body"]["id"] == bridge["body"]["id"]
             await client.request("DELETE", f"/bridges/{bridge['body']['id']}")
-        await hang_up(call)
+        await end_all(call)
 
 
 async def test_asterisk_killed_under_fifty_originates(gateways):
@@ -266,7 +261,7 @@ async def test_asterisk_killed_under_fifty_originates(gateways):
         for key in keys:
             check_second(before[key], after[key], made)
         assert len(made) == 2 * outcomes["not_applied"]
-        await hang_up(call)
+        await end_all(call)
 
 
 async def send(client, keys):

@@ -3,16 +3,14 @@
 import asyncio
 import json
 import sys
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import pytest
 from real.gateway import target
 from real.machine import family, kill
 from real.wait import until
-from real.wsclient import greeted
+from real.wsclient import connect, greeted
 
 OPERATORS_OWN = (("GET", "/v1/status"), ("GET", "/v1/connections"), ("POST", "/v1/drain"), ("GET", "/v1/tail"))
 PIPE = asyncio.subprocess.PIPE
@@ -20,11 +18,7 @@ PIPE = asyncio.subprocess.PIPE
 
 @pytest.fixture
 async def running(gateways, asterisk22):
-    # The path of a socket is short.
-    with tempfile.TemporaryDirectory(prefix="ab-") as state:
-        gateway = await gateways.start(target(asterisk22), state=state)
-        gateway.state = Path(state)
-        yield gateway
+    return await gateways.start(target(asterisk22), state=gateways.short_state())
 
 
 async def started(gateway, command, *arguments):
@@ -76,7 +70,7 @@ async def report(gateway):
 
 
 async def test_who_is_there_and_how_to_send_one_away(running):
-    async with greeted(running.url, running.token(tenant="acme")) as client:
+    async with connect(running.url, bearer=running.token(tenant="acme")) as client:
         await client.ask(type="subscribe", sub=1)
         code, output = await aribridge(running, "connections", "--json")
         (told,) = json.loads(output)["connections"]
@@ -167,7 +161,8 @@ async def test_a_planned_stop_ends_a_tail_too(running):
         assert goodbye["slug"] == "draining"
         await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 0
-    await until(lambda: "gateway.stopped" in running.log[-1], what="the gateway has stopped")
+    await running.ended()
+    assert "gateway.stopped" in running.log[-1]
     code, output = await aribridge(running, "status")
     assert (code, "Is it running" in output) == (1, True)
 
@@ -183,7 +178,7 @@ async def test_nothing_of_it_is_on_the_network(running):
 async def test_a_configuration_that_is_wrong_by_now_keeps_nobody_from_a_gateway_that_runs(running):
     text = running.config.read_text()
     running.config.write_text(f"{text}\n[limits]\ninflihgt = 2\n[auth.claims]\nops = 3\n")
-    async with greeted(running.url, running.token()) as client:
+    async with connect(running.url, bearer=running.token()) as client:
         code, output = await aribridge(running, "status")
         assert (code, "pbx: up" in output) == (0, True), output
         code, output = await aribridge(running, "reload")

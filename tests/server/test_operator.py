@@ -5,7 +5,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 import aiohttp
@@ -50,10 +49,8 @@ async def trace(*arguments):
 
 
 @pytest.fixture
-def state():
-    """A folder with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="ab-") as folder:
-        yield Path(folder) / "state"
+def state(gateways):
+    return Path(gateways.short_state())
 
 
 @pytest.fixture
@@ -108,7 +105,7 @@ async def test_the_trace_of_a_call_has_all_that_happened_to_it(traced, state):
 async def until_traced(state, channel, text):
     async def there():
         _, report = await ask(state / "admin.sock", "GET", f"/v1/trace/{channel}")
-        return any(text in entry["text"] for entry in report["entries"])
+        return any(text in entry["text"] for entry in report.get("entries", ()))
 
     await until(there, what=f"{text} in the trace")
 
@@ -120,6 +117,7 @@ async def test_unknown_calls_and_several_that_begin_alike(traced, state):
         for ident in ("alike-1", "alike-2"):
             params = {"endpoint": "Local/600@default", "channelId": ident}
             assert (await client.ask(type="request", op="channels.originate", params=params))["status"] == 200
+            await until_traced(state, f"{ident};2", "")
         code, _, errors = await trace("alike", "-c", str(traced.config))
         assert (code, errors.splitlines()[1:]) == (1, ["alike-1", "alike-1;2", "alike-2", "alike-2;2"])
         code, output, _ = await trace("alike-2;", "-c", str(traced.config))

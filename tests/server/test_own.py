@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
-from models.gateway_clients import ari, inside_application
+from models.gateway_clients import ari, end_all, inside_application
 from real.gateway import target
 from real.proxy import faulty_proxy
 from real.wait import until
@@ -31,13 +31,6 @@ async def gone(call, ident, kind="channels"):
         return ident not in await there(call, kind)
 
     await until(is_gone, what=f"{ident} is gone")
-
-
-async def end_all(call):
-    for channel in await there(call):
-        await call("DELETE", f"/channels/{channel}")
-    for channel in await there(call):
-        await gone(call, channel)
 
 
 async def test_a_lost_clients_calls_and_bridges_end(gateways, asterisk22):
@@ -156,10 +149,10 @@ async def test_a_repetition_with_the_key_is_as_good_as_coming_back(gateways, ast
     gateway = await gateways.start(target(asterisk22))
     request = {"query": {"endpoint": PHONE}, "key": "k", "own": LATE | {"grace_ms": 3000}}
     async with ari(asterisk22) as call:
-        async with greeted(gateway.url, gateway.token()) as client:
-            channel = (await client.request("POST", "/channels", **request))["body"]["id"]
-        async with greeted(gateway.url, gateway.token()) as client, greeted(gateway.url, gateway.token()) as clock:
-            assert (await client.request("POST", "/channels", **request))["replayed"] is True
+        async with greeted(gateway.url, gateway.token()) as later, greeted(gateway.url, gateway.token()) as clock:
+            async with greeted(gateway.url, gateway.token()) as client:
+                channel = (await client.request("POST", "/channels", **request))["body"]["id"]
+            assert (await later.request("POST", "/channels", **request))["replayed"] is True
             other = await made(clock, own={"on_loss": "hangup", "grace_ms": 3500})
             await clock.socket.close()
             await gone(call, other)

@@ -5,9 +5,8 @@ import itertools
 import json
 import re
 import sys
-import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from models.gateway_clients import ari, following
@@ -33,15 +32,17 @@ end
 """
 
 
-@asynccontextmanager
 async def pair(gateways, asterisk):
     """A gateway that serves, and one that stands by."""
     app = target(asterisk)["app"]
-    # The path of a socket is short.
-    with tempfile.TemporaryDirectory(prefix="ab-") as one, tempfile.TemporaryDirectory(prefix="ab-") as other:
-        first = await gateways.start(target(asterisk, app=app), state=one)
-        second = await gateways.start(target(asterisk, app=app, standby=True), state=other, ready=False)
-        yield first, second
+    first = await gateways.start(target(asterisk, app=app), state=gateways.short_state())
+    second = await standing_by(gateways, asterisk, app)
+    return first, second
+
+
+async def standing_by(gateways, asterisk, app):
+    section = target(asterisk, app=app, standby=True)
+    return await gateways.start(section, state=gateways.short_state(), ready=False)
 
 
 async def takeover(gateway, *arguments):
@@ -100,19 +101,20 @@ async def test_a_takeover_under_calls(gateways, release):
     async with (
         fresh_asterisk(release) as asterisk,
         ari(asterisk) as call,
-        pair(gateways, asterisk) as (first, second),
-        following(first, mode="state") as before,
-        following(second, mode="state") as after,
-        following(second) as events,
+        AsyncExitStack() as clients,
     ):
+        first, second = await pair(gateways, asterisk)
+        before = await clients.enter_async_context(following(first, mode="state"))
+        after = await clients.enter_async_context(following(second, mode="state"))
+        events = await clients.enter_async_context(following(second))
         app = (await call("GET", "/applications"))[0]["name"]
         await asyncio.gather(*(talk(call, app, number) for number in range(TALKS)))
         talking = await truth(call)
+        await until(lambda: after.waits and events.waits, what="its clients are told to wait")
         status, told = await readiness(second)
         assert (status, told["up"], told["standby"]) == (503, False, True)
         assert "Standing by" in told["reason"]
         assert "aribridge takeover pbx" in told["reason"]
-        await until(lambda: after.waits and events.waits, what="its clients are told to wait")
         async with greeted(second.url, second.token()) as client:
             assert client.seen[0]["targets"][0]["up"] is False
             error = (await client.request("GET", "/channels"))["error"]
@@ -164,51 +166,47 @@ async def test_the_calls_of_flows_are_left_alone_by_who_lost_them_and_resumed_on
     script.write_text(WAITER)
     caller = {"endpoint": "Local/7001@default/n", "context": "default", "extension": "600", "priority": "1"}
     async with fresh_asterisk("22") as asterisk, ari(asterisk) as call:
-        files = {"files": [str(script)]}
-        with tempfile.TemporaryDirectory(prefix="ab-") as state:
-            gateway = await gateways.start(target(asterisk, app=asterisk.app), state=state, scripts=files)
-            await call("POST", "/channels", **caller)
-            await until(lambda: any('"waiting"' in line for line in gateway.log), what="a caller waits in the flow")
-            callers = (await truth(call))[0]
-            async with pair_member(gateways, asterisk) as second:
-                assert (await takeover(second))[0] == 0
-                await until(lambda: any("flow.suspended" in line for line in gateway.log), what="the flow is left")
-                assert (await truth(call))[0] == callers
-                assert not any("flow.ended" in line or "flow.left_behind" in line for line in gateway.log)
-                assert (await takeover(gateway))[0] == 0
-                await until(lambda: any("resumed\\twaiting" in line for line in gateway.log), what="the flow goes on")
-                assert (await truth(call))[0] == callers
-            for channel in callers:
-                await call("DELETE", f"/channels/{channel}")
-            await until(lambda: any("flow.ended" in line for line in gateway.log), what="the flow ends with its call")
-
-
-@asynccontextmanager
-async def pair_member(gateways, asterisk):
-    """A gateway without flows that stands by."""
-    with tempfile.TemporaryDirectory(prefix="ab-") as state:
-        section = target(asterisk, app=asterisk.app, standby=True)
-        yield await gateways.start(section, state=state, ready=False)
+        section, scripts = target(asterisk, app=asterisk.app), {"files": [str(script)]}
+        gateway = await gateways.start(section, state=gateways.short_state(), scripts=scripts)
+        await call("POST", "/channels", **caller)
+        await until(lambda: any('"waiting"' in line for line in gateway.log), what="a caller waits in the flow")
+        callers = (await truth(call))[0]
+        second = await standing_by(gateways, asterisk, asterisk.app)
+        assert (await takeover(second))[0] == 0
+        await until(lambda: any("flow.suspended" in line for line in gateway.log), what="the flow is left")
+        assert (await truth(call))[0] == callers
+        assert not any("flow.ended" in line or "flow.left_behind" in line for line in gateway.log)
+        assert (await takeover(gateway))[0] == 0
+        await until(lambda: any("resumed\\twaiting" in line for line in gateway.log), what="the flow goes on")
+        assert (await truth(call))[0] == callers
+        for channel in callers:
+            await call("DELETE", f"/channels/{channel}")
+        await until(lambda: any("flow.ended" in line for line in gateway.log), what="the flow ends with its call")
 
 
 async def test_a_takeover_that_cannot_be(gateways):
     async with fresh_asterisk("22") as asterisk:
-        with tempfile.TemporaryDirectory(prefix="ab-") as state:
-            gateway = await gateways.start(target(asterisk), target(asterisk, name="other"), state=state)
-            code, output = await takeover(gateway)
-            assert (code, "pbx" in output, "other" in output) == (1, True, True)
-            code, output = await takeover(gateway, "pbs")
-            assert (code, 'Did you mean "pbx"?' in output) == (1, True)
-            await asterisk.stop()
-            await until(lambda: sum("link.down" in line for line in gateway.log) == 2, what="both links are down")
-            code, output = await takeover(gateway, "pbx")
-            assert code == 1
-            assert asterisk.ari_url in output
-            await gateway.stop()
+        state = gateways.short_state()
+        gateway = await gateways.start(target(asterisk), target(asterisk, name="other"), state=state)
+        code, output = await takeover(gateway)
+        assert (code, "pbx" in output, "other" in output) == (1, True, True)
+        code, output = await takeover(gateway, "pbs")
+        assert (code, 'Did you mean "pbx"?' in output) == (1, True)
+        await asterisk.stop()
+        await until(lambda: down(gateway) == {"pbx", "other"}, what="both links are down")
+        code, output = await takeover(gateway, "pbx")
+        assert code == 1
+        assert asterisk.ari_url in output
+
+
+def down(gateway):
+    """The targets whose links went down: why is logged again where the reason is another one."""
+    return {json.loads(line)["target"] for line in gateway.log if "link.down" in line}
 
 
 async def test_the_one_that_stands_by_serves_when_the_other_is_gone(gateways):
-    async with fresh_asterisk("22") as asterisk, ari(asterisk) as call, pair(gateways, asterisk) as (first, second):
+    async with fresh_asterisk("22") as asterisk, ari(asterisk) as call:
+        first, second = await pair(gateways, asterisk)
         app = (await call("GET", "/applications"))[0]["name"]
         await talk(call, app, 1)
         async with following(second, mode="state") as client:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import secrets
 import sys
-import tempfile
 from base64 import b64encode
 from contextlib import suppress
 
@@ -48,17 +47,16 @@ async def open_to_all(gateways, asterisk22, tmp_path, secret):
     script = tmp_path / "careless.lua"
     script.write_text(SCRIPT.replace("SECRET", secret))
     turn = {"urls": "turn:127.0.0.1:3478", "username": "alice", "credential": f"{secret}turn"}
-    with tempfile.TemporaryDirectory(prefix="ab-") as state:
-        gateway = await gateways.start(
-            target(asterisk22),
-            scripts={"files": [str(script)]},
-            state=state,
-            log={"level": "debug"},
-            audit={"reads": True},
-            webrtc={"ice_servers": [turn]},
-        )
-        yield gateway
-        await gateway.stop()
+    gateway = await gateways.start(
+        target(asterisk22),
+        scripts={"files": [str(script)]},
+        state=gateways.short_state(),
+        log={"level": "debug"},
+        audit={"reads": True},
+        webrtc={"ice_servers": [turn]},
+    )
+    yield gateway
+    await gateway.stop()  # which searches, while the secret is known
 
 
 async def test_commands_and_their_parameters(open_to_all, secret):

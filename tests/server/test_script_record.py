@@ -7,8 +7,6 @@ import json
 import signal
 import stat
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +18,9 @@ from real.wsclient import greeted
 from aribridge.cli import main
 
 if TYPE_CHECKING:
-    from real.gateway import Gateway
+    from pathlib import Path
+
+    from real.gateway import Gateway, Gateways
 
 SCRIPT = """\
 local ari = require "ari"
@@ -52,10 +52,8 @@ end
 
 
 @pytest.fixture
-def state() -> Any:
-    """A folder with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="ab-") as folder:
-        yield Path(folder) / "state"
+def state(gateways: Gateways) -> str:
+    return gateways.short_state()
 
 
 class Recording:
@@ -83,15 +81,21 @@ class Recording:
         assert self._process.returncode == 0, self.output
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.file.read_text().splitlines()]
+        """The whole ones; half a one may be there before the end."""
+        return [json.loads(line) for line in self.file.read_text().rpartition("\n")[0].splitlines()]
+
+    def has_end(self, channel: str) -> bool:
+        """Whether the last event of a channel was written."""
+        ends = (line["event"] for line in self.lines() if line.get("event", {}).get("type") == "ChannelDestroyed")
+        return any(one["channel"]["id"] == channel for one in ends)
 
 
 def told(gateway: Gateway, event: str) -> int:
     return sum(event in line for line in gateway.log)
 
 
-async def call(client: Any, gateway: Gateway, digits: str) -> None:
-    """A call whose other half presses digits, until its flow is over."""
+async def call(client: Any, gateway: Gateway, recording: Recording, digits: str) -> None:
+    """A call whose other half presses digits, until its flow is over, and is recorded to its end."""
     ended, started = told(gateway, "flow.ended"), told(gateway, "flow.started")
     params = {"endpoint": "Local/600@default/n", "appArgs": "menu"}
     made = (await client.ask(type="request", op="channels.originate", params=params, flow=True))["body"]
@@ -104,6 +108,7 @@ async def call(client: Any, gateway: Gateway, digits: str) -> None:
         await until(lambda: bridged(client), what="the other party is there")
         await client.request("DELETE", f"/channels/{made['id']}")
     await until(lambda: told(gateway, "flow.ended") > ended, what="the flow is over")
+    await until(lambda: recording.has_end(made["id"]), what="its end is recorded")
 
 
 async def invoke(*words: str) -> Result:
@@ -119,12 +124,12 @@ async def bridged(client: Any) -> bool:
 async def test_a_real_call_is_recorded_without_secrets_and_replayed(gateways, asterisk22, tmp_path, state):
     script = tmp_path / "menu.lua"
     script.write_text(SCRIPT)
-    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]}, state=str(state))
+    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]}, state=state)
     async with greeted(gateway.url, gateway.token()) as client:
         async with Recording(gateway, tmp_path / "right.jsonl") as right:
-            await call(client, gateway, "4711")
-        async with Recording(gateway, tmp_path / "wrong.jsonl"):
-            await call(client, gateway, "9")
+            await call(client, gateway, right, "4711")
+        async with Recording(gateway, tmp_path / "wrong.jsonl") as wrong:
+            await call(client, gateway, wrong, "9")
     assert stat.S_IMODE(right.file.stat().st_mode) == 0o600
     assert f"{len(right.lines())} lines in {right.file}" in right.output
     text = right.file.read_text()
@@ -150,7 +155,7 @@ async def test_a_real_call_is_recorded_without_secrets_and_replayed(gateways, as
 async def test_what_cannot_be_recorded(gateways, asterisk22, tmp_path, state):
     script = tmp_path / "menu.lua"
     script.write_text(SCRIPT)
-    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]}, state=str(state))
+    gateway = await gateways.start(target(asterisk22), scripts={"files": [str(script)]}, state=state)
     config = ["-c", str(gateway.config)]
     async with Recording(gateway, tmp_path / "a.jsonl") as recording:
         result = await invoke("script", "record", "menu.lua", str(tmp_path / "a.jsonl"), *config)
