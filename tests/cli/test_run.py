@@ -20,7 +20,7 @@ from aribridge.auth import Authenticator
 from aribridge.core.settings import AuthSettings, JwtSettings
 
 COMMAND = str(Path(sys.executable).with_name("aribridge"))
-DEADLINE = 20
+DEADLINE = 60
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("s" * 40)
         (tmp_path / name).chmod(0o600)
     (tmp_path / "aribridge.toml").write_text(
-        f'[server]\nlisten = "127.0.0.1:{free_port()}"\nadmin = "127.0.0.1:{free_port()}"\n'
+        f'state = "state"\n[server]\nlisten = "127.0.0.1:{free_port()}"\nadmin = "127.0.0.1:{free_port()}"\n'
         f'[[asterisk]]\nurl = "http://127.0.0.1:{free_port()}/ari"\npassword_file = "password"\n'
         '[[auth.jwt]]\nkey_file = "signing.key"\n'
     )
@@ -73,7 +73,7 @@ def test_runs_until_it_is_told_to_stop(folder, number):
         for said in ("server.listen", "webrtc.udp", "server.admin", "Asterisk pbx", "stock:main.lua", "standard error"):
             assert said in output
         with pytest.raises(urllib.error.HTTPError) as answer:
-            urllib.request.urlopen(f"http://{admin_address(folder)}/readyz", timeout=5)
+            urllib.request.urlopen(f"http://{admin_address(folder)}/readyz", timeout=DEADLINE)
         assert answer.value.code == 503
         assert "pbx" in answer.value.read().decode()
         process.send_signal(number)
@@ -93,7 +93,7 @@ def test_the_log_goes_to_standard_error_as_json_where_no_terminal_is(folder):
 
 def answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5)
+        urllib.request.urlopen(url, timeout=DEADLINE)
     except urllib.error.HTTPError:
         return True
     except OSError:

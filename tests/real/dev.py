@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     import psutil
 
-START_DEADLINE = 120.0
+START_DEADLINE = 400.0
+"""`make run` makes a virtual environment first."""
 STOP_DEADLINE = 20.0
 
 

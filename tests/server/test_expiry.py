@@ -13,8 +13,8 @@ from real.wait import until
 from real.wsclient import connect, greeted
 
 GRACE = 4.0
-LEFT = 2.0
-"""Seconds that a token is good for when its connection opens."""
+LEFT = 4.0
+"""Seconds that a token is good for when its connection opens, which takes a moment on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,10 @@ async def until_refused(client):
     await until(is_refused, what="commands are refused")
 
 
-async def test_a_fresh_token_saves_what_is_open(gateway):
-    await side_by_side(gateway, partial(a_connection_is_saved, websocket), partial(a_connection_is_saved, data_channel))
-
-
-async def test_without_one_what_is_open_ends_after_a_while(gateway):
-    await side_by_side(gateway, partial(a_connection_ends, websocket), partial(a_connection_ends, data_channel))
+async def test_a_fresh_token_saves_what_is_open_and_without_one_it_ends_after_a_while(gateway):
+    carriers = (websocket, data_channel)
+    saved = (partial(a_connection_is_saved, carrier) for carrier in carriers)
+    await side_by_side(gateway, *saved, *(partial(a_connection_ends, carrier) for carrier in carriers))
 
     async def is_left():
         return (await gateway.metrics())["aribridge_webrtc_peers"] == 0

@@ -48,6 +48,14 @@ async def from_address(gateway, address: str, *, subs=(), **claims):
         yield client
 
 
+@asynccontextmanager
+async def answered(connecting):
+    """A client whose hello was answered, so that the next one's comes after it."""
+    async with connecting as client:
+        await client.until(lambda seen: seen["type"] in {"welcome", "goodbye"})
+        yield client
+
+
 async def originate(client: Client) -> dict:
     return await client.ask(type="request", op="channels.originate", params={"endpoint": "Local/none@nowhere"})
 
@@ -223,7 +231,7 @@ async def test_a_flood_of_pings_is_limited(gateway):
 async def test_a_subject_has_so_many_connections(gateway):
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(from_address(gateway, f"127.0.5.{number}", sub="many"))
+            await stack.enter_async_context(answered(from_address(gateway, f"127.0.5.{number}", sub="many")))
             for number in range(1, 5)
         ]
         goodbye = await clients[3].goodbye()
@@ -237,7 +245,7 @@ async def test_a_subject_has_so_many_connections(gateway):
 async def test_an_address_has_so_many_connections(gateway):
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(from_address(gateway, "127.0.6.1", sub=f"user-{number}"))
+            await stack.enter_async_context(answered(from_address(gateway, "127.0.6.1", sub=f"user-{number}")))
             for number in range(6)
         ]
         assert "limits.address_connections" in (await clients[5].goodbye())["detail"]

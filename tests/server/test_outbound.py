@@ -236,7 +236,7 @@ async def test_an_application_that_another_took_comes_back_as_is_said(gateways):
         async def told():
             return "ari start outbound-websocket pbx" in (await readiness(gateway))[1]
 
-        await until(told, within=20, what="the remedy")
+        await until(told, what="the remedy")
         await pbx.asterisk.cli("ari shutdown websocket session pbx")
         await pbx.asterisk.cli("ari start outbound-websocket pbx")
 

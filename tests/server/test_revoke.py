@@ -40,7 +40,7 @@ async def test_what_is_open_ends_and_nothing_opens_again(asterisk22, gateways, h
         http.ws_connect(f"{gateway.url}/janus", protocols=["janus-protocol"]) as janus,
     ):
         await janus.send_json({"janus": "create", "transaction": "1", "token": token})
-        session = (await janus.receive_json(timeout=10))["data"]["id"]
+        session = (await janus.receive_json(timeout=30))["data"]["id"]
         assert await revoke(gateway, *how) == "revoked; 2 connections and sessions closed"
         goodbye = await alice.goodbye()
         assert (goodbye["slug"], goodbye["reconnect"], goodbye["detail"]) == (
@@ -48,11 +48,11 @@ async def test_what_is_open_ends_and_nothing_opens_again(asterisk22, gateways, h
             "reauth",
             "The token was revoked.",
         )
-        ended = await janus.receive_json(timeout=10)
+        ended = await janus.receive_json(timeout=30)
         assert (ended["janus"], ended["session_id"]) == ("timeout", session)
         keepalive = {"janus": "keepalive", "transaction": "2", "session_id": session, "token": token}
         await janus.send_json(keepalive)
-        assert (await janus.receive_json(timeout=10))["error"]["code"] == 403
+        assert (await janus.receive_json(timeout=30))["error"]["code"] == 403
         assert (await bob.request("GET", "/asterisk/ping"))["status"] == 200
         headers = {"Authorization": f"Bearer {token}"}
         for method, path in (("POST", "/v1/rtc"), ("GET", "/v1/state"), ("GET", "/v1/catalogue/pbx")):

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from real.asterisk import fresh_asterisk
 from real.gateway import target
+from real.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,8 +22,8 @@ SCRIPT = """\
 local PIN, PHONE = "1234", "Local/600@default/n"
 
 local function knows_pin(call)
-  for _ = 1, 2 do
-    if call:read { prompt = "sound:beep", max = #PIN, timeout = 2 } == PIN then return true end
+  for _, seconds in ipairs { 20, 2 } do
+    if call:read { prompt = "sound:beep", max = #PIN, timeout = seconds } == PIN then return true end
     call:play("sound:beeperr")
   end
   return false
@@ -34,7 +35,7 @@ function on_call(call)
   call:answer()
   call:set("WHO", call.caller.number)
   if not knows_pin(call) then call:hangup("busy") return end
-  if call:dial(PHONE, { timeout = 5, ringing = false }) ~= "answered" then
+  if call:dial(PHONE, { timeout = 20, ringing = false }) ~= "answered" then
     call:continue { context = "default", exten = "600", priority = 1 }
   end
 end
@@ -55,7 +56,8 @@ function test_the_right_pin()
   T.equal(heard(call, 1), { "sound:beep" })
   T.equal({ call:state(), call:variable("WHO") }, { "Up", "200" })
   call:press("1234")
-  local phone = T.dialled()[1]
+  local phone
+  assert(T.wait_until(function() phone = T.dialled()[1] return phone end), "the other phone is dialled")
   T.equal({ phone.endpoint, phone.caller_id }, { "Local/600@default/n", '"Alice" <200>' })
   ANSWER
   assert(T.wait_until(function() return call:talks_to()[1] == phone.id end), "they talk")
@@ -125,7 +127,11 @@ async def test_it_passes_in_memory_and_for_real(folder, own):
     wanted = [*OURS, "ok   menu_test.lua: test_the_phone_does_not_answer", "3 passed"]
     assert await run_tests(folder, "phone:answer()") == (0, wanted)
     assert await run_tests(folder, "", *at(own)) == (0, wanted)
-    assert await channels(own) == []
+
+    async def none_is_left():
+        return await channels(own) == []
+
+    await until(none_is_left, what="no channel is left")
 
 
 async def test_a_call_that_goes_to_another_application_is_no_test(folder, own):

@@ -78,7 +78,6 @@ async def test_leftovers_of_an_earlier_run_are_removed_and_nothing_else(gateways
         await scene.bridge("aribridge-11111111-of-another")
         kept = await scene.there()
         await scene.bridge(named("empty"))
-        await scene.bridge(named("turned-to"))
         await scene.media(named("media"))
         await scene.bridge(named("recorded"), named("media"))
         # Without media on its call a snoop is hung up late.
@@ -86,6 +85,7 @@ async def test_leftovers_of_an_earlier_run_are_removed_and_nothing_else(gateways
         await scene.snoop("dan", named("forgotten"))
         leftovers = {named(name) for name in ("empty", "media", "recorded", "forgotten")}
         await gateway.kill()
+        await scene.bridge(named("turned-to"))  # now, so that the one before cannot sweep it away
         await gateway.start()
         async with greeted(gateway.url, gateway.token()) as client:
             assert (await client.request("GET", f"/bridges/{named('turned-to')}"))["status"] == 200

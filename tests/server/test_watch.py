@@ -18,7 +18,7 @@ class Changes:
         self.calls: asyncio.Queue[None] = asyncio.Queue()
 
     async def next(self) -> None:
-        await asyncio.wait_for(self.calls.get(), 5)
+        await asyncio.wait_for(self.calls.get(), 30)
 
 
 @pytest.fixture
