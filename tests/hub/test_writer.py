@@ -2,8 +2,9 @@
 
 import asyncio
 
+from models.simulated import in_simulated_time
+
 from aribridge.core.settings import LimitSettings
-from aribridge.hub import writer as module
 from aribridge.hub.writer import Writer
 
 
@@ -25,9 +26,8 @@ class FaultyCarrier:
         self.closed = (code, reason)
 
 
-async def test_a_carrier_without_room_is_given_up_and_closed(monkeypatch):
-    monkeypatch.setattr(module, "_STALL_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_FAREWELL_SECONDS", 0.05)
+@in_simulated_time
+async def test_a_carrier_without_room_is_given_up_and_closed():
     carrier = FaultyCarrier()
 
     def stalled():
@@ -35,41 +35,41 @@ async def test_a_carrier_without_room_is_given_up_and_closed(monkeypatch):
 
     writer = Writer(carrier, LimitSettings(), lambda: False, stalled)
     writer.put("an event")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await writer.run()
     assert carrier.closed == (4007, "slow_consumer")
 
 
+@in_simulated_time
 async def test_a_carrier_that_takes_one_frame_after_the_other_is_not_given_up(monkeypatch):
-    monkeypatch.setattr(module, "_STALL_SECONDS", 2.0)
     carrier, given_up = FaultyCarrier(), []
     taken = []
 
     async def send(frame):
-        await asyncio.sleep(0.25)  # ten of them take longer than one may
+        await asyncio.sleep(2)  # twenty of them take longer than one may
         taken.append(frame)
-        if len(taken) == 10:
+        if len(taken) == 20:
             writer.finish("goodbye", 4000, "draining")
 
     monkeypatch.setattr(carrier, "send", send)
     writer = Writer(carrier, LimitSettings(), lambda: False, lambda: given_up.append(True))
-    for number in range(10):
+    for number in range(20):
         writer.put(f"event {number}")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(600):
         await writer.run()
-    assert taken == [*(f"event {number}" for number in range(10)), "goodbye"]
+    assert taken == [*(f"event {number}" for number in range(20)), "goodbye"]
     assert given_up == []
 
 
-async def test_who_was_said_goodbye_is_not_said_another(monkeypatch):
-    monkeypatch.setattr(module, "_FAREWELL_SECONDS", 0.05)
+@in_simulated_time
+async def test_who_was_said_goodbye_is_not_said_another():
     carrier, given_up = FaultyCarrier(), []
     writer = Writer(carrier, LimitSettings(), lambda: False, lambda: given_up.append(True))
     writer.put("an event")
     sending = asyncio.create_task(writer.run())
-    await asyncio.sleep(0)
+    await asyncio.sleep(1)
     writer.finish("goodbye", 4005, "ping_timeout")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await sending
     assert (carrier.closed, given_up) == ((4005, "ping_timeout"), [])
 
