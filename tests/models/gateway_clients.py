@@ -44,6 +44,11 @@ async def end_all(call):
     await until(is_quiet, what="no call is left")
 
 
+def reads(proxy):
+    """Requests to Asterisk, but for the look every few seconds at whether it is well, and for lanes."""
+    return [line for line in proxy.requests if b"GET /ari/applications/" not in line and b"-lane-" not in line]
+
+
 class Reader:
     """Follows one subscription on a WebSocket."""
 
