@@ -18,6 +18,7 @@ import aiohttp
 import psutil
 import pytest
 from real.asterisk import fresh_asterisk
+from real.wait import until
 
 from aribridge.asterisk.configuration import Settings
 from aribridge.asterisk.install import install
@@ -58,6 +59,12 @@ async def connected(asterisk: PrivateAsterisk, app: str | None = None) -> AsyncI
         # closes just as one changes (https://github.com/asterisk/asterisk/issues/2170).
         await ari.request("POST", f"/applications/{app}/subscription", eventSource="channel:,bridge:,endpoint:")
         yield ari
+
+
+def clients_of(asterisk: PrivateAsterisk) -> list[Any]:
+    """The connections to ARI that Asterisk has not closed."""
+    connections = psutil.Process(asterisk.pid).net_connections("tcp")
+    return [one for one in connections if one.status != psutil.CONN_LISTEN]
 
 
 async def test_it_is_the_release_asked_for(asterisk: PrivateAsterisk) -> None:
@@ -105,6 +112,7 @@ async def test_any_other_number_enters_the_application(asterisk: PrivateAsterisk
 
 
 async def test_a_caller_is_hung_up_on_when_no_gateway_is_connected(asterisk: PrivateAsterisk) -> None:
+    await until(lambda: not clients_of(asterisk), what="Asterisk has noticed that the last test's client is gone")
     # Connected as another application, so that nobody is there for the sample dialplan's.
     async with connected(asterisk, app="onlooker") as ari:
         made = await ari.request("POST", "/channels", endpoint="Local/4711@default", app="onlooker")
@@ -201,7 +209,7 @@ def test_it_dies_with_its_owner_however_that_dies() -> None:
         with owner, owner.stdout:
             asterisk = psutil.Process(int(owner.stdout.readline()))
             os.kill(owner.pid, signal.SIGKILL)
-        _, left = psutil.wait_procs([asterisk], timeout=5)
+        _, left = psutil.wait_procs([asterisk], timeout=30)
         for survivor in left:
             survivor.kill()
         assert not left
