@@ -58,7 +58,7 @@ async def test_a_timer_fires_once_and_may_wait(load: Any, client: ScriptClient, 
     sent = asyncio.Event()
     client.send_message = lambda data: (client.sent.append(data), sent.set())  # type: ignore[method-assign]
     assert await host.on_message(client, 1) == "started"
-    await asyncio.wait_for(sent.wait(), 5)
+    await asyncio.wait_for(sent.wait(), 30)
     assert client.sent == [{"system": 1}]
 
 
@@ -73,7 +73,7 @@ async def test_a_cancelled_timer_does_not_fire(load: Any, client: ScriptClient, 
         end"""
     )
     assert await host.on_message(client, 1) == [True, False]
-    await asyncio.wait_for(asterisks.reached(1), 5)
+    await asyncio.wait_for(asterisks.reached(1), 30)
     assert asterisks.calls == [(None, "channels.list", {})]
 
 
@@ -87,13 +87,13 @@ async def test_an_error_in_a_timer_is_logged(load: Any, client: ScriptClient, as
     )
     with capture_logs() as logs:
         await host.on_message(client, 1)
-        await asyncio.wait_for(asterisks.reached(1), 5)
+        await asyncio.wait_for(asterisks.reached(1), 30)
     assert [(line["hook"], line["where"], line["error"]) for line in logs] == [("timer", "s1.lua:2", "late")]
 
 
 async def test_a_timer_may_start_while_the_script_is_loaded(load: Any, asterisks: RecordingAsterisks) -> None:
     load(BRIDGE + "local function poll() ari.channels.list() bridge.after(1, poll) end bridge.after(0, poll)")
-    await asyncio.wait_for(asterisks.reached(3), 5)
+    await asyncio.wait_for(asterisks.reached(3), 30)
 
 
 async def test_timers_are_bounded_and_their_places_come_back(load: Any, client: ScriptClient) -> None:

@@ -34,7 +34,7 @@ async def test_the_script_learns_of_the_refusal_when_it_can_know_why(params: dic
         "f_1", script, Record("pbx", "1.1", "a.lua"), {"id": "1.1"}, asterisks, Memory(kv), "continue", never, hearers
     )
     asked = asyncio.create_task(flow.serve("call", "some.operation", params, None, None))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asterisks.reached(2)
     assert [call[1] for call in asterisks.calls] == ["some.operation", "channels.get"]
     assert not asked.done()

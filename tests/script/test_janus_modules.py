@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from janus_parts import running, web_server
+from script_parts import no_collector
 
 from aribridge.core.settings import ScriptSettings
 from aribridge.script import ScriptFailure
@@ -195,7 +196,7 @@ CHECKS = {
         local before = socket.gettime()
         socket.sleep(0.05)
         local slept = socket.gettime() - before
-        assert(slept > 0.04 and slept < 1, slept)
+        assert(slept > 0.04, slept)
         socket.sleep("0.01")
         assert(socket.skip(1, "a", "b") == "b" and not pcall(socket.sleep, "soon"))
         local fine = socket.protect(function() return socket.try(nil, "why") end)
@@ -216,8 +217,9 @@ async def test_module(tmp_path, asterisks, name):
 async def test_the_time_is_that_of_the_clock(tmp_path, asterisks):
     source = "function querySession() return require('socket').gettime() end"
     async with running(tmp_path, source, asterisks) as (script, _):
+        before = time.time()
         [now] = await script.call("querySession", 7.0)
-        assert abs(now - time.time()) < 1
+        assert before <= now <= time.time()
 
 
 JSON = st.recursive(
@@ -379,6 +381,6 @@ def _bytes(frame):
 async def test_no_module_can_be_kept_busy(tmp_path, asterisks, attack):
     async with running(tmp_path, f"function setupMedia()\n{attack}\nend", asterisks) as (script, _):
         began = time.process_time()
-        with suppress(ScriptFailure):
+        with suppress(ScriptFailure), no_collector():
             await script.call("setupMedia", 7.0)
         assert time.process_time() - began < 0.5

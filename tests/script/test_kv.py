@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real.wait import until
 from script_parts import RecordingAsterisks, ScriptClient
 
 from aribridge.core.settings import ScriptSettings
@@ -128,19 +130,40 @@ async def test_a_file_that_is_broken_is_told(open_host: Open, client: ScriptClie
         await open_host("kv.get('x')").on_message(client, 1)
 
 
+@contextmanager
+def locked(tmp_path: Path) -> Iterator[None]:
+    """The file, as `aribridge kv` or a backup may have it."""
+    locker = sqlite3.connect(tmp_path / "state" / FILE, isolation_level=None)
+    locker.execute("BEGIN EXCLUSIVE")
+    yield
+    locker.close()
+
+
 async def test_a_locked_file_holds_up_nobody_else(
     open_host: Open, client: ScriptClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aribridge.script.store._PATIENCE", 2)
-    host = open_host("if data == 'free' then return 1 end kv.set('x', 1)")
+    monkeypatch.setattr("aribridge.script.store._PATIENCE", 60)
+    writes: list[Any] = []
+    write = Store.set
+    monkeypatch.setattr(Store, "set", lambda *given: (writes.append(given), write(*given)))
+    host = open_host("if data == 'free' then return 1 end kv.set('x', 1) return 2")
     await host.on_message(client, 1)
-    locker = sqlite3.connect(tmp_path / "state" / FILE, isolation_level=None)
-    locker.execute("BEGIN EXCLUSIVE")
-    waiting = asyncio.create_task(host.on_message(client, 2))
-    assert await asyncio.wait_for(host.on_message(client, "free"), 1.8) == 1
-    with pytest.raises(Problem, match="locked"):
-        await waiting
-    locker.close()
+    with locked(tmp_path):
+        waiting = asyncio.create_task(host.on_message(client, 2))
+        await until(lambda: len(writes) == 2, every=0.001, what="a thread waits for the file")
+        assert await host.on_message(client, "free") == 1
+        assert not waiting.done()
+    assert await waiting == 2
+
+
+async def test_a_file_that_stays_locked_is_told(
+    open_host: Open, client: ScriptClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aribridge.script.store._PATIENCE", 0.1)
+    host = open_host("kv.set('x', 1)")
+    await host.on_message(client, 1)
+    with locked(tmp_path), pytest.raises(Problem, match="locked"):
+        await host.on_message(client, 2)
 
 
 def test_nobody_else_can_read_the_file(store: Store, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_a_run_that_comes_to_wait_after_all_were_ended_ends() -> None:
     runs = Runs(runtime, Calls({"wait": never}))
     await runs.close()
     with pytest.raises(ScriptFailure, match="the gateway stops"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await runs.open(None).finish(Step(7, "wait", ("wait",)))
     assert 7 in runtime.stopped
 

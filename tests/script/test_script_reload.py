@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models.simulated import in_simulated_time
 from script_parts import RecordingAsterisks, ScriptClient, command
 from structlog.testing import capture_logs
 
@@ -23,7 +24,7 @@ def version(number: int, more: str = "") -> str:
 
 async def settled(host: ScriptHost) -> None:
     """Wait until nothing is left of earlier versions."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while host._retiring:
             await asyncio.wait(host._retiring)
 
@@ -62,7 +63,7 @@ async def test_a_version_that_does_not_load_changes_nothing(
     with pytest.raises(ScriptLoadError, match=error):
         host.load()
     assert await host.on_message(client, False) == 1
-    await asyncio.wait_for(asterisks.reached(3), 5)
+    await asyncio.wait_for(asterisks.reached(3), 30)
     assert {call[1] for call in asterisks.calls} == {"channels.get"}
 
 
@@ -77,6 +78,7 @@ async def test_hooks_come_and_go_with_versions(load: Any, client: ScriptClient, 
     assert (host.has("on_event"), host.has("on_command")) == (False, True)
 
 
+@in_simulated_time
 async def test_timers_end_and_tasks_go_on(
     load: Any, client: ScriptClient, asterisks: RecordingAsterisks, tmp_path: Path
 ) -> None:

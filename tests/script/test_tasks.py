@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from models.simulated import in_simulated_time
 from script_parts import RecordingAsterisks, ScriptClient
 from structlog.testing import capture_logs
 
@@ -26,7 +27,7 @@ class Mailbox(ScriptClient):
         self.inbox.put_nowait(data)
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self.inbox.get(), 5)
+        return await asyncio.wait_for(self.inbox.get(), 30)
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ async def ask(load: Any, client: ScriptClient, body: str, data: Any = None, **se
     return await host.on_message(client, data)
 
 
+@in_simulated_time
 async def test_sleep_waits_and_lets_others_go_on(load: Any, client: ScriptClient) -> None:
     host = load(
         HEAD
@@ -51,6 +53,7 @@ async def test_sleep_waits_and_lets_others_go_on(load: Any, client: ScriptClient
         end"""
     )
     await asyncio.gather(host.on_message(client, 40), host.on_message(client, 1))
+    assert asyncio.get_running_loop().time() == pytest.approx(0.04)
     assert await host.on_message(client, 0) == [1, 40, 0]
 
 
@@ -78,7 +81,7 @@ async def test_on_event_may_spawn_but_not_wait(load: Any, asterisks: RecordingAs
     )
     changed = host.on_event("pbx", {"type": "X", "id": "1.2"})
     assert changed == {"type": "X", "id": "1.2", "error": "cannot_wait", "gather": "cannot_wait"}
-    await asyncio.wait_for(asterisks.reached(1), 5)
+    await asyncio.wait_for(asterisks.reached(1), 30)
 
 
 async def test_gather_runs_side_by_side_and_keeps_the_order(
@@ -93,7 +96,7 @@ async def test_gather_runs_side_by_side_and_keeps_the_order(
           function() ari.channels.list() return {two = 2} end,
         }"""
     answer = asyncio.create_task(ask(load, client, body))
-    await asyncio.wait_for(asterisks.reached(2), 5)
+    await asyncio.wait_for(asterisks.reached(2), 30)
     asterisks.held.set()
     assert await answer == [1, "spawned", {"two": 2}]
 
@@ -220,7 +223,7 @@ async def test_a_thousand_tasks_wait_for_asterisk_at_once(
         for _, i in ipairs(task.gather(all)) do sum = sum + i end
         return sum"""
     answer = asyncio.create_task(ask(load, client, body))
-    await asyncio.wait_for(asterisks.reached(1000), 10)
+    await asyncio.wait_for(asterisks.reached(1000), 30)
     asterisks.held.set()
     assert await answer == 500500
 
@@ -233,7 +236,7 @@ async def test_tasks_are_bounded_and_their_places_come_back(load: Any, client: S
         local more = {}
         for i = 1, 5001 do more[i] = function() end end
         return select(2, pcall(task.gather, more))"""
-    assert "more than 5000 tasks" in await ask(load, client, body, budget_ms=500)
+    assert "more than 5000 tasks" in await ask(load, client, body, budget_ms=500, hook_seconds=60)
 
 
 async def test_every_repeats_without_overlap_until_cancelled(load: Any, mailbox: Mailbox) -> None:
@@ -305,7 +308,7 @@ async def test_closing_ends_tasks(load: Any, client: ScriptClient, asterisks: Re
     host = load(HEAD + "function on_connect() task.spawn(ari.channels.list) task.spawn(bridge.sleep, 1e6) end")
     before = asyncio.all_tasks()
     await host.on_connect(client)
-    await asyncio.wait_for(asterisks.reached(1), 5)
+    await asyncio.wait_for(asterisks.reached(1), 30)
     with capture_logs() as logs:
         await host.close()
     assert asyncio.all_tasks() <= before
