@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from models.simulated import in_simulated_time
+from real.wait import until
 
 from aribridge.core.settings import LimitSettings
 from aribridge.hub.liveness import Liveness, Row
@@ -36,8 +37,7 @@ async def test_others_have_their_turns_in_between():
 async def test_a_fresh_token_that_comes_before_its_turn_saves_a_connection():
     ended = []
     found = clocks(ended, [0])
-    while not ended:
-        await asyncio.sleep(0.0005)
+    await until(lambda: ended, every=0.0005, what="the first one ends")
     assert len(ended) < MANY
     found[-1].expire_at(time.time() + 60)
     await asyncio.sleep(1)
