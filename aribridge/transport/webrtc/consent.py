@@ -43,4 +43,5 @@ class Consent:
 
     def excuse(self, now: float) -> None:
         """It was us who were away: answers may be waiting to be read."""
-        self.given(now - self._seconds / 2)
+        since = now - self._seconds / 2
+        self._heard, self._given = max(self._heard, since), max(self._given, since)

@@ -201,9 +201,11 @@ class IceAgent(Connection):
         """Ask for consent until nothing came for ``consent_seconds``: aioice takes half a minute to notice."""
         clock = asyncio.get_running_loop().time
         self._consent = consent = Consent(self._consent_seconds, clock())
-        while clock() < (expires := consent.expires):
-            await asyncio.sleep(consent.pause(clock()) * random.uniform(0.8, 1.0))  # noqa: S311 - spreads load, no secret
-            if clock() > expires + STALL_SECONDS:
+        while clock() < consent.expires:
+            pause = consent.pause(clock()) * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, no secret
+            due = clock() + pause
+            await asyncio.sleep(pause)
+            if clock() > due + STALL_SECONDS:
                 consent.excuse(clock())
             if clock() >= consent.due:
                 with suppress(TimeoutError, stun.TransactionError):
