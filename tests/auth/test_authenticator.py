@@ -31,6 +31,7 @@ OTHER_ED_KEY = ed25519.Ed25519PrivateKey.generate()
 NOW = int(time.time())
 """When the tests were collected: they may run much later, so what is to be valid is so for two hours."""
 ECHO = "janus.plugin.echotest"
+LEEWAY = 30
 
 
 def public_pem(key) -> bytes:
@@ -59,7 +60,7 @@ def auth_settings(tmp_path_factory) -> AuthSettings:
             JwtSettings("ES256", key("es", public_pem(EC_KEY))),
             JwtSettings("EdDSA", key("ed2", public_pem(OTHER_ED_KEY))),
         ],
-        leeway=2,
+        leeway=LEEWAY,
         janus=JanusAuthSettings(
             api_secret_file=key("api", API_SECRET.encode()),
             token_secret_file=key("token", JANUS_SECRET),
@@ -120,8 +121,8 @@ ACCEPTED = {
     "EdDSA": lambda: token(**ED),
     "ES256": lambda: token(EC_KEY, "ES256"),
     "EdDSA by the second key": lambda: token(OTHER_ED_KEY, "EdDSA"),
-    "expired within the leeway": lambda: token(exp=int(time.time()) - 1),
-    "nbf within the leeway": lambda: token(nbf=int(time.time()) + 1),
+    "expired within the leeway": lambda: token(exp=int(time.time()) - LEEWAY // 2),
+    "nbf within the leeway": lambda: token(nbf=int(time.time()) + LEEWAY // 2),
     "claims that the gateway does not know": lambda: token(color="blue", nested={"a": [1]}),
 }
 
@@ -220,7 +221,7 @@ def test_reads_what_a_token_grants(authenticator):
     assert (bob.sub, bob.tenant, bob.roles, bob.endpoints) == ("bob", "acme", ("agent",), ("PJSIP/200",))
     assert bob.may("channels.hangup")
     assert not bob.may("bridges.create")
-    assert before + 62 <= bob.expires <= time.time() + 62, "the leeway is the token's, too"
+    assert before + 60 + LEEWAY <= bob.expires <= time.time() + 60 + LEEWAY, "the leeway is the token's, too"
 
 
 def test_a_token_without_ops_allows_nothing(authenticator):
@@ -291,7 +292,7 @@ def test_a_signed_token_is_the_same_subject_every_time_and_another_one_is_anothe
     assert first.sub.startswith("janus:")
     assert first.sub == authenticator.janus(None, one).sub
     assert first.sub != authenticator.janus(None, other).sub
-    assert first.expires == NOW + 7202
+    assert first.expires == NOW + 7200 + LEEWAY
 
 
 def test_a_signed_token_needs_the_plugin_only_to_attach(authenticator):

@@ -16,7 +16,7 @@ from aiortc.rtcsctptransport import StreamResetResponseParam
 from real.browser import doomed_chromium
 from real.machine import program
 from real.wait import until
-from webrtc_parts import EchoEvents, engine
+from webrtc_parts import DEADLINE, EchoEvents, engine
 
 from aribridge.transport.webrtc import Peer, RtcEngine
 from aribridge.transport.webrtc.dtls import DataDtls
@@ -138,7 +138,7 @@ async def site(**settings: Any) -> AsyncIterator[Site]:
 
 async def visit(page: Page, where: Site, **how: Any) -> None:
     await page.goto(str(where.server.make_url("/")))
-    await asyncio.wait_for(page.evaluate("how => connect(how)", how), 15)
+    await asyncio.wait_for(page.evaluate("how => connect(how)", how), DEADLINE)
 
 
 def packet_sizes(where: Site) -> list[int]:
@@ -219,18 +219,18 @@ async def test_each_side_sees_the_other_leave(page: Page):
     async with site() as where:
         await visit(page, where, labels=["one", "two"])
         # To a browser a channel is open before anybody has heard of it.
-        await until(lambda: len(where.events[0].receivers) == 2, within=6)
+        await until(lambda: len(where.events[0].receivers) == 2)
         await where.events[0].channels[0].close(1000, "done")
-        await asyncio.wait_for(page.wait_for_function("ends.length === 1"), 6)
+        await page.wait_for_function("ends.length === 1")
         await page.evaluate("channels[1].close()")
-        await until(lambda: where.events[0].receivers[1].closed_with == ["Channel closed"], within=6)
+        await until(lambda: where.events[0].receivers[1].closed_with == ["Channel closed"])
         await page.evaluate("pc.close()")
-        assert await where.events[0].reason(within=6) in {"Close PC", "DTLS alert"}
+        assert await where.events[0].reason() in {"Close PC", "DTLS alert"}
 
         await visit(page, where)
         await where.events[1].opened()
         await next(iter(peer for peer in where.peers.values() if peer.channels)).close("Janus API")
-        await asyncio.wait_for(page.wait_for_function("ends.length === 1"), 6)
+        await page.wait_for_function("ends.length === 1")
 
 
 async def test_a_channel_where_another_was_closed_while_the_last_word_on_that_is_lost(page: Page):
@@ -260,7 +260,7 @@ async def test_a_channel_where_another_was_closed_while_the_last_word_on_that_is
         }""")
         assert lost
         assert ids[0] == ids[1]
-        assert await page.wait_for_function("inbox.length === 20 && inbox.join()", timeout=5000)
+        assert await page.wait_for_function("inbox.length === 20 && inbox.join()")
         assert where.events[0].reasons == []
 
 
@@ -268,7 +268,7 @@ async def test_a_closed_page_is_noticed_at_once(page: Page):
     async with site() as where:
         await visit(page, where)
         await page.goto("about:blank")
-        await where.events[0].reason(within=6)
+        assert await where.events[0].reason() != "ICE failed"
         await until(lambda: where.rtc.peers == 0)
 
 
@@ -300,7 +300,7 @@ async def test_killed_browsers_are_noticed_and_leave_nothing(playwright: Playwri
             killed = time.monotonic()
             assert await asyncio.gather(*(e.reason(within=10) for e in where.events)) == ["ICE failed"] * pages
             assert time.monotonic() - killed < 10
-            await until(lambda: where.rtc.peers == 0, within=6)
+            await until(lambda: where.rtc.peers == 0)
         assert all(receiver.closed_with == ["ICE failed"] for events in where.events for receiver in events.receivers)
         where.peers.clear()
         where.events.clear()
@@ -316,4 +316,4 @@ async def test_firefox(firefox: Callable[[str], Awaitable[Any]]):
         outcome = await firefox(str(where.server.make_url("/outcome")))
         assert outcome[:7] == [0, 3, 0, 65536, 65536, "one", "still here"]
         assert packet_sizes(where) == [SIZES[0]]
-        assert await where.events[0].reason(within=10) in {"Close PC", "DTLS alert"}
+        assert await where.events[0].reason() in {"Close PC", "DTLS alert"}

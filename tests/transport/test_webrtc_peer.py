@@ -7,7 +7,7 @@ import time
 
 import pytest
 from real.wait import until
-from webrtc_parts import Client, EchoEvents, Events, candidates, connected, engine, without_candidates
+from webrtc_parts import DEADLINE, Client, EchoEvents, Events, candidates, connected, engine, without_candidates
 
 from aribridge.protocol.problems import Problem
 from aribridge.transport.carrier import CarrierClosed
@@ -71,7 +71,7 @@ async def test_we_offer_and_open_the_channel():
     async with engine() as rtc:
         peer = await rtc.offer(events, label="JanusDataChannel")
         await peer.accept_answer(await client.answer(peer.sdp))
-        channel = await asyncio.wait_for(opened, 10)
+        channel = await asyncio.wait_for(opened, DEADLINE)
         channel.send("hello")
         assert await client.next("JanusDataChannel") == "hello"
         assert (await events.opened()).label == "JanusDataChannel"
@@ -85,7 +85,7 @@ async def test_both_sides_see_an_end_that_the_client_makes():
     async with engine() as rtc, connected(rtc, events) as (client, peer, _):
         channel = await events.opened()
         await client.pc.close()
-        assert await events.reason(within=6) in {"Close PC", "DTLS alert"}
+        assert await events.reason() in {"Close PC", "DTLS alert"}
         await until(lambda: rtc.peers == 0)
         assert events.reasons == events.receivers[0].closed_with
         assert events.connections == len(events.reasons) == 1
@@ -102,7 +102,7 @@ async def test_both_sides_see_an_end_that_we_make():
         await peer.close("again")
         assert rtc.peers == 0
         assert events.reasons == ["Janus API"] == events.receivers[0].closed_with
-        await until(lambda: channel.readyState == "closed" and client.pc.connectionState == "closed", within=6)
+        await until(lambda: channel.readyState == "closed" and client.pc.connectionState == "closed")
 
 
 async def test_a_channel_closed_by_us_delivers_what_was_sent_before():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aribridge.transport.webrtc import DataChannel, Peer
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class Recorder:
