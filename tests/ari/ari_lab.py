@@ -88,12 +88,15 @@ async def lanes_of(link: Link) -> list[dict[str, Any]]:
     return [app for app in apps if app["name"].startswith(f"{link.app}-lane-") and app["events_allowed"]]
 
 
+ALL_METHODS = (b"GET ", b"POST ", b"PUT ", b"DELETE ")
+
+
 class FaultyProxy:
     """A TCP proxy that can stop forwarding (a half-open link), cut connections, and counts them and requests.
 
-    `cut_next`: the next request's connection is closed instead of forwarding it. `mute`: requests are swallowed, while
-    what comes on sockets that are open goes on, as at an Asterisk that is locked up inside. `lanes_mute`: what is sent
-    on lanes is swallowed.
+    `cut_next`: the next request's connection is closed instead of forwarding it. `mute`: requests by these methods are
+    swallowed, while what comes on sockets that are open goes on, as at an Asterisk that is locked up inside.
+    `lanes_mute`: what is sent on lanes is swallowed.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
@@ -104,7 +107,7 @@ class FaultyProxy:
         self.requests = 0
         self.frozen = False
         self.cut_next = False
-        self.mute = False
+        self.mute: tuple[bytes, ...] = ()
         self.lanes_mute = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._lanes: set[asyncio.StreamWriter] = set()
@@ -155,7 +158,7 @@ class FaultyProxy:
                     self.cut_next = False
                     break
                 swallowed = self.lanes_mute and sink in self._lanes
-                if not (self.frozen or swallowed or (self.mute and is_request)):
+                if not (self.frozen or swallowed or (is_request and data.startswith(self.mute))):
                     sink.write(data)
                     await sink.drain()
         sink.close()

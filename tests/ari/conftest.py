@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ari_lab import Sink, running_link, settings_of
 
-from aribridge.ari import Catalogue, Link
+from aribridge.ari import Catalogue, Link, connect, lanes
 from aribridge.ari.description import read_catalogue
 from aribridge.asterisk.install import install
 from aribridge.asterisk.instance import PrivateAsterisk
@@ -27,6 +27,13 @@ def catalogue22() -> Catalogue:
 @pytest.fixture(scope="session")
 def catalogue16() -> Catalogue:
     return catalogue_of("16")
+
+
+@pytest.fixture
+def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link asks Asterisk for nothing but what the test asks it for, however long either takes."""
+    monkeypatch.setattr(connect, "WATCH", 3600.0)
+    monkeypatch.setattr(lanes, "REPEAT_READS", 30.0)
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from ari_lab import FaultyProxy, Sink, lanes_of, running_link, settings_of, until_lanes
+from ari_lab import ALL_METHODS, FaultyProxy, Sink, lanes_of, running_link, settings_of, until_lanes
 from real.asterisk import fresh_asterisk
 from real.wait import until
 
@@ -83,10 +83,15 @@ async def test_an_answer_by_lane_is_as_by_http(asterisk22: PrivateAsterisk) -> N
                 answers.append((op, answer.status, answer.content_type, shape(answer.body)))
                 if op == "channels.originate":
                     await sink.wait_for_type("StasisStart")
-            await sink.wait_for_type("ChannelDestroyed")
+            for ident in ("lane/1 é", "lane/1 é;2"):
+                await sink.wait_for(of_channel(ident, "ChannelDestroyed"))
             seen.append(answers)
     assert seen[0] == seen[1]
     assert {200, 204, 404} <= {status for _, status, _, _ in seen[0]}
+
+
+def of_channel(ident: str, kind: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda told: told["type"] == kind and told["channel"]["id"] == ident
 
 
 def shape(body: bytes | None) -> Any:
@@ -95,7 +100,7 @@ def shape(body: bytes | None) -> Any:
     return sorted(told) if isinstance(told, dict) and "id" in told else told
 
 
-async def test_quick_commands_need_no_http(asterisk22: PrivateAsterisk) -> None:
+async def test_quick_commands_need_no_http(asterisk22: PrivateAsterisk, unasked: None) -> None:
     async with by_lanes(asterisk22) as (link, _, proxy):
         requests = proxy.requests
         for _ in range(20):
@@ -117,7 +122,7 @@ async def test_many_at_once_are_each_given_their_own_answer(asterisk22: PrivateA
         assert [json.loads(answer.body or b"") for answer in answers] == [{"value": name} for name in names]
 
 
-async def test_frames_of_every_length_in_one_write(asterisk22: PrivateAsterisk) -> None:
+async def test_frames_of_every_length_in_one_write(asterisk22: PrivateAsterisk, unasked: None) -> None:
     values = {f"LENGTH{size}": "é" * size for size in (1, 2, 3, 4, 20, 40, 60, 100, 300, 600)}
     async with by_lanes(asterisk22) as (link, _, proxy):
         requests = proxy.requests
@@ -193,13 +198,12 @@ async def test_a_lane_without_answers_holds_up_nobody_else(
         assert sink.types() == ["up"]
 
 
-async def test_what_is_slow_by_http_does_not_hold_up_the_lanes(asterisk22: PrivateAsterisk) -> None:
+async def test_what_is_slow_by_http_does_not_hold_up_the_lanes(asterisk22: PrivateAsterisk, unasked: None) -> None:
     """FaultyProxy swallows HTTP requests, as an operation has them that waits for a channel's thread."""
     async with by_lanes(asterisk22) as (link, _, proxy):
-        proxy.mute = True
-        slow = [asyncio.create_task(call(link, "channels.list")) for _ in range(20)]
-        async with asyncio.timeout(5):
-            answers = [await call(link, "asterisk.ping") for _ in range(50)]
+        proxy.mute = ALL_METHODS
+        slow = [asyncio.create_task(call(link, "channels.list", timeout=60)) for _ in range(20)]
+        answers = [await call(link, "asterisk.ping") for _ in range(50)]
         assert {answer.status for answer in answers} == {200}
         assert not any(task.done() for task in slow)
         for task in slow:
@@ -257,14 +261,15 @@ async def test_a_killed_asterisk_leaves_the_outcome_open_and_lanes_come_back() -
         await until_lanes(link)
 
 
-async def test_a_caller_that_gave_up_leaves_no_trace(asterisk22: PrivateAsterisk) -> None:
+async def test_a_caller_that_gave_up_leaves_no_trace(asterisk22: PrivateAsterisk, unasked: None) -> None:
     async with by_lanes(asterisk22) as (link, _, proxy):
         calls = [asyncio.create_task(call(link, "asterisk.ping")) for _ in range(40)]
         await asyncio.sleep(0)
         for task in calls:
             task.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        await until(lambda: link.commands == "lanes", what="lanes")
+        assert link._lanes is not None
+        await until(lambda: not any(lane.busy for lane in link._lanes._lanes), what="all are answered")
         requests = proxy.requests
         assert (await call(link, "asterisk.ping")).status == 200
         assert proxy.requests == requests

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -37,12 +38,17 @@ async def dialled() -> AsyncIterator[tuple[Link, PrivateAsterisk]]:
 async def test_the_socket_is_closed_while_no_events_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """To close it in the midst of events may crash Asterisk."""
     monkeypatch.setattr(reader, "QUIET_SECONDS", 1.0)
+    now, heard, take = asyncio.get_running_loop().time, [], reader.Reader._take
+    monkeypatch.setattr(reader.Reader, "_take", lambda self, text: heard.append(now()) or take(self, text))
     async with dialled() as (link, asterisk), ari(asterisk) as ask:
         leaving = asyncio.create_task(link.part())
+        heard[:] = [now()]
         for _ in range(150):
             await ask("POST", "/events/user/busy", application=asterisk.app)
             await asyncio.sleep(0.01)
-        assert not leaving.done()
+        # On a busy machine it may be quiet for so long in between, and be left then.
+        was_quiet = max(later - earlier for earlier, later in pairwise(heard)) > 0.99
+        assert was_quiet or not leaving.done()
         assert isinstance(await asyncio.wait_for(leaving, 30), parting.Parting)
 
 

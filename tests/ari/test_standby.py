@@ -69,7 +69,7 @@ async def test_an_application_taken_by_another_is_left_to_it(asterisk: PrivateAs
         await user_event(other, asterisk, "contested", "still-here")
         event: dict[str, Any] = {}
         while event.get("type") != "ChannelUserevent":
-            event = json.loads((await taker.receive(timeout=5)).data)
+            event = json.loads((await taker.receive(timeout=20)).data)
             assert event["type"] != "ApplicationReplaced"
         assert "ApplicationReplaced" not in sink.types()
 
