@@ -86,6 +86,6 @@ async def _answers(port: int) -> bool:
             http.ws_connect(f"ws://127.0.0.1:{port}", protocols=["janus-protocol"]) as ws,
         ):
             await ws.send_json({"janus": "info", "transaction": "t"})
-            return (await ws.receive_json())["janus"] == "server_info"
-    except aiohttp.ClientError:
+            return (await ws.receive_json(timeout=5))["janus"] == "server_info"
+    except (aiohttp.ClientError, TimeoutError):
         return False

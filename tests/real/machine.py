@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 NPM = ROOT / "tests/npm"
 # Below those that private Asterisks take and that the kernel gives to outgoing connections: nobody takes a port between
-# our look and its use.
-PORTS = range(10_000, 20_000)
+# our look and its use. Every fourth: who takes its neighbours, too, as SIPp does, takes none that another was given.
+PORTS = range(10_000, 20_000, 4)
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--inh-caps", "-all", "--bounding-set", "-all")
 """In front of a command: what is closed by its mode is closed to root, too."""
 
@@ -77,7 +77,11 @@ async def suspend(pid: int) -> None:
 
 def _states(pid: int) -> list[str]:
     """One letter for each thread (proc_pid_stat(5))."""
-    return [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # a thread may end meanwhile
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return states
 
 
 def family(pid: int) -> list[psutil.Process]:
