@@ -34,7 +34,7 @@ HERTZ = 500
 PARTS = {
     r"/aribridge/transport/webrtc/": "ICE, DTLS and SCTP, ours",
     r"/(aiortc|aioice|OpenSSL|pyee)/": "ICE, DTLS and SCTP, aiortc's",
-    r"/aiohttp/|/aribridge/transport/websocket\.py": "WebSocket and HTTP (aiohttp)",
+    r"/(aiohttp|websockets)/|/aribridge/transport/(websocket|upgrade|turns)\.py": "WebSocket and HTTP",
     r"/(asyncio|uvloop)/": "event loop",
     r"/aribridge/(script|lua)/": "scripts",
     r"/aribridge/(hub|protocol|transport|janus|server|auth)/": "connections and commands",

@@ -32,13 +32,14 @@ class Receiver:
         self._worker = worker
         self._channel = channel
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         self._worker.received += len(json.loads(frame)) if frame[0] == "[" else 1
         if frame[0] == "e":
             # Not by a task: this is about the channel. Marked, or it would be sent to and fro for ever.
             self._channel._channel.send("r" + frame[1:])
         if self._worker.received == self._worker.expected:
             self._worker.complete.set()
+        return True
 
     def closed(self, reason: str) -> None:
         pass

@@ -129,13 +129,15 @@ class Connection:
         finally:
             self._end("closed")
 
-    def received(self, frame: str | bytes) -> None:
-        """Take one frame from the carrier."""
+    def received(self, frame: str | bytes) -> bool:
+        """Take one frame from the carrier; False where it asks for too much, or is too late."""
         if self._ended or self._writer.is_closing:
-            return
+            return False
+        refusals = self._seat.refusals
         for item in self._protocol.receive(frame):
             if not self._writer.is_closing:
                 self._handle(item)
+        return self._seat.refusals == refusals
 
     def closed(self, reason: str) -> None:
         """The carrier is gone."""

@@ -46,6 +46,8 @@ class Seat:
         self._payers = payers(None, address, connection)
         self._subject: Hashable = None
         self._placed = self._stranger = False
+        self.refusals = 0
+        """How often it asked for more than it may."""
 
     def take(self, *, stranger: bool) -> str | None:
         """Take a place; else say why there is none. A ``stranger`` has yet to say hello."""
@@ -69,11 +71,11 @@ class Seat:
 
     def charge(self, cost: float) -> None:
         """Charge for a request. Raises Problem ``too_many_requests``."""
-        self._seats.charge(self._payers, cost)
+        self._charge(self._payers, cost)
 
     def charge_alone(self, cost: float) -> None:
         """Charge the connection, and nobody else who pays for it. Raises Problem ``too_many_requests``."""
-        self._seats.charge(alone(self._connection), cost)
+        self._charge(alone(self._connection), cost)
 
     def leave(self) -> None:
         """Give the places back; idempotent."""
@@ -84,6 +86,13 @@ class Seat:
         if self._subject is not None:
             self._seats.subjects.give(self._subject)
             self._subject = None
+
+    def _charge(self, payers: Payers, cost: float) -> None:
+        try:
+            self._seats.charge(payers, cost)
+        except Problem:
+            self.refusals += 1
+            raise
 
     def _wait(self) -> str | None:
         seats = self._seats

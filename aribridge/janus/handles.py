@@ -149,7 +149,7 @@ class _Watched:
         self._touch = touch
         self.closed = receiver.closed
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         """One message."""
         self._touch()
-        self._receiver.received(frame)
+        return self._receiver.received(frame)

@@ -55,6 +55,7 @@ from aribridge.server.status import Status
 from aribridge.server.supervise import Supervisor
 from aribridge.server.tls import Certificate, CertificateFault, strict_transport
 from aribridge.server.watch import watch
+from aribridge.transport.turns import Turns
 from aribridge.transport.webrtc import RtcEngine
 
 log = structlog.get_logger("aribridge.server")
@@ -97,6 +98,7 @@ class Gateway:
         self._lua_plugins = LuaPlugins(settings, asterisks, self.scripts, self._plugins)
         self._certificate = _certificate(settings)
         self._newcomers = Newcomers(settings.limits)
+        self._turns = Turns()
         self._janus = self._janus_door()
         self._rtc_door = RtcDoor(self.hub, self._authenticator, self.rtc, settings)
         self._recordings = RecordingsDoor(self.hub.recordings, self._authenticator)
@@ -200,7 +202,7 @@ class Gateway:
             raise StartError(str(error)) from error
 
     def _public_site(self, runner: web.AppRunner, host: str, port: int) -> PublicSite:
-        return PublicSite(runner, host, port, self._newcomers, self._certificate.context)
+        return PublicSite(runner, host, port, self._newcomers, self._turns, self._certificate.context)
 
     async def _listen(
         self,
@@ -238,7 +240,7 @@ class Gateway:
     def _application(self, *, dev: bool) -> web.Application:
         settings = self._settings
         doors: list[Any] = [
-            WebSocketDoor(self.hub, self._authenticator, settings.limits.frame),
+            WebSocketDoor(self.hub, self._authenticator, self._turns, settings.limits.frame),
             self._rtc_door,
             CatalogueDoor(self.targets, self._authenticator),
             self._recordings,

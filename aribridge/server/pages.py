@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,8 +21,8 @@ _HEADERS = {
 
 async def security_headers(_: web.Request, response: web.StreamResponse) -> None:
     """What every answer tells the browser to forbid; to be called before its head is sent."""
-    if isinstance(response, web.WebSocketResponse):
-        return  # no page is in it, and it would keep them
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return  # no page is in it
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if isinstance(response, web.FileResponse):

@@ -10,8 +10,9 @@ from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 from aiohttp import web
 
 from aribridge.server.handshakes import Handshakes
-from aribridge.server.intake import Intake, Paced
+from aribridge.server.intake import Paced
 from aribridge.server.newcomers import Newcomers
+from aribridge.transport.turns import Turns
 
 _BACKLOG = 1024
 _UNREAD_SECONDS = 30
@@ -22,12 +23,18 @@ class PublicSite(web.BaseSite):
     """Listens for as long as its runner is up."""
 
     def __init__(
-        self, runner: web.AppRunner, host: str, port: int, newcomers: Newcomers, tls: ssl.SSLContext | None
+        self,
+        runner: web.AppRunner,
+        host: str,
+        port: int,
+        newcomers: Newcomers,
+        turns: Turns,
+        tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(runner, ssl_context=tls, backlog=_BACKLOG)
         self._host, self._port = host, port
         self._newcomers = newcomers
-        self._intake = Intake()
+        self._turns = turns
         self._handshakes = Handshakes(tls, newcomers, self._protocol) if tls else None
 
     @property
@@ -57,4 +64,4 @@ class PublicSite(web.BaseSite):
         assert server is not None  # the runner is set up
         handler = server()
         self._newcomers.came(handler)
-        return Paced(handler, self._intake, partial(self._newcomers.left, handler))
+        return Paced(handler, self._turns, partial(self._newcomers.left, handler))

@@ -13,8 +13,11 @@ class CarrierClosed(Exception):
 class Receiver(Protocol):
     """Who takes what arrives on a carrier. Both calls are synchronous, quick, and must not raise."""
 
-    def received(self, frame: str | bytes) -> None:
-        """One whole message, in the order of its sending; str for text, bytes for binary."""
+    def received(self, frame: str | bytes) -> bool:
+        """One whole message, in the order of its sending; str for text, bytes for binary.
+
+        False: the client asks for more than it may. A carrier that can (a data channel cannot) has it wait a moment.
+        """
 
     def closed(self, reason: str) -> None:
         """The carrier is gone, told exactly once; nothing is received after it."""

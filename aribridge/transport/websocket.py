@@ -1,48 +1,76 @@
-"""A WebSocket as a carrier (RFC 6455), on aiohttp."""
+"""A WebSocket as a carrier (RFC 6455), with the frames of the websockets library, which leaves sockets and tasks to us.
+
+aiohttp's own keeps the request, its handler and their tasks for as long as the client stays, and wakes one of these for
+each message.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
-from aiohttp import ClientConnectionResetError, WSMsgType, web
+from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN, SERVER, Protocol
 
 from aribridge.core.websocket_frames import text_frame
 from aribridge.transport.carrier import CarrierClosed, Receiver
+from aribridge.transport.turns import ByTurns, Turns
 
 _MAX_SEND = 65536
 _CLOSE_SECONDS = 3.0
 _LINGER_SECONDS = 30.0
 """For a client to read what it was sent before the close: who reads a little now and then could take hours for it."""
 _HEARTBEAT_SECONDS = 30.0
+"""Of silence, after which a client is pinged."""
+_PONG_SECONDS = 15.0
 _HIGH_MARK = 65536
 """Bytes that may wait in the socket's buffer before a sender waits."""
 _SLACK = 4
 """How far over the frame limit a message is still read, so that the client hears what was wrong with it."""
+_REASON = 123
+
+quiet = logging.getLogger("aribridge.transport.websocket")
+quiet.setLevel(logging.WARNING)  # the library tells of every end, which the hub does
 
 
-class WebSocketCarrier:
-    """One accepted WebSocket (a ``transport.Carrier``)."""
+class WebSocketCarrier(ByTurns):
+    """One accepted WebSocket (a ``transport.Carrier``), the protocol of its transport."""
 
+    piece = at_once = 512
     kind: Literal["websocket"] = "websocket"
     ordered = reliable = True
     max_send = _MAX_SEND
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, peer: str) -> None:
-        self._socket = socket
-        self._transport = transport
+    def __init__(self, transport: asyncio.Transport, peer: str, turns: Turns, *, frame: int) -> None:
+        """``frame`` bounds a message in bytes; far over it the socket is closed, 1009."""
+        super().__init__(turns)
         self.peer = peer
+        self._transport = transport
+        self._frames = Protocol(SERVER, max_size=frame * _SLACK, logger=quiet)
+        self._receiver: Receiver | None = None
+        self._opcode = Opcode.TEXT
+        self._parts: bytearray | None = None
+        """What has come of a message in several frames (section 5.4)."""
+        self._room: asyncio.Event | None = None
+        """While the socket's buffer has none; set when it has again."""
+        self._owes_reading = False
+        """Its pongs found no room: until it reads them, it is not read either."""
+        self._gone: asyncio.Event | None = None
+        self._is_alive, self._is_pinged = False, False
+        self._beat = asyncio.get_running_loop().call_later(_HEARTBEAT_SECONDS, self._look_for_life)
 
-    @property
-    def response(self) -> web.StreamResponse:
-        """What an aiohttp handler returns in the end."""
-        return self._socket
+    def serve(self, receiver: Receiver) -> None:
+        """Hand what arrives to the receiver until the socket is closed."""
+        self._receiver = receiver
+
+    # --- transport.Carrier
 
     def send_now(self, frames: Sequence[str]) -> int:
         """Send as many as there is room for, in one write."""
-        if self._socket.closed or self._transport.is_closing():
-            raise CarrierClosed
+        self._check()
         waiting, pieces = self._transport.get_write_buffer_size(), []
         for frame in frames:
             if waiting > _HIGH_MARK:
@@ -55,47 +83,132 @@ class WebSocketCarrier:
 
     async def send(self, frame: str) -> None:
         """Send one text message; returns when the socket's buffer has room. Raises CarrierClosed."""
-        try:
-            await self._socket.send_str(frame)
-        except (ClientConnectionResetError, ConnectionError, RuntimeError) as error:
-            raise CarrierClosed from error
+        self._check()
+        self._transport.write(text_frame(frame))
+        if self._room is not None:
+            await self._room.wait()
+            self._check()
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a status code (RFC 6455 7.4) and a reason of at most 123 bytes."""
         try:
+            self._frames.send_close(code, reason.encode()[:_REASON].decode(errors="ignore"))
+            self._say()
+            self._gone = asyncio.Event()
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._socket.close(code=code, message=reason.encode()[:123])
-        except (TimeoutError, ConnectionError, RuntimeError):
+                await self._gone.wait()
+        except (InvalidState, TimeoutError):
             pass
         finally:
-            if self._transport.get_write_buffer_size():
-                asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
+            self._hang_up()
 
-    async def run(self, receiver: Receiver) -> None:
-        """Hand what arrives to the receiver until the socket is closed."""
+    # --- transport.ByTurns
+
+    def take(self, data: bytes) -> bool:
+        """Hand on the messages that are whole."""
+        self._is_alive = True
+        self._frames.receive_data(data)
+        are_welcome = True
+        for frame in cast(list[Frame], self._frames.events_received()):
+            are_welcome &= self._take(frame)
+        self._say()
+        if self._frames.eof_sent:
+            self._tell_end()
+        return are_welcome
+
+    def is_held(self) -> bool:
+        """Whether it reads too little of what it asked for."""
+        return self._owes_reading
+
+    # --- asyncio.Protocol
+
+    def pause_writing(self) -> None:
+        """More was sent than the client reads."""
+        self._room = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """It has read most of it."""
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        self._owes_reading = False
+        self.read_on()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone, with or without a goodbye."""
+        super().connection_lost(exc)
+        self._beat.cancel()
+        self._frames.receive_eof()
+        for waited in (self._room, self._gone):
+            if waited is not None:
+                waited.set()
+        self._tell_end()
+
+    # --- inside
+
+    def _check(self) -> None:
+        if self._frames.state is not OPEN or self._transport.is_closing():
+            raise CarrierClosed
+
+    def _take(self, frame: Frame) -> bool:
+        """Take a frame; whether it is welcome, as whole messages are that ask for no more than the client may."""
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            self._opcode = frame.opcode
+        elif frame.opcode is not Opcode.CONT:
+            return False
+        if frame.fin and self._parts is None:
+            return self._hand_on(bytes(frame.data))
+        # Not bytes: a message of a byte in each frame would be copied a hundred thousand times.
+        self._parts = self._parts or bytearray()
+        self._parts += frame.data
+        if not frame.fin:
+            return False
+        message, self._parts = bytes(self._parts), None
+        return self._hand_on(message)
+
+    def _hand_on(self, message: bytes) -> bool:
+        if self._receiver is None:
+            return False
         try:
-            async for message in self._socket:
-                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    receiver.received(message.data)
-        finally:
-            receiver.closed(_reason(self._socket))
+            whole = message.decode() if self._opcode is Opcode.TEXT else message
+        except UnicodeDecodeError:
+            self._frames.fail(CloseCode.INVALID_DATA, "A text message has to be UTF-8.")
+            self._tell_end()
+            return False
+        return self._receiver.received(whole)
 
+    def _say(self) -> None:
+        """Send what the WebSocket protocol itself has to say: pongs, a close, the end."""
+        pieces = self._frames.data_to_send()
+        if not pieces:
+            return
+        self._transport.write(b"".join(pieces))
+        if self._frames.eof_sent:
+            self._hang_up()
+        elif self._room is not None:
+            self._owes_reading = True
+            self.pause()
 
-async def accept(request: web.Request, *, protocol: str, frame: int) -> WebSocketCarrier:
-    """Accept the upgrade of a request. ``frame`` bounds a message in bytes; far over it the socket is closed, 1009."""
-    socket = web.WebSocketResponse(
-        protocols=(protocol,),
-        max_msg_size=frame * _SLACK,
-        heartbeat=_HEARTBEAT_SECONDS,
-        timeout=_CLOSE_SECONDS,
-        # All browsers offer it (RFC 7692); it would take a compressor of 100 KB and three times the CPU for each.
-        compress=False,
-    )
-    await socket.prepare(request)
-    if request.transport is None:
-        raise ConnectionResetError("The client left while it was accepted.")
-    return WebSocketCarrier(socket, request.transport, request.remote or "")
+    def _hang_up(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
+    def _look_for_life(self) -> None:
+        if self._frames.state is not OPEN or self._transport.is_closing():
+            return
+        if self._is_pinged and not self._is_alive:
+            self._transport.abort()
+            return
+        self._is_pinged, self._is_alive = not self._is_alive, False
+        if self._is_pinged:
+            self._frames.send_ping(b"")
+            self._say()
+        seconds = _PONG_SECONDS if self._is_pinged else _HEARTBEAT_SECONDS
+        self._beat = asyncio.get_running_loop().call_later(seconds, self._look_for_life)
 
-def _reason(socket: web.WebSocketResponse) -> str:
-    return f"websocket closed ({socket.close_code})"
+    def _tell_end(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            said = self._frames.close_rcvd or self._frames.close_sent
+            receiver.closed(f"websocket closed ({said.code if said else CloseCode.ABNORMAL_CLOSURE})")

@@ -156,11 +156,12 @@ class NamingConnection:
     carrier: Carrier
     principal: Principal
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         text = f"{self.principal.sub} said {frame!r} on {self.carrier.peer.rpartition('/')[2]}"
         task = asyncio.create_task(self.carrier.send(text))
         self.hub.tasks.add(task)
         task.add_done_callback(self.hub.tasks.discard)
+        return True
 
     def closed(self, reason: str) -> None:
         self.hub.closed.append(reason)

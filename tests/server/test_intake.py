@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from types import SimpleNamespace
 
 import aiohttp
@@ -11,15 +12,17 @@ from real.gateway import target
 from real.machine import free_port
 from real.wait import until
 from real.wsclient import greeted
+from websockets.frames import Frame, Opcode
 
 from aribridge.core.settings import LimitSettings
 from aribridge.server.http import runner
-from aribridge.server.intake import Intake, Paced
+from aribridge.server.intake import Paced
 from aribridge.server.newcomers import Newcomers
 from aribridge.server.site import PublicSite
+from aribridge.transport.turns import Turns
 
 MOST = 3
-MANY = 50
+MANY, FLOOD = 50, 10_000
 DEADLINE = 30.0
 GET = b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n"
 NO_BODY = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
@@ -70,7 +73,7 @@ async def test_who_waits_for_an_answer_is_not_cut_for_others():
     served = runner(app)
     await served.setup()
     port = free_port()
-    await PublicSite(served, "127.0.0.1", port, newcomers, None).start()
+    await PublicSite(served, "127.0.0.1", port, newcomers, Turns(), None).start()
     url = f"http://127.0.0.1:{port}/slow"
     async with aiohttp.ClientSession() as http, asyncio.timeout(DEADLINE), asyncio.TaskGroup() as posting:
         posts = []
@@ -99,15 +102,42 @@ async def test_a_body_in_chunks_of_any_size_arrives_whole(gateway, size):
     writer.close()
 
 
+async def test_what_a_client_asks_over_its_rate_does_not_go_before_what_others_ask(asterisk22, gateways):
+    """To refuse it takes time, too."""
+    gateway = await gateways.start(target(asterisk22), limits={"rate": 50, "burst": 500})
+    upgrade = (
+        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
+    )
+    hello, ping, last = (
+        Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True)
+        for message in (
+            {"type": "hello", "id": 1, "token": gateway.token()},
+            {"type": "ping", "t": 1},
+            {"type": "subscribe", "id": "last", "sub": 1, "target": "pbx"},
+        )
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1 << 24)
+    async with greeted(gateway.url, gateway.token()) as other, asyncio.timeout(DEADLINE):
+        writer.write(upgrade + hello + ping * FLOOD + last)
+        await reader.readuntil(b"too_many_requests")
+        refused = asyncio.create_task(reader.readuntil(b'"last"'))
+        for _ in range(10):
+            assert (await other.request("GET", "/asterisk/info"))["status"] == 200
+        assert not refused.done()
+        await refused
+        writer.close()
+
+
 class Connection:
     """One that takes a millisecond for each piece, and its transport."""
 
     _reading_paused = False
 
-    def __init__(self, intake: Intake, taken: list, clock: SimpleNamespace) -> None:
+    def __init__(self, turns: Turns, taken: list, clock: SimpleNamespace) -> None:
         self.data, self.is_read, self.is_lost = b"", True, False
         self._taken, self._clock = taken, clock
-        self.paced = Paced(self, intake, lambda: None)
+        self.paced = Paced(self, turns, lambda: None)
         self.paced.connection_made(self)
 
     def connection_made(self, transport) -> None: ...
@@ -135,7 +165,7 @@ class Connection:
 
 async def test_what_comes_at_once_is_taken_in_by_turns():
     clock, taken = SimpleNamespace(now=0.0, turn=0), []
-    intake = Intake(lambda: clock.now)
+    intake = Turns(lambda: clock.now)
     connections = [Connection(intake, taken, clock) for _ in range(MANY)]
     data = bytes(range(256)) * 100
     for connection in connections:
@@ -155,27 +185,26 @@ async def test_what_comes_at_once_is_taken_in_by_turns():
 
 async def test_who_is_alone_is_not_kept_waiting():
     clock, taken = SimpleNamespace(now=0.0, turn=0), []
-    connection = Connection(Intake(lambda: clock.now), taken, clock)
+    connection = Connection(Turns(lambda: clock.now), taken, clock)
     connection.paced.data_received(b"x")
     assert (connection.data, connection.is_read) == (b"x", True)
 
 
 async def test_what_aiohttp_has_paused_stays_paused():
     clock = SimpleNamespace(now=0.0, turn=0)
-    connection = Connection(Intake(lambda: clock.now), [], clock)
+    connection = Connection(Turns(lambda: clock.now), [], clock)
     connection._reading_paused, connection.is_read = True, False
     connection.paced.data_received(b"x")
     assert not connection.is_read
 
 
 @pytest.mark.parametrize("size", [1, 10_000], ids=["all taken", "some of it untaken"])
-async def test_a_websocket_goes_past_the_turns_once_all_before_is_taken(size):
+async def test_a_websocket_goes_past_the_turns_with_all_that_came_before(size):
     """Its messages are bounded, and each would pay for the way round."""
     clock = SimpleNamespace(now=0.0, turn=0)
-    connection = Connection(Intake(lambda: clock.now), [], clock)
-    connection.protocol = connection.paced
+    connection = Connection(Turns(lambda: clock.now), [], clock)
     connection.paced.data_received(b"x" * size)
     connection.paced.become_socket()
-    assert (connection.protocol is connection) == (size == 1)
-    await until(lambda: connection.protocol is connection)
+    assert connection.protocol is connection
     assert connection.data == b"x" * size
+    assert connection.is_read

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aribridge.transport import websocket
+from aribridge.transport import upgrade, websocket
 from aribridge.transport.carrier import CarrierClosed
+from aribridge.transport.turns import Turns
 
 SIZES = (0, 1, 125, 126, 127, 65_534, 65_535, 65_536)
 
@@ -21,7 +22,7 @@ class Deaf:
         self.ended = asyncio.Event()
 
     def received(self, frame):
-        pass
+        return True
 
     def closed(self, reason):
         self.ended.set()
@@ -32,18 +33,20 @@ async def connected(**options):
     """A carrier, its receiver, and the client at its other end."""
     made = asyncio.get_running_loop().create_future()
 
-    async def accept(request):
-        carrier, receiver = await websocket.accept(request, protocol="test", frame=65_536), Deaf()
+    def receive(carrier):
+        receiver = Deaf()
         made.set_result((carrier, receiver))
-        await carrier.run(receiver)
-        return carrier.response
+        return receiver
+
+    async def accept(request):
+        return await upgrade.accept(request, receive, Turns(), protocol="test", frame=65_536)
 
     application = web.Application()
     application.router.add_get("/", accept)
     async with (
         TestServer(application) as server,
         aiohttp.ClientSession() as http,
-        http.ws_connect(server.make_url("/"), max_msg_size=0, **options) as client,
+        http.ws_connect(server.make_url("/"), max_msg_size=0, protocols=["test"], **options) as client,
         asyncio.timeout(30),
     ):
         yield (*await made, client)

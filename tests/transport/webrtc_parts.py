@@ -31,8 +31,9 @@ class Recorder:
         self.frames: asyncio.Queue[str | bytes] = asyncio.Queue()
         self.closed_with: list[str] = []
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         self.frames.put_nowait(frame)
+        return True
 
     def closed(self, reason: str) -> None:
         self.closed_with.append(reason)
@@ -93,12 +94,13 @@ class Echo(Recorder):
         self._events = events
         self._channel = channel
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         super().received(frame)
         sending = self._channel.send(frame) if isinstance(frame, str) else self._channel.send_bytes(frame)
         task = asyncio.ensure_future(sending)
         self._events.sending.add(task)
         task.add_done_callback(self._events.sending.discard)
+        return True
 
 
 class Client:

@@ -87,10 +87,10 @@ class _Echo:
         # Only while something waits: a stop of the gateway lets tasks come to their end.
         self._task: asyncio.Task[None] | None = None
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         """Queue a message; one that finds no room ends the channel, since an echo must not be partial."""
         if self._is_over:
-            return
+            return False
         if len(self._waiting) < WAITING:
             self._waiting.append(frame)
         else:
@@ -98,6 +98,7 @@ class _Echo:
             self._is_over = True
         if self._task is None:
             self._task = self._context.spawn(self._run())
+        return not self._is_over
 
     def closed(self, reason: str) -> None:
         """Nothing can be sent any more."""

@@ -8,7 +8,9 @@ from aribridge.auth import Authenticator
 from aribridge.hub import Hub
 from aribridge.protocol.problems import Problem
 from aribridge.server.bearer import optional_bearer
-from aribridge.transport import websocket
+from aribridge.transport.carrier import Carrier, Receiver
+from aribridge.transport.turns import Turns
+from aribridge.transport.upgrade import accept
 
 SUBPROTOCOL = "aribridge.v1"
 
@@ -16,9 +18,10 @@ SUBPROTOCOL = "aribridge.v1"
 class WebSocketDoor:
     """Takes WebSocket clients; servers may send a Bearer token, browsers say hello."""
 
-    def __init__(self, hub: Hub, authenticator: Authenticator, frame: int) -> None:
+    def __init__(self, hub: Hub, authenticator: Authenticator, turns: Turns, frame: int) -> None:
         self._hub = hub
         self._authenticator = authenticator
+        self._turns = turns
         self._frame = frame
 
     def routes(self) -> list[web.RouteDef]:
@@ -31,9 +34,11 @@ class WebSocketDoor:
         if SUBPROTOCOL not in subprotocols(request):
             raise Problem("bad_message", "The WebSocket must be opened with the subprotocol aribridge.v1.")
         principal = await optional_bearer(request, self._authenticator)
-        carrier = await websocket.accept(request, protocol=SUBPROTOCOL, frame=self._frame)
-        await carrier.run(self._hub.accept(carrier, principal, carrier.peer))
-        return carrier.response
+
+        def receive(carrier: Carrier) -> Receiver:
+            return self._hub.accept(carrier, principal, carrier.peer)
+
+        return await accept(request, receive, self._turns, protocol=SUBPROTOCOL, frame=self._frame)
 
 
 def subprotocols(request: web.Request) -> list[str]:

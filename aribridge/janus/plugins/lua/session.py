@@ -159,12 +159,13 @@ class _Incoming:
         self._channel = channel
         self._over = False
 
-    def received(self, frame: str | bytes) -> None:
+    def received(self, frame: str | bytes) -> bool:
         """Pass a message on; one that finds no room ends the channel, since a script must not miss one unseen."""
         if not self._over and not self._session.received(self._channel, frame):
             self._over = True
             log.warning("data.overrun", label=self._channel.label[:64])
             self._session.close_channel(self._channel)
+        return not self._over
 
     def closed(self, reason: str) -> None:
         """Nothing can be sent any more."""

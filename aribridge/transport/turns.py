@@ -1,0 +1,142 @@
+"""What connections say is taken in by turns.
+
+All that was read at once may be 256 KB, and a chunk of one byte (HTTP) or a frame of none (WebSocket) takes as long as
+a thousand bytes do: some hundred connections of a stranger held up everybody for half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+
+_TURN_SECONDS = 0.004
+"""For all connections, in one turn of the event loop."""
+_HANDLING_SECONDS = 0.00025
+"""What a piece asks for takes about as long, and comes after it."""
+_REST = 4
+"""Connections that ask for more than they may get a fifth of the time, all together."""
+
+
+class Turns:
+    """The turns of all connections."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: deque[ByTurns] = deque()
+        self._resting: deque[ByTurns] = deque()
+        self._spent = 0.0
+        """Seconds of this turn."""
+        self._is_due = self._wakes = False
+
+    def take(self, connection: ByTurns) -> None:
+        """Take in what a connection has to say: at once, as long as the turn is not over, else when it has its own."""
+        if connection.is_brief:
+            self._take_piece(connection)
+            return
+        if self._waiting or self._spent >= _TURN_SECONDS:
+            self._waiting.append(connection)
+        else:
+            self._spent += self._take_piece(connection) + _HANDLING_SECONDS
+        self._make_due()
+
+    def _turn(self) -> None:
+        self._is_due, self._spent = False, 0.0
+        if self._waiting:
+            self._make_due()
+        while self._waiting and self._spent < _TURN_SECONDS:
+            self._spent += self._take_piece(self._waiting.popleft()) + _HANDLING_SECONDS
+
+    def _take_piece(self, connection: ByTurns) -> float:
+        began = self._clock()
+        is_welcome = connection.take_piece()
+        spent = self._clock() - began
+        if not is_welcome:
+            self._resting.append(connection)
+            self._wake_after(spent)
+        elif connection.has_more:
+            self._waiting.append(connection)
+        return spent
+
+    def _wake_after(self, spent: float) -> None:
+        if not self._wakes:
+            self._wakes = True
+            asyncio.get_running_loop().call_later(spent * _REST, self._wake)
+
+    def _wake(self) -> None:
+        self._wakes = False
+        spent = self._take_piece(self._resting.popleft())
+        self._make_due()
+        if self._resting:
+            self._wake_after(spent)
+
+    def _make_due(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
+class ByTurns(asyncio.Protocol, ABC):
+    """A connection that takes in its turn what it is sent."""
+
+    piece = 4096
+    """Bytes that are taken at once."""
+    at_once = 0
+    """So many are taken out of turn, where nothing waits."""
+    _transport: asyncio.Transport
+    _untaken = b""
+    _rests = _is_paused = False
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    @abstractmethod
+    def take(self, data: bytes) -> bool:
+        """Take some of it. False: the connection asks for more than it may, and has to wait a moment."""
+
+    @abstractmethod
+    def is_held(self) -> bool:
+        """Whether nothing more is to be read for now, though all is taken; who says so calls ``read_on`` later."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something is still to be taken."""
+        return bool(self._untaken)
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it is little enough to be taken out of turn."""
+        return len(self._untaken) <= self.at_once
+
+    def data_received(self, data: bytes) -> None:
+        """Have it taken in; until that is done, nothing more is read."""
+        waits = self.has_more or self._rests
+        self._untaken += data
+        if not waits:
+            self._turns.take(self)
+        if (self.has_more or self._rests) and not self._transport.is_closing():
+            self.pause()
+
+    def take_piece(self) -> bool:
+        """Take a piece, if there is one; whether the next may be taken soon."""
+        piece, self._untaken = self._untaken[: self.piece], self._untaken[self.piece :]
+        self._rests = bool(piece) and not self.take(piece)
+        self.read_on()
+        return not self._rests
+
+    def pause(self) -> None:
+        """Have nothing read."""
+        self._is_paused = True
+        self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Have more read, unless something keeps it from that."""
+        if self._is_paused and not (self.has_more or self._rests or self._transport.is_closing() or self.is_held()):
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone, and what was not taken in with it."""
+        self._untaken = b""
