@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
-import psutil
 from real import planted
-from real.machine import family, free_port, kill
+from real.machine import family, free_port, kill, living
 from real.wait import until
 
 if TYPE_CHECKING:
@@ -83,9 +82,7 @@ class DevRun:
     @property
     def left(self) -> list[psutil.Process]:
         """What of it still runs."""
-        return [
-            process for process in self.started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        ]
+        return living(self.started)
 
     def search(self) -> None:
         """No secret of its own may be in what it logged; the terminal alone gets a token."""
