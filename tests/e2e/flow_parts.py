@@ -107,6 +107,14 @@ async def past_the_gateway(asterisk: PrivateAsterisk, method: str, path: str) ->
         return response.status
 
 
+async def hang_up_all(asterisk: PrivateAsterisk) -> None:
+    """End every call, and every bridge, that Asterisk has."""
+    for kind in ("/channels", "/bridges"):
+        for thing in await ari(asterisk, kind):
+            await past_the_gateway(asterisk, "DELETE", f"{kind}/{thing['id']}")
+    await nothing_left(asterisk)
+
+
 async def nothing_left(asterisk: PrivateAsterisk) -> None:
     """Wait until Asterisk has no channel and no bridge; AssertionError with what is left."""
 
@@ -117,19 +125,18 @@ async def nothing_left(asterisk: PrivateAsterisk) -> None:
         return not await left()
 
     try:
-        await until(empty, within=8)
+        await until(empty)
     except AssertionError:
         raise AssertionError(f"left behind: {await left()}") from None
 
 
-async def ended(gateway: Gateway, count: int = 1, within: float = 10) -> dict[str, Any]:
-    """The log's line of the flow that ended last, when ``count`` have."""
+async def ended(gateway: Gateway) -> dict[str, Any]:
+    """The log's line of the flow that ended last, when one has."""
 
     def lines() -> list[dict[str, Any]]:
-        read = [json.loads(line) for line in gateway.log if '"flow.ended"' in line]
-        return read if len(read) >= count else []
+        return [json.loads(line) for line in gateway.log if '"flow.ended"' in line]
 
-    return (await until(lines, within=within, what="flow.ended in the log"))[-1]
+    return (await until(lines, what="flow.ended in the log"))[-1]
 
 
 async def logged(gateway: Gateway, text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from flow_parts import hang_up_all
 from real.gateway import target
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "policy.toml"
@@ -32,12 +33,16 @@ async def two_tenants(asterisk, folder, gateways):
     for tenant in ("acme", "globex"):
         for number in PHONES:
             await asterisk.cli(f"dialplan add extension {number},1,Answer into {tenant}")
-            await asterisk.cli(f"dialplan add extension {number},2,Wait,60 into {tenant}")
+            await asterisk.cli(f"dialplan add extension {number},2,Wait,600 into {tenant}")
     policy = folder / "policy.toml"
     policy.write_text(SHIPPED.read_text() + TENANTS)
-    # Strangers try everything, as fast as they can; it is the policy that is to refuse them.
-    limits = {"rate": 1_000_000, "burst": 1_000_000}
-    yield await gateways.start(target(asterisk), auth={"policy": str(policy)}, limits=limits), policy
+    # Strangers try everything, as fast as they can; it is the policy that is to refuse them. Meanwhile others read
+    # nothing, and answer no pings.
+    limits = {"rate": 1_000_000, "burst": 1_000_000, "ping_seconds": 300.0}
+    try:
+        yield await gateways.start(target(asterisk), auth={"policy": str(policy)}, limits=limits), policy
+    finally:
+        await hang_up_all(asterisk)  # strangers make calls, and bridges, where they may
 
 
 def person(gateway, sub, tenant, role, **claims):
