@@ -90,7 +90,7 @@ function verbs.pressed(call)
     seen[#seen + 1] = digit
     if digit == "9" then call:hangup() end
   end)
-  pcall(call.wait, call, 5)
+  pcall(call.wait, call, 60)
   tell(call, table.concat(seen))
 end
 

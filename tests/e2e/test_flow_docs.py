@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from flow_parts import ari, nothing_left
 from real.gateway import target
 from real.machine import ROOT
@@ -16,7 +15,6 @@ PAGE = (ROOT / "docs" / "flows.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```lua\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.timeout(120)
 async def test_every_block_of_the_page_runs(asterisk22, gateways, tmp_path):
     files = []
     for number, block in enumerate(BLOCKS):
@@ -30,12 +28,11 @@ async def test_every_block_of_the_page_runs(asterisk22, gateways, tmp_path):
             params = {"endpoint": "Local/600@default", "appArgs": f"block{number}"}
             made = await client.ask(type="request", op="channels.originate", params=params, flow=True)
             await client.event("StasisStart", id=made["body"]["id"])
-        started = await until(lambda: [line for line in gateway.log if '"flow.started"' in line][len(BLOCKS) - 1 :])
-        assert started
-        await until(lambda: len(lines(gateway, "flow.ended")) >= len(BLOCKS) // 2, within=20)
+        await until(lambda: len(lines(gateway, "flow.started")) == len(BLOCKS))
+        await until(lambda: len(lines(gateway, "flow.ended")) >= len(BLOCKS) // 2, within=60)
         for channel in await ari(asterisk22, "/channels"):
             await client.request("DELETE", f"/channels/{channel['id']}")
-        await until(lambda: len(lines(gateway, "flow.ended")) == len(BLOCKS), within=20)
+        await until(lambda: len(lines(gateway, "flow.ended")) == len(BLOCKS), within=60)
     assert not lines(gateway, "script.error")
     assert {line["outcome"] for line in lines(gateway, "flow.ended")} <= {"hung up", "continued"}
     await nothing_left(asterisk22)

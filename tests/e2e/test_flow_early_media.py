@@ -37,7 +37,7 @@ async def dialling(asterisk, gateways, phones, tmp_path):
 
 @EITHER
 async def test_a_caller_hears_what_is_said_instead_of_an_answer(asterisk, dialling, phones, tmp_path, exten):
-    gateway, phone = await dialling("early_media_until_cancel", 1.5)
+    gateway, phone = await dialling("early_media_until_cancel", 4)
     async with listening(phones, tmp_path, asterisk.sip_port, exten) as (caller, ear):
         await until(lambda: ear.heard[TONE] > 10, what="the caller hears it")
         assert (await logged(gateway, "script.log"))["text"] == "noanswer"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
-from flow_parts import ari, ended, logged, nothing_left, past_the_gateway
+from flow_parts import ari, ended, hang_up_all, logged, nothing_left, past_the_gateway
 from real.gateway import target
 from real.wait import until
 
@@ -72,12 +74,7 @@ def said(gateway):
 
 
 async def talkers(asterisk):
-    return [bridge["channels"] for bridge in await ari(asterisk, "/bridges") if len(bridge["channels"]) > 1]
-
-
-async def hang_up_all(asterisk):
-    for channel in await ari(asterisk, "/channels"):
-        await past_the_gateway(asterisk, "DELETE", f"/channels/{channel['id']}")
+    return [sorted(bridge["channels"]) for bridge in await ari(asterisk, "/bridges") if len(bridge["channels"]) > 1]
 
 
 @ENDS
@@ -96,11 +93,11 @@ async def test_a_saved_call_is_resumed(gateway, end):
 async def test_a_call_that_no_script_resumes_is_in_the_dialplan(gateway, end):
     gateway = await gateway(RECORDER)
     await called(gateway, "waiting")
-    await until(lambda: ari(gateway.asterisk, "/recordings/live/restart"))
-    await getattr(gateway, end)()
-    if end == "kill":
-        await gateway.start()
-    await until(lambda: in_playback(gateway.asterisk), within=20)
+    await until(lambda: is_recorded(gateway.asterisk), what="the call is recorded")
+    async with coming_to_playback(gateway.asterisk):
+        await getattr(gateway, end)()
+        if end == "kill":
+            await gateway.start()
     await hang_up_all(gateway.asterisk)
 
 
@@ -108,9 +105,9 @@ async def test_a_call_that_nobody_is_known_to_own_is_in_the_dialplan_soon(gatewa
     gateway = await gateway("function accepts() return false end\nfunction on_call() end\n", unhandled_after=60)
     await past_the_gateway(gateway.asterisk, "POST", CALL)
     await until(lambda: inside(gateway.asterisk))
-    await gateway.kill()
-    await gateway.start()
-    await until(lambda: in_playback(gateway.asterisk), within=20)
+    async with coming_to_playback(gateway.asterisk):
+        await gateway.kill()
+        await gateway.start()
     await hang_up_all(gateway.asterisk)
 
 
@@ -118,30 +115,45 @@ async def test_a_call_that_nobody_is_known_to_own_is_in_the_dialplan_soon(gatewa
 async def test_two_who_talk_are_not_cut(gateway, end, source):
     gateway = await gateway(source)
     await called(gateway, "flow.started")
-    (before,) = await until(lambda: talkers(gateway.asterisk))
+    (before,) = await until(lambda: talkers(gateway.asterisk), what="the two talk")
     await getattr(gateway, end)()
     assert await talkers(gateway.asterisk) == [before]
     await gateway.start()
     assert await talkers(gateway.asterisk) == [before]
     leg = next(channel for channel in before if "-flow-" in channel)
-    await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
     if source == DIALLER:
-        await until(lambda: in_playback(gateway.asterisk), within=20)
+        async with coming_to_playback(gateway.asterisk):
+            await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
         await hang_up_all(gateway.asterisk)
     else:
+        await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{leg}")
         assert (await ended(gateway))["where"] == "flow.lua:11"
-        assert left_first(gateway)
+        ops = await until(lambda: until_destroyed(gateway), what="the end of the bridge is on record")
+        # The caller is taken out first: else what is then played to them may get lost.
+        assert "bridges.removeChannel" in ops
 
 
-def left_first(gateway):
-    """Whether the caller was taken out before the bridge was: else what is then played to them may get lost."""
+def until_destroyed(gateway):
+    """The operations on record up to the end of a bridge; none while that is not there."""
     ops = [line.get("op") for line in gateway.audit]
-    return ops.index("bridges.removeChannel") < ops.index("bridges.destroy")
+    return ops[: ops.index("bridges.destroy") + 1] if "bridges.destroy" in ops else []
 
 
 async def inside(asterisk):
     return [c for c in await ari(asterisk, "/channels") if c["dialplan"]["app_name"] == "Stasis"]
 
 
-async def in_playback(asterisk):
-    return [c for c in await ari(asterisk, "/channels") if c["dialplan"]["app_name"] == "Playback"]
+async def is_recorded(asterisk):
+    return (await ari(asterisk, "/recordings/live/restart")).get("state") == "recording"
+
+
+@asynccontextmanager
+async def coming_to_playback(asterisk):
+    """Wait until the dialplan plays to a call what those hear whom nobody takes: it takes two seconds only."""
+
+    async def playing():
+        return [c for c in await ari(asterisk, "/channels") if c["dialplan"]["app_name"] == "Playback"]
+
+    async with asyncio.TaskGroup() as watch:
+        watch.create_task(until(playing, within=60, what="the dialplan plays to the call"))
+        yield

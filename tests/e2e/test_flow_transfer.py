@@ -197,8 +197,11 @@ async def test_a_party_that_does_not_accept_does_not_get_the_caller(office, clie
 async def test_a_phone_is_told_who_comes_and_gets_the_caller(office, client, phones):
     target = await phones.answerer()
     assert (await client.ask(type="message", data={"phone": str(target.port)}))["body"] is True
-    caller = await phones.call(office.asterisk.sip_port, "7803", scenario="call_for_a_while", ms=1500)
+    caller = await phones.call(office.asterisk.sip_port, "7803")
+    start = await client.until(lambda m: m["type"] == "event" and m["data"]["type"] == "StasisStart")
     await client.until(lambda m: m["type"] == "event" and _members_count(m["data"]) == 2)
+    channel = start["data"]["channel"]["id"]
+    assert (await client.request("DELETE", f"/channels/{channel}"))["status"] == 204
     await caller.done()
     await target.done()
 

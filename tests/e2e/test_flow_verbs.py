@@ -24,7 +24,7 @@ async def office(asterisk, tmp_path_factory):
     """A gateway that gets the dialplan's calls, with the script of the verbs."""
     gateways = Gateways(tmp_path_factory.mktemp("office"))
     files = [str(SCRIPT)]
-    gateway = await gateways.start(target(asterisk, app=asterisk.app), scripts={"files": files, "unhandled_after": 0.7})
+    gateway = await gateways.start(target(asterisk, app=asterisk.app), scripts={"files": files})
     gateway.asterisk = asterisk
     yield gateway
     try:
@@ -212,13 +212,6 @@ async def test_digits_reach_their_handler_which_may_end_the_call(office, client)
     assert (await over(office, channel))["hung_up_by"] == "script"
 
 
-async def test_a_call_that_nobody_takes_goes_back_to_the_dialplan(office, client):
-    await client.request("POST", "/channels", query={"endpoint": "Local/7003@default"})
-    taken = await client.until(lambda m: m["type"] == "event" and m["data"].get("variable") == "ARIBRIDGE_RESULT")
-    assert taken["data"]["value"] == "unhandled"
-    await client.until(lambda m: m["type"] == "event" and m["data"].get("dialplan_app") == "Playback")
-
-
 async def test_a_channel_that_a_client_makes_is_its_own(office, client):
     made = await client.request("POST", "/channels", query={"endpoint": "Local/600@default", "appArgs": "waits"})
     await client.event("StasisStart", id=made["body"]["id"])
@@ -233,10 +226,13 @@ async def test_the_gateway_stops_and_leaves_no_call_in_silence(asterisk22, gatew
     await gateway.stop()
     line = await ended(gateway)
     assert line["outcome"] == "error"
-    channel = await ari(asterisk22, f"/channels/{line['channel']}")
-    assert channel["dialplan"]["app_name"] == "Echo"
-    await asterisk22.cli(f"channel request hangup {channel['name']}")
+    await until(lambda: _is_in_echo(asterisk22, line["channel"]), what="the call goes on in the dialplan")
+    await past_the_gateway(asterisk22, "DELETE", f"/channels/{line['channel']}")
     await nothing_left(asterisk22)
+
+
+async def _is_in_echo(asterisk, channel):
+    return (await ari(asterisk, f"/channels/{channel}"))["dialplan"]["app_name"] == "Echo"
 
 
 async def test_what_happens_while_the_link_is_down_is_found_out_afterwards(asterisk22, gateways):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 import pytest
 from flow_parts import ended, listening, logged, nothing_left, press
 from real.gateway import target
@@ -64,8 +67,8 @@ async def test_digits_before_and_during_a_prompt_are_read(flows, phones, tmp_pat
     gateway = await flows(
         "function on_call(call)\n"
         "  call:answer()\n"
-        "  local first, why = call:read{prompt = 'sound:vm-password', max = 4}\n"
-        "  local second, how = call:read{prompt = {'sound:vm-password', 'sound:vm-password'}, max = 9, timeout = 2}\n"
+        "  local first, why = call:read{prompt = 'sound:vm-password', max = 4, timeout = 20}\n"
+        "  local second, how = call:read{prompt = {'sound:vm-password', 'sound:vm-password'}, max = 9, timeout = 20}\n"
         "  local third, last = call:read{max = 4, timeout = 0.1}\n"
         "  print(first, why, second, how, third, last)\n"
         "  call:hangup('busy')\n"
@@ -95,19 +98,30 @@ async def test_a_caller_who_hangs_up_is_told_at_the_pending_verb(flows, phones):
     line = await ended(gateway)
     assert (line["outcome"], line["hung_up_by"], line["where"]) == ("hung up", "caller", "flow.lua:8")
     texts = [text for text in gateway.log if "script.log" in text]
-    assert all("false\\thangup" in text for text in texts)
+    assert [json.loads(text)["text"] for text in texts] == ["false\thangup"] * 2
+
+
+async def test_a_call_that_nobody_takes_goes_back_to_the_dialplan(flows):
+    gateway = await flows("function accepts() return false end\nfunction on_call() end\n", unhandled_after=0.5)
+    async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:
+        await client.request("POST", "/channels", query={"endpoint": "Local/7003@default"})
+        taken = await client.until(lambda m: m["type"] == "event" and m["data"].get("variable") == "ARIBRIDGE_RESULT")
+        assert taken["data"]["value"] == "unhandled"
+        await client.until(lambda m: m["type"] == "event" and m["data"].get("dialplan_app") == "Playback")
 
 
 async def test_the_script_that_swallows_everything_is_ended(asterisk22, gateways, tmp_path, phones):
     script = tmp_path / "flow.lua"
     script.write_text("function on_call(call)\n  call:answer()\n  while true do pcall(call.wait, call, 60) end\nend\n")
     gateway = await gateways.start(target(asterisk22, app=asterisk22.app), scripts={"files": [str(script)]})
-    gateway.asterisk = asterisk22
-    phone = await phones.call(gateway.asterisk.sip_port, "7001", scenario="call_for_a_while", ms=300)
-    await phone.done()
+    async with greeted(gateway.url, gateway.token(), subs=[{"sub": 1}]) as client:
+        phone = await phones.call(asterisk22.sip_port, "7001", scenario="call_for_a_while", ms=300)
+        await phone.done()
+        left = await client.event("StasisEnd")
     line = await ended(gateway)
     assert line["hung_up_by"] == "caller"
-    assert 5 <= line["seconds"] < 9
+    after = datetime.fromisoformat(line["timestamp"]) - datetime.fromisoformat(left["data"]["timestamp"])
+    assert 5 <= after.total_seconds() < 9
 
 
 async def test_a_dialled_phone_talks_to_the_caller(flows, phones):

@@ -6,9 +6,10 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
-from flow_parts import ari, nothing_left, past_the_gateway
+from flow_parts import ari, hang_up_all, past_the_gateway
 from real.dialling import dialling
 from real.gateway import target
 from real.wait import until
@@ -39,20 +40,20 @@ EACH = 2
 
 @pytest.fixture
 async def site(request, gateways, tmp_path, asterisk22):
-    """A gateway with the script, and its Asterisk, by either link."""
+    """A gateway with the script, and its Asterisk, by either link; and what ends the gateway."""
     script = tmp_path / "site.lua"
     script.write_text(SCRIPT)
     scripts = {"files": [str(script)]}
     async with AsyncExitStack() as stack:
         if request.param == "outbound":
-            gateway = await (await stack.enter_async_context(dialling())).gateway(gateways, scripts=scripts)
+            pbx = await stack.enter_async_context(dialling())
+            gateway = await pbx.gateway(gateways, scripts=scripts)
+            yield gateway, partial(pbx.outlive, gateway)
         else:
             gateway = await gateways.start(target(asterisk22, app=asterisk22.app), scripts=scripts)
             gateway.asterisk = asterisk22
-        yield gateway
-        for channel in await ari(gateway.asterisk, "/channels"):
-            await past_the_gateway(gateway.asterisk, "DELETE", f"/channels/{channel['id']}")
-        await nothing_left(gateway.asterisk)
+            yield gateway, lambda end: getattr(gateway, end)()
+        await hang_up_all(gateway.asterisk)
 
 
 def said(gateway, word):
@@ -73,6 +74,7 @@ async def talkers(asterisk):
 @pytest.mark.parametrize("site", ["outbound", "inbound"], indirect=True)
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_no_bridge_is_cut_and_every_caller_is_soon_looked_after(site, end):
+    site, ends = site
     for kind in KINDS * EACH:
         await enter(site.asterisk, kind)
     await until(lambda: len(said(site, "busy")) == EACH * len(KINDS), within=20, what="all are served")
@@ -85,7 +87,7 @@ async def test_no_bridge_is_cut_and_every_caller_is_soon_looked_after(site, end)
     waiting = set(said(site, "busy")) - {channel for bridge in before for channel in bridge}
     assert len(waiting) == EACH * (len(KINDS) - 1)
 
-    await getattr(site, end)()
+    await ends(end)
     assert await talkers(site.asterisk) == before
     await asyncio.gather(*(enter(site.asterisk, kind) for kind in ("read", "play")))
     await site.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.gateway_clients import ari
 from real.asterisk import fresh_asterisk
@@ -36,10 +36,10 @@ class Dialling:
         gateway.asterisk = self.asterisk
         return gateway
 
-    async def outlive(self, gateway: Gateway) -> None:
-        """Kill the gateway, and wait until Asterisk has noticed: an event of just that moment may be its end, too."""
+    async def outlive(self, gateway: Gateway, end: Literal["stop", "kill"] = "kill") -> None:
+        """End the gateway, and wait until Asterisk has noticed: an event of just that moment may be its end, too."""
         seen = self._disconnections
-        await gateway.kill()
+        await (gateway.kill() if end == "kill" else gateway.stop())
         await until(lambda: self._disconnections > seen, what="Asterisk has noticed that the gateway is gone")
 
     @property
