@@ -224,10 +224,10 @@ async def test_a_file_that_breaks_off_does_not_look_whole(gateways, asterisk22):
             headers = {"Authorization": f"Bearer {gateway.token()}"}
             async with http.get(f"{gateway.url}/v1/recordings/pbx/broken", headers=headers) as response:
                 await response.content.read(1000)
+                proxy.refuse()
                 proxy.cut()
                 with pytest.raises((aiohttp.ClientError, ConnectionError)):
                     await response.read()
-            proxy.refuse()
             await until(lambda: gone(gateway), what="the link is down")
             status, _, body = await ask(gateway, "broken", gateway.token())
             assert (status, json.loads(body)["code"]) == (503, "target_down")

@@ -148,7 +148,7 @@ async def test_who_resumes_misses_nothing_and_no_call_is_cut(gateways):
         try:
             await until(lambda: all(client.follower.position for client in clients), what="everyone is connected")
             outages = await under_load(pbx, gateway, clients, load, witness)
-            await settled(clients)
+            await settled(clients, witness)
         finally:
             for task in reading:
                 task.cancel()
@@ -200,8 +200,15 @@ async def nothing_up(ask):
     return await ask("GET", "/channels") == []
 
 
-async def settled(clients):
-    """Everyone has all: those that keep the state have that of Asterisk."""
-    states = [client for client in clients if client._wish.get("mode") == "state"]
-    await until(lambda: all(client.follower.state["channels"] == {} for client in states), within=20)
+def destroyed(events):
+    return {event["channel"]["id"] for event in events if event["type"] == "ChannelDestroyed"}
+
+
+async def settled(clients, witness):
+    """Everyone has all: those that keep the state have that of Asterisk, the others have seen every call end."""
+    states = [client.follower for client in clients if client.follower.state is not None]
+    others = [client.follower for client in clients if client.follower.state is None]
+    over = destroyed(witness.seen)
+    await until(lambda: all(one.state["channels"] == {} for one in states), within=20)
+    await until(lambda: all(destroyed(data for _, _, data in one.got) >= over for one in others), within=20)
     await until(lambda: len({client.follower.position["epoch"] for client in clients}) == 1)
