@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 from real.machine import family, kill, program
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )
+
+PATIENCE_MS = 30_000.0
+"""For what a page is expected to show, as long as Playwright waits for what is to be clicked."""
 
 
 @dataclass
@@ -89,6 +92,7 @@ async def doomed_chromium(playwright: Playwright) -> AsyncIterator[DoomedChromiu
 @pytest.fixture(scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
     """Playwright's driver."""
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as driver:
         yield driver
 

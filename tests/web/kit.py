@@ -81,6 +81,6 @@ class ClientPage:
         """Run statements in the page, `given` at hand; what they return."""
         return await self.page.evaluate(f"async (given) => {{ {statements} }}", given)
 
-    async def until(self, condition: str, seconds: float = 15) -> None:
+    async def until(self, condition: str, seconds: float = 30) -> None:
         """Wait for a condition in the page."""
         await self.page.wait_for_function(condition, timeout=seconds * 1000)

@@ -26,10 +26,13 @@ SEE_BEGIN = """window.begun = [];
 
 async def test_calls_come_change_and_go(client: ClientPage, gateway: Gateway) -> None:
     await client.connect(gateway)
+    await client.do(SEE_BEGIN)
     await client.do(ORIGINATE)
     await client.do(FOLLOW, {"filter": {"channel": ["*"]}})
     assert await client.do("return [calls.live, changes[0]]") == [True, None]
     await client.until("calls.channels[channel.id]?.state === 'Up'")
+    # It is up before it is in the application, where alone it can come into a bridge.
+    await client.until("begun.includes(channel.id)")
     await client.do("window.b = await ari.bridges.create({ type: 'mixing' })")
     assert await client.do("return b.id in calls.bridges") is False
     await client.do("await ari.bridges.addChannel({ bridgeId: b.id, channel: channel.id })")

@@ -43,13 +43,16 @@ window.unblock = () => (RTCPeerConnection.prototype.setRemoteDescription = setRe
 """
 CONNECTED = """
 try {
-  const bridge = await within(connect(given), 14_000);
+  const bridge = await within(connect(given), 28_000);
   bridge.close();
   return ["connected"];
 } catch ({ name, code, message }) {
   return [name, code, message];
 }
 """
+
+AT_ONCE = 7.0
+"""Seconds, sooner than a peer is given up that has fallen silent."""
 
 
 async def clients_are(gateway: Gateway, count: int) -> bool:
@@ -322,7 +325,7 @@ async def test_after_a_sleep_it_is_found_out_soon_whether_the_connection_survive
         proxy.freeze()
         # The clock goes on while the machine sleeps, timers do not.
         await client.page.clock.set_system_time(time.time() + 3600)
-        await client.until("seen.states.includes('waiting')", seconds=20)
+        await client.until("seen.states.includes('waiting')")
         assert await client.do("return bridge.reason") == "the machine was asleep"
         proxy.thaw()
         proxy.drop()
@@ -338,7 +341,7 @@ async def test_a_network_that_goes_is_told_at_once(
         await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
         proxy.freeze()
         await client.page.context.set_offline(True)
-        await client.until("bridge.state === 'waiting'", seconds=15)
+        await client.until("bridge.state === 'waiting'")
         assert await client.do("return bridge.reason") == "the network is gone"
         proxy.thaw()
         proxy.drop()
@@ -368,7 +371,7 @@ async def test_the_gateway_knows_at_once_of_a_tab_that_was_closed(
     await until(lambda: clients_are(gateway, 0))
     await client.connect(gateway, carrier=carrier)
     await client.page.close()
-    await until(lambda: clients_are(gateway, 0), within=4)
+    await until(lambda: clients_are(gateway, 0), within=AT_ONCE)
 
 
 @pytest.mark.parametrize("carrier", ["datachannel", "websocket"])
@@ -386,11 +389,11 @@ async def test_a_page_that_comes_back_out_of_the_browsers_cache_is_connected_aga
         await client.until("'connect' in window")
         await client.connect(gateway, carrier=carrier)
         await client.page.goto(pages.url("pages/plain.html"))
-        await until(lambda: clients_are(gateway, 0), within=4)
+        await until(lambda: clients_are(gateway, 0), within=AT_ONCE)
         await client.do("setTimeout(() => history.back())")
         await client.page.wait_for_url(client_url, wait_until="commit")
         assert await client.do("return 'bridge' in window"), "Chromium did not keep the page"
-        await client.until("bridge.state === 'open' && seen.states.includes('waiting')", seconds=5)
+        await client.until("bridge.state === 'open' && seen.states.includes('waiting')")
         assert (await client.do("return await ari.asterisk.ping()"))["ping"] == "pong"
     finally:
         pages.headers = kept

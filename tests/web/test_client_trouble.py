@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from models.gateway_clients import ari
@@ -31,7 +31,7 @@ async def test_a_command_that_cannot_be_written_takes_no_place_for_good(client: 
             const variables = {{}}; variables.self = variables;
             const send = () => ari.channels.originate({{ endpoint: "Local/600@default", variables }}).catch((it) => it);
             const refusals = Array.from({{ length: 100 }}, send);
-            const ping = within(ari.asterisk.ping(), 5_000).catch(({{ message }}) => ({{ ping: message }}));
+            const ping = within(ari.asterisk.ping(), 20_000).catch(({{ message }}) => ({{ ping: message }}));
             return [(await ping).ping, (await refusals[0]).name, (await refusals[0]).outcome];"""
     )
     assert said == ["pong", "AriError", "not_applied"]
@@ -79,7 +79,7 @@ async def test_ari_listens_again_after_its_subscription_was_closed(client: Clien
     await client.do("bridge.subscriptions[0].close()")
     await client.do("ari.on('StasisStart', ({ channel }) => ari.channels.hangup({ channelId: channel.id }))")
     await client.do("ari.on('StasisEnd', ({ type }) => seen.events.push(type))")
-    await client.until("bridge.subscriptions[0]?.state === 'live'", seconds=5)
+    await client.until("bridge.subscriptions[0]?.state === 'live'")
     await client.do("await ari.channels.originate({ endpoint: 'Local/600@default' })")
     await client.until("seen.events.length")
 
@@ -89,12 +89,12 @@ async def test_a_connection_lost_while_a_key_is_fetched_is_given_up(
 ) -> None:
     async with issuing() as issuer:
         jwt = [{"algorithm": "ES256", "jwks_url": issuer.url, "issuer": NAME}]
-        server, limits = {"origins": [pages.origin]}, {"hello_seconds": 0.2}
+        server, limits = {"origins": [pages.origin]}, {"hello_seconds": 2.0}
         gateway = await gateways.start(target(asterisk22), auth={"jwt": jwt}, server=server, limits=limits)
         await until(lambda: issuer.asked)
         issuer.rotate(publish=False)
         given = {"url": gateway.url, "token": issuer.token(), "carrier": "websocket"}
-        refusal = "const refusal = within(connect(given), 15_000).catch((it) => it);"
+        refusal = "const refusal = within(connect(given), 28_000).catch((it) => it);"
         code = await client.do(f"{WITHIN} {refusal} return [(await refusal).code, (await refusal).retry]", given)
         assert code == ["unauthorized", "after"]
 
@@ -128,6 +128,7 @@ async def test_a_command_sent_again_that_is_refused_then_may_have_run(
     page_errors.expect("WebSocket connection")
     gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
     async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
+        await until(lambda: nothing(call), what="no call of an earlier test is left")
         tokens = [gateway.token(), gateway.token(ops=["asterisk.*"])]
         await client.do(
             """window.settled = [];
@@ -155,6 +156,7 @@ async def test_a_command_is_not_sent_again_when_its_key_may_be_forgotten(
     page_errors.expect("WebSocket connection")
     gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]})
     async with faulty_proxy(gateway.port) as proxy, ari(asterisk22) as call:
+        await until(lambda: nothing(call), what="no call of an earlier test is left")
         await client.page.clock.install()
         await client.connect(gateway, url=f"http://127.0.0.1:{proxy.port}", carrier="websocket")
         proxy.mute()
@@ -174,6 +176,10 @@ async def test_a_command_is_not_sent_again_when_its_key_may_be_forgotten(
         assert await client.do("return [bridge.welcome.resumed, ...settled]") == [True, "connection_lost", "unknown"]
         for channel in await call("GET", "/channels"):
             await call("DELETE", f"/channels/{channel['id']}")
+
+
+async def nothing(call: Any) -> bool:
+    return not await call("GET", "/channels")
 
 
 async def test_a_token_function_that_gives_the_same_token_again_is_not_asked_all_the_time(
@@ -287,7 +293,8 @@ async def test_a_fresh_token_that_could_not_be_had_at_first_is_asked_for_again_i
     client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
 ) -> None:
     gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, auth={"leeway": 0.0})
-    tokens = [gateway.token(exp=int(time.time()) + 6), None, gateway.token()]
+    tokens = [gateway.token(minutes=1), None, gateway.token()]
+    await client.page.clock.install()
     await client.do(
         """window.seen = { states: [], errors: [] };
            const token = async () => given.tokens.shift() ?? Promise.reject(new Error("the token server is away"));
@@ -297,6 +304,9 @@ async def test_a_fresh_token_that_could_not_be_had_at_first_is_asked_for_again_i
            bridge.on("error", ({ message }) => seen.errors.push(message));""",
         {"url": gateway.url, "tokens": tokens},
     )
+    for _ in range(3):
+        await client.page.clock.fast_forward(17_000)
+        await client.do("await bridge.ari.asterisk.ping()")
     await client.until("bridge.expiresAt - first > 300_000")
     assert await client.do("return [seen.states, seen.errors]") == [[], ["the token server is away"]]
 
@@ -305,6 +315,7 @@ async def test_a_fresh_token_that_comes_after_the_connection_is_not_shown_to_nob
     client: ClientPage, gateways: Gateways, asterisk22: PrivateAsterisk, pages: Pages
 ) -> None:
     gateway = await gateways.start(target(asterisk22), server={"origins": [pages.origin]}, auth={"leeway": 0.0})
+    await client.page.clock.install()
     await client.do(KEPT_SOCKETS)
     await client.do(
         """window.seen = { states: [], errors: [] };
@@ -318,8 +329,11 @@ async def test_a_fresh_token_that_comes_after_the_connection_is_not_shown_to_nob
            window.bridge = await connect({ url: given.url, token, carrier: "websocket" });
            bridge.on("state", ({ state }) => seen.states.push(state));
            bridge.on("error", ({ code }) => seen.errors.push(code));""",
-        {"url": gateway.url, "short": gateway.token(exp=int(time.time()) + 4), "long": gateway.token()},
+        {"url": gateway.url, "short": gateway.token(minutes=1), "long": gateway.token()},
     )
+    await client.page.clock.fast_forward(20_000)
+    await client.do("await bridge.ari.asterisk.ping()")
+    await client.page.clock.fast_forward(20_000)
     await client.until("asked === 2")
     await client.do(f"{LOSE} bridge.once('state', come);")
     await client.until(BACK)

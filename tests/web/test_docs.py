@@ -88,7 +88,9 @@ async def test_javascript(
     hang_up: Callable[[], Awaitable[None]],
 ) -> None:
     name = block.name.replace("/", "-")
-    await bundle(project, name, prelude(block, gateway) + block.on(gateway) + "\nwindow.finished = true;")
+    # Answered, it shows that the gateway has what the block subscribed to before.
+    heard = "\nawait bridge.ari.asterisk.ping();" if block.meanwhile else ""
+    await bundle(project, name, f"{prelude(block, gateway)}{block.on(gateway)}{heard}\nwindow.finished = true;")
     printed: list[str] = []
     page.on("console", lambda message: printed.append(message.text))
     await page.goto(pages.url(f"project/{name}.html"))
