@@ -15,7 +15,11 @@ from aribridge.janus.plugin import PluginFactory
 from aribridge.janus.ports import Auth, Charge, Rtc, ServerInfo
 from aribridge.janus.sessions import Sessions
 from aribridge.janus.tasks import Tasks
-from aribridge.janus.websocket import Connection
+from aribridge.janus.websocket import SUBPROTOCOL, Connection
+from aribridge.janus.wire import MAX_MESSAGE
+from aribridge.transport.turns import Turns
+from aribridge.transport.upgrade import accept
+from aribridge.transport.websocket import WebSocketCarrier
 
 
 class JanusDoor:
@@ -33,12 +37,14 @@ class JanusDoor:
         plugins: Mapping[str, PluginFactory],
         info: ServerInfo,
         charge: Charge,
+        turns: Turns,
         grace: float,
     ) -> None:
         self._settings = settings
-        self._tasks = Tasks()
+        self._tasks, self._serving = Tasks(), Tasks()
         self._sessions = Sessions(settings, self._tasks, grace)
         self._desk = Desk(settings, self._sessions, auth, rtc, plugins, info, self._tasks, charge)
+        self._turns = turns
         self._connections: set[Connection] = set()
         self._watchdog: asyncio.Task[None] | None = None
 
@@ -64,12 +70,14 @@ class JanusDoor:
         """Serve a WebSocket whose client offered the subprotocol ``janus-protocol``, whatever the path."""
         if len(self._connections) >= self._settings.sessions:
             return web.Response(status=503, text="Too many connections (janus.sessions); try again later.")
-        connection = Connection(request, self._desk)
+        return await accept(request, self._accept, self._turns, protocol=SUBPROTOCOL, most=MAX_MESSAGE)
+
+    def _accept(self, carrier: WebSocketCarrier) -> Connection:
+        connection = Connection(carrier, self._desk)
         self._connections.add(connection)
-        try:
-            return await connection.serve()
-        finally:
-            self._connections.discard(connection)
+        serving = self._serving.spawn(connection.serve())
+        serving.add_done_callback(lambda _: self._connections.discard(connection))
+        return connection
 
     async def start(self) -> None:
         """Begin to watch for sessions that time out."""
@@ -87,4 +95,5 @@ class JanusDoor:
             await asyncio.gather(self._watchdog, return_exceptions=True)
         self._sessions.close()
         await asyncio.gather(*(connection.close() for connection in self._connections))
+        await self._serving.finish()
         await self._tasks.finish()

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode
 
 from aribridge.janus.desk import Desk
 from aribridge.janus.errors import JanusError
 from aribridge.janus.sessions import Session, Source
-from aribridge.janus.wire import MAX_MESSAGE, decode_all, encode, text_of
+from aribridge.janus.wire import decode_all, encode, text_of
+from aribridge.transport.carrier import CarrierClosed
+from aribridge.transport.websocket import WebSocketCarrier
 
 log = structlog.get_logger("aribridge.janus")
 
 SUBPROTOCOL = "janus-protocol"
-HEARTBEAT_SECONDS = 20.0
 SEND_SECONDS = 10.0
-CLOSE_SECONDS = 3.0
 IDLE_SECONDS = 60.0
 """How long a connection may stay that has no session: nobody has authenticated on it, or nobody needs it."""
 IN_FLIGHT = 64
@@ -31,18 +31,14 @@ IN_FLIGHT = 64
 class Connection:
     """One client's WebSocket: reads requests; writes replies, then the events of the sessions that are read here."""
 
-    def __init__(self, request: web.Request, desk: Desk) -> None:
-        self._request = request
-        self.address = request.remote or ""
+    def __init__(self, carrier: WebSocketCarrier, desk: Desk) -> None:
+        self.address = carrier.peer
         self.connection = f"j_{secrets.token_hex(6)}"
         self._desk = desk
-        self._ws = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,),
-            max_msg_size=MAX_MESSAGE,
-            heartbeat=HEARTBEAT_SECONDS,
-            timeout=CLOSE_SECONDS,
-            compress=False,
-        )
+        self._carrier = carrier
+        self._is_gone = False
+        self._unread: deque[str | bytes] = deque()
+        self._came = asyncio.Event()
         self._notices: deque[str] = deque()
         self._replies: deque[str] = deque()
         self._ready: dict[Session, None] = {}
@@ -56,24 +52,36 @@ class Connection:
         """Sessions made or claimed here are read here."""
         return self
 
-    async def serve(self) -> web.WebSocketResponse:
+    async def serve(self) -> None:
         """Run until the client leaves, then leave its sessions to whoever claims them."""
-        await self._ws.prepare(self._request)
         try:
             async with asyncio.timeout(IDLE_SECONDS) as self._idle, asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write())
                 await self._read()
                 writer.cancel()
-        except* (ConnectionError, TimeoutError) as lost:
-            log.info("websocket.lost", peer=self._request.remote, error=repr(lost.exceptions[0]))
+        except* (CarrierClosed, TimeoutError) as lost:
+            log.info("websocket.lost", peer=self.address, error=repr(lost.exceptions[0]))
         finally:
             for session in list(self._sessions):
                 self._desk.sessions.lose(session)
-        return self._ws
+            await self._carrier.close(WSCloseCode.OK, "")
 
     async def close(self) -> None:
         """Say goodbye: the gateway stops."""
-        await self._ws.close(code=WSCloseCode.GOING_AWAY, message=b"the gateway is stopping")
+        await self._carrier.close(WSCloseCode.GOING_AWAY, "the gateway is stopping")
+
+    def received(self, frame: str | bytes) -> bool:
+        """Take a message; what is too much waits in the socket."""
+        self._unread.append(frame)
+        self._came.set()
+        if len(self._unread) >= IN_FLIGHT:
+            self._carrier.hold(on=True)
+        return True
+
+    def closed(self, reason: str) -> None:
+        """The client is gone."""
+        self._is_gone = True
+        self._came.set()
 
     def reply(self, message: Mapping[str, Any]) -> None:
         """Send a reply."""
@@ -101,9 +109,12 @@ class Connection:
             self._something.set()
 
     async def _read(self) -> None:
-        async for message in self._ws:
-            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                await self._received(message.data)
+        while self._unread or not self._is_gone:
+            await self._came.wait()
+            self._came.clear()
+            while self._unread:
+                await self._received(self._unread.popleft())
+            self._carrier.hold(on=False)
 
     async def _received(self, frame: str | bytes) -> None:
         try:
@@ -150,8 +161,7 @@ class Connection:
     async def _send(self, frame: str) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await self._ws.send_str(frame)
+                await self._carrier.send(frame)
         except TimeoutError:
-            if self._request.transport is not None:
-                self._request.transport.abort()
+            self._carrier.abort()
             raise

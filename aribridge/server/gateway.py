@@ -234,6 +234,7 @@ class Gateway:
             self._plugins,
             info,
             self.hub.seats.charge,
+            self._turns,
             self._settings.limits.expiry_seconds,
         )
 

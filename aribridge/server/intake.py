@@ -45,9 +45,10 @@ class Paced(ByTurns):
         self._handler.data_received(data)
         return True
 
-    def is_held(self) -> bool:
-        """Whether aiohttp has it paused, for a body that nobody has read yet."""
-        return self._handler._reading_paused
+    def resume_reading(self) -> None:
+        """Have it read again, unless it is aiohttp that has it paused, for a body that nobody has read yet."""
+        if not self._handler._reading_paused:
+            super().resume_reading()
 
     def become_socket(self) -> None:
         """From here on it is a WebSocket, to which aiohttp hands on what came too early."""

@@ -37,7 +37,7 @@ class Turns:
             self._take_piece(connection)
             return
         if self._waiting or self._spent >= _TURN_SECONDS:
-            self._waiting.append(connection)
+            self._wait(connection)
         else:
             self._spent += self._take_piece(connection) + _HANDLING_SECONDS
         self._make_due()
@@ -54,11 +54,16 @@ class Turns:
         is_welcome = connection.take_piece()
         spent = self._clock() - began
         if not is_welcome:
+            connection.has_turn = True
             self._resting.append(connection)
             self._wake_after(spent)
-        elif connection.has_more:
-            self._waiting.append(connection)
+        elif connection.is_ready:
+            self._wait(connection)
         return spent
+
+    def _wait(self, connection: ByTurns) -> None:
+        connection.has_turn = True
+        self._waiting.append(connection)
 
     def _wake_after(self, spent: float) -> None:
         if not self._wakes:
@@ -85,9 +90,11 @@ class ByTurns(asyncio.Protocol, ABC):
     """Bytes that are taken at once."""
     at_once = 0
     """So many are taken out of turn, where nothing waits."""
+    has_turn = False
+    """Whether it waits for its turn, or rests until then."""
     _transport: asyncio.Transport
     _untaken = b""
-    _rests = _is_paused = False
+    _is_paused = False
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -96,14 +103,15 @@ class ByTurns(asyncio.Protocol, ABC):
     def take(self, data: bytes) -> bool:
         """Take some of it. False: the connection asks for more than it may, and has to wait a moment."""
 
-    @abstractmethod
+    @property
     def is_held(self) -> bool:
-        """Whether nothing more is to be read for now, though all is taken; who says so calls ``read_on`` later."""
+        """Whether nothing more is to be taken for now; who says so calls ``go_on`` later."""
+        return False
 
     @property
-    def has_more(self) -> bool:
-        """Whether something is still to be taken."""
-        return bool(self._untaken)
+    def is_ready(self) -> bool:
+        """Whether something is to be taken."""
+        return bool(self._untaken) and not self.is_held
 
     @property
     def is_brief(self) -> bool:
@@ -112,31 +120,41 @@ class ByTurns(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         """Have it taken in; until that is done, nothing more is read."""
-        waits = self.has_more or self._rests
         self._untaken += data
-        if not waits:
-            self._turns.take(self)
-        if (self.has_more or self._rests) and not self._transport.is_closing():
-            self.pause()
+        self.go_on()
 
     def take_piece(self) -> bool:
         """Take a piece, if there is one; whether the next may be taken soon."""
+        self.has_turn = False
+        if not self.is_ready:
+            self._heed()
+            return True
         piece, self._untaken = self._untaken[: self.piece], self._untaken[self.piece :]
-        self._rests = bool(piece) and not self.take(piece)
-        self.read_on()
-        return not self._rests
+        is_welcome = self.take(piece)
+        self._heed()
+        return is_welcome
 
-    def pause(self) -> None:
-        """Have nothing read."""
-        self._is_paused = True
-        self._transport.pause_reading()
-
-    def read_on(self) -> None:
-        """Have more read, unless something keeps it from that."""
-        if self._is_paused and not (self.has_more or self._rests or self._transport.is_closing() or self.is_held()):
-            self._is_paused = False
-            self._transport.resume_reading()
+    def go_on(self) -> None:
+        """Take what is there, and have more read, as far as nothing keeps it from that."""
+        if self.is_ready and not self.has_turn:
+            self._turns.take(self)
+        self._heed()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone, and what was not taken in with it."""
         self._untaken = b""
+
+    def resume_reading(self) -> None:
+        """Have the transport read again."""
+        self._transport.resume_reading()
+
+    def _heed(self) -> None:
+        """Have nothing read while there is something to take, or it is held, or rests."""
+        if self._transport.is_closing():
+            return
+        if self._untaken or self.has_turn or self.is_held:
+            self._is_paused = True
+            self._transport.pause_reading()
+        elif self._is_paused:
+            self._is_paused = False
+            self.resume_reading()

@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 
 async def accept(
-    request: web.Request, receive: Callable[[WebSocketCarrier], Receiver], turns: Turns, *, protocol: str, frame: int
+    request: web.Request, receive: Callable[[WebSocketCarrier], Receiver], turns: Turns, *, protocol: str, most: int
 ) -> web.StreamResponse:
     """Accept the upgrade of a request; return what its handler has to return, at once.
 
-    ``receive`` says who takes what arrives on the carrier. Raises Problem where the request asks for no WebSocket.
+    ``receive`` says who takes what arrives on the carrier, of ``most`` bytes in a message. Raises Problem where the
+    request asks for no WebSocket.
     """
     response = _answer(request, protocol)
     await response.prepare(request)
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("The client left while it was accepted.")
-    carrier = WebSocketCarrier(transport, request.remote or "", turns, frame=frame)
+    carrier = WebSocketCarrier(transport, request.remote or "", turns, most=most)
     carrier.serve(receive(carrier))
     _hand_over(request, transport, carrier)
     return response

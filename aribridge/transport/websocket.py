@@ -28,8 +28,6 @@ _HEARTBEAT_SECONDS = 30.0
 _PONG_SECONDS = 15.0
 _HIGH_MARK = 65536
 """Bytes that may wait in the socket's buffer before a sender waits."""
-_SLACK = 4
-"""How far over the frame limit a message is still read, so that the client hears what was wrong with it."""
 _REASON = 123
 
 quiet = logging.getLogger("aribridge.transport.websocket")
@@ -44,18 +42,19 @@ class WebSocketCarrier(ByTurns):
     ordered = reliable = True
     max_send = _MAX_SEND
 
-    def __init__(self, transport: asyncio.Transport, peer: str, turns: Turns, *, frame: int) -> None:
-        """``frame`` bounds a message in bytes; far over it the socket is closed, 1009."""
+    def __init__(self, transport: asyncio.Transport, peer: str, turns: Turns, *, most: int) -> None:
+        """A message of more than ``most`` bytes ends it, 1009."""
         super().__init__(turns)
         self.peer = peer
         self._transport = transport
-        self._frames = Protocol(SERVER, max_size=frame * _SLACK, logger=quiet)
+        self._frames = Protocol(SERVER, max_size=most, logger=quiet)
         self._receiver: Receiver | None = None
         self._opcode = Opcode.TEXT
         self._parts: bytearray | None = None
         """What has come of a message in several frames (section 5.4)."""
         self._room: asyncio.Event | None = None
         """While the socket's buffer has none; set when it has again."""
+        self._is_on_hold = False
         self._owes_reading = False
         """Its pongs found no room: until it reads them, it is not read either."""
         self._gone: asyncio.Event | None = None
@@ -65,6 +64,12 @@ class WebSocketCarrier(ByTurns):
     def serve(self, receiver: Receiver) -> None:
         """Hand what arrives to the receiver until the socket is closed."""
         self._receiver = receiver
+
+    def hold(self, *, on: bool) -> None:
+        """Hand on nothing more, and have the client wait, but for what has been read; or go on."""
+        self._is_on_hold = on
+        if not on:
+            self.go_on()
 
     # --- transport.Carrier
 
@@ -102,6 +107,10 @@ class WebSocketCarrier(ByTurns):
         finally:
             self._hang_up()
 
+    def abort(self) -> None:
+        """End it at once; what was not sent is lost."""
+        self._transport.abort()
+
     # --- transport.ByTurns
 
     def take(self, data: bytes) -> bool:
@@ -116,9 +125,10 @@ class WebSocketCarrier(ByTurns):
             self._tell_end()
         return are_welcome
 
+    @property
     def is_held(self) -> bool:
-        """Whether it reads too little of what it asked for."""
-        return self._owes_reading
+        """Whether its receiver has enough, or it reads too little of what it asked for."""
+        return self._is_on_hold or self._owes_reading
 
     # --- asyncio.Protocol
 
@@ -132,7 +142,7 @@ class WebSocketCarrier(ByTurns):
             self._room.set()
             self._room = None
         self._owes_reading = False
-        self.read_on()
+        self.go_on()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone, with or without a goodbye."""
@@ -187,7 +197,6 @@ class WebSocketCarrier(ByTurns):
             self._hang_up()
         elif self._room is not None:
             self._owes_reading = True
-            self.pause()
 
     def _hang_up(self) -> None:
         self._transport.close()

@@ -24,6 +24,7 @@ from aribridge.janus import SUBPROTOCOL, JanusDoor, PluginInfo, Result, ServerIn
 from aribridge.janus.plugins.ari import AriPlugin
 from aribridge.janus.plugins.echotest import EchoTestPlugin
 from aribridge.protocol.problems import Problem
+from aribridge.transport.turns import Turns
 from aribridge.transport.webrtc import RtcEngine
 
 if TYPE_CHECKING:
@@ -264,7 +265,14 @@ async def serving(
     plugins = {plugin.info.name: plugin for plugin in (probe, AriPlugin(hub), EchoTestPlugin(), *more)}
     info = ServerInfo(version="1.2.3", server_name="test")
     door = JanusDoor(
-        JanusSettings(**settings), authenticator(folder), rtc, plugins, info, lambda payers, cost: None, grace=grace
+        JanusSettings(**settings),
+        authenticator(folder),
+        rtc,
+        plugins,
+        info,
+        lambda payers, cost: None,
+        Turns(),
+        grace=grace,
     )
     application = web.Application()
     application.add_routes([*door.routes(), web.get("/any/path", door.websocket)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import web
 from janus_rig import serving, token
 from real.wait import until
+
+from aribridge.transport.carrier import CarrierClosed
+from aribridge.transport.websocket import WebSocketCarrier
 
 if TYPE_CHECKING:
     from janus_rig import RawClient, Rig
@@ -55,16 +57,16 @@ async def test_a_message_under_way_when_the_connection_drops_is_answered_after_t
 
 
 async def test_an_event_that_could_not_be_sent_is_not_lost(rig: Rig, monkeypatch) -> None:
-    send = web.WebSocketResponse.send_str
+    send = WebSocketCarrier.send
 
-    async def faulty(ws: web.WebSocketResponse, frame: str, *args: Any) -> None:
+    async def faulty(carrier: WebSocketCarrier, frame: str) -> None:
         if "unlucky" in frame:
-            raise ConnectionResetError("as the test wishes")
-        await send(ws, frame, *args)
+            raise CarrierClosed("as the test wishes")
+        await send(carrier, frame)
 
     async with rig.client() as first:
         handle = await first.attach(await first.create())
-        monkeypatch.setattr(web.WebSocketResponse, "send_str", faulty)
+        monkeypatch.setattr(WebSocketCarrier, "send", faulty)
         rig.probe_of(handle).context.push({"n": "unlucky"})
         rig.probe_of(handle).context.push({"n": "next"})
         await until(lambda: not rig.door.connections)

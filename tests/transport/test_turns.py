@@ -25,6 +25,7 @@ class Connection(ByTurns):
         self._clock.now += 0.01
         return self._is_welcome
 
+    @property
     def is_held(self):
         return self.held
 
@@ -87,14 +88,15 @@ async def test_all_that_ask_for_too_much_rest_together():
     await until(lambda: all(one.is_read for one in greedy))
 
 
-async def test_what_is_held_is_not_read_until_it_says_so():
+async def test_what_is_held_is_not_taken_until_it_says_so():
     [held] = connections({"held": True})
     held.data_received(b"x" * 30)
-    await until(lambda: len(held.taken) == 30)
-    assert not held.is_read
+    await asyncio.sleep(0)
+    assert (held.taken, held.is_read) == (b"", False)
     held.held = False
-    held.read_on()
-    assert held.is_read
+    held.go_on()
+    await until(lambda: held.is_read)
+    assert held.taken == b"x" * 30
 
 
 async def test_who_is_gone_while_it_rests_is_forgotten():

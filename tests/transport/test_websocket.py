@@ -39,7 +39,7 @@ async def connected(**options):
         return receiver
 
     async def accept(request):
-        return await upgrade.accept(request, receive, Turns(), protocol="test", frame=65_536)
+        return await upgrade.accept(request, receive, Turns(), protocol="test", most=65_536)
 
     application = web.Application()
     application.router.add_get("/", accept)

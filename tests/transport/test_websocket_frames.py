@@ -17,8 +17,7 @@ from websockets.frames import Close, Frame, Opcode
 from aribridge.transport import upgrade, websocket
 from aribridge.transport.turns import Turns
 
-LIMIT = 1024
-"""Of a message. Four times that is still read."""
+LIMIT = 4096
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: test\r\n\r\n"
@@ -67,7 +66,7 @@ async def listening():
             accepted.append((weakref.ref(request), carrier, Receiver()))
             return accepted[-1][2]
 
-        return await upgrade.accept(request, receive, turns, protocol="test", frame=LIMIT)
+        return await upgrade.accept(request, receive, turns, protocol="test", most=LIMIT)
 
     application = web.Application()
     application.router.add_get("/", accept)
@@ -140,8 +139,8 @@ async def test_messages_arrive_whole_however_they_are_cut(messages, rolls):
     [
         ([Frame(Opcode.TEXT, b"\xff")], 1007),
         ([Frame(Opcode.TEXT, b"\xc3", False), Frame(Opcode.CONT, b"x")], 1007),
-        ([text("x" * (4 * LIMIT + 1))], 1009),
-        ([text("x" * 3 * LIMIT, fin=False), Frame(Opcode.CONT, b"x" * 2 * LIMIT)], 1009),
+        ([text("x" * (LIMIT + 1))], 1009),
+        ([text("x" * (LIMIT - 9), fin=False), Frame(Opcode.CONT, b"x" * 10)], 1009),
         ([Frame(Opcode.CONT, b"x")], 1002),
         ([text("x", fin=False), text("y")], 1002),
         ([Frame(Opcode.CLOSE, b"\x03")], 1002),
@@ -175,10 +174,10 @@ async def test_frames_that_no_browser_makes_end_it(broken):
 async def test_a_message_of_a_byte_in_each_frame_takes_no_longer_than_its_bytes():
     """Copied for each it would be hundreds of megabytes of them."""
     async with connected() as (client, _, _, receiver):
-        frames = [Frame(Opcode.CONT, b"x", False)] * (4 * LIMIT - 2)
+        frames = [Frame(Opcode.CONT, b"x", False)] * (LIMIT - 2)
         client.send(text("x", fin=False), *frames, Frame(Opcode.CONT, b"x"))
         await until(lambda: receiver.got)
-        assert receiver.got == ["x" * 4 * LIMIT]
+        assert receiver.got == ["x" * LIMIT]
 
 
 async def test_a_client_that_leaves_without_a_word_is_gone():

@@ -13,6 +13,8 @@ from aribridge.transport.turns import Turns
 from aribridge.transport.upgrade import accept
 
 SUBPROTOCOL = "aribridge.v1"
+_SLACK = 4
+"""How far over the frame limit a message is still read, so that the client hears what was wrong with it."""
 
 
 class WebSocketDoor:
@@ -38,7 +40,7 @@ class WebSocketDoor:
         def receive(carrier: Carrier) -> Receiver:
             return self._hub.accept(carrier, principal, carrier.peer)
 
-        return await accept(request, receive, self._turns, protocol=SUBPROTOCOL, frame=self._frame)
+        return await accept(request, receive, self._turns, protocol=SUBPROTOCOL, most=self._frame * _SLACK)
 
 
 def subprotocols(request: web.Request) -> list[str]:
