@@ -57,6 +57,7 @@ COSTS: dict[str, Callable[[Lab], Awaitable[dict[str, float]]]] = {
     "start": connections.start_up,
     "hooks": script_hooks.costs,
 }
+MEMORY = ("channel-cost", "socket-cost")
 TRIPS = "trips"
 WITH_JANUS = {"commands", "channels", "idle", "aribridge.js", TRIPS}
 
@@ -78,11 +79,18 @@ async def main(wanted: set[str]) -> None:
 
 
 async def check(wanted: set[str]) -> None:
-    """Measure the comparisons, and exit with 1 when one does not hold."""
+    """Measure the comparisons and what connections take of memory; exit with 1 when one does not hold."""
     with tempfile.TemporaryDirectory() as folder:
         async with open_lab(Path(folder)) as lab:
             rows = [row.to_json() async for some in _compare(lab, wanted) for row in some]
-    if worse := guard.held(report.Results.read(), rows):
+            costs: dict[str, float] = {}
+            for name in MEMORY:
+                if _is_on(name, wanted, lab):
+                    costs |= await COSTS[name](lab)
+    kept = report.Results.read()
+    for row in guard.unkept(kept, rows):
+        print(f"not held, since `make bench` has kept nothing of it: {row}", flush=True)
+    if worse := [*guard.held(kept, rows), *guard.held_costs(kept, costs)]:
         sys.exit("\n".join(["worse than kept in bench/results/latest.json:", *worse]))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bench.report import key, line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from bench.report import Results
 
@@ -15,8 +15,26 @@ MARGIN = 1.25
 """Beyond the worst ratio that was kept: what a quiet machine differs by from one run to the next."""
 
 
+_MEMORY = "KB "
+"""How the costs begin that no other work of the machine moves."""
+
+
+def unkept(kept: Results, rows: Iterable[dict[str, Any]]) -> list[str]:
+    """A line for each row of which nothing was kept, under this name: nothing holds it."""
+    return [line(row) for row in rows if key(row) not in kept.rows]
+
+
+def held_costs(kept: Results, costs: Mapping[str, float]) -> list[str]:
+    """A line for each cost in memory that is higher than the kept one allows."""
+    return [
+        f"{name}: {cost:.1f}; kept {before:.1f}, bound {before * MARGIN:.1f}"
+        for name, cost in costs.items()
+        if name.startswith(_MEMORY) and (before := kept.costs.get(name)) and cost > before * MARGIN
+    ]
+
+
 def held(kept: Results, rows: Iterable[dict[str, Any]]) -> list[str]:
-    """A line for each row that is worse than the kept results allow; rows that were never kept are let pass."""
+    """A line for each row that is worse than the kept results allow."""
     return [
         f"{line(row)}; kept {before['ratio']:.2f}, bound {_bound(before):.2f}"
         for row in rows
