@@ -55,8 +55,7 @@ class Paced(ByTurns):
         if self._transport.is_closing():
             return
         self._transport.set_protocol(self._handler)
-        early, self._untaken = self._untaken, b""
-        if early:
+        if early := self.leave():
             self._handler.data_received(early)
         self._transport.resume_reading()
 

@@ -93,7 +93,9 @@ class ByTurns(asyncio.Protocol, ABC):
     has_turn = False
     """Whether it waits for its turn, or rests until then."""
     _transport: asyncio.Transport
-    _untaken = b""
+    _said = b""
+    _taken = 0
+    """Bytes of it: to cut a piece off would copy all the rest."""
     _is_paused = False
 
     def __init__(self, turns: Turns) -> None:
@@ -109,18 +111,23 @@ class ByTurns(asyncio.Protocol, ABC):
         return False
 
     @property
+    def has_more(self) -> bool:
+        """Whether not all is taken."""
+        return self._taken < len(self._said)
+
+    @property
     def is_ready(self) -> bool:
         """Whether something is to be taken."""
-        return bool(self._untaken) and not self.is_held
+        return self.has_more and not self.is_held
 
     @property
     def is_brief(self) -> bool:
         """Whether it is little enough to be taken out of turn."""
-        return len(self._untaken) <= self.at_once
+        return len(self._said) - self._taken <= self.at_once
 
     def data_received(self, data: bytes) -> None:
         """Have it taken in; until that is done, nothing more is read."""
-        self._untaken += data
+        self._said = self.leave() + data
         self.go_on()
 
     def take_piece(self) -> bool:
@@ -129,7 +136,10 @@ class ByTurns(asyncio.Protocol, ABC):
         if not self.is_ready:
             self._heed()
             return True
-        piece, self._untaken = self._untaken[: self.piece], self._untaken[self.piece :]
+        piece = self._said[self._taken : self._taken + self.piece]
+        self._taken += len(piece)
+        if not self.has_more:
+            self.leave()
         is_welcome = self.take(piece)
         self._heed()
         return is_welcome
@@ -142,7 +152,12 @@ class ByTurns(asyncio.Protocol, ABC):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone, and what was not taken in with it."""
-        self._untaken = b""
+        self.leave()
+
+    def leave(self) -> bytes:
+        """Take nothing more of what was said: what that is."""
+        rest, self._said, self._taken = self._said[self._taken :], b"", 0
+        return rest
 
     def resume_reading(self) -> None:
         """Have the transport read again."""
@@ -152,7 +167,7 @@ class ByTurns(asyncio.Protocol, ABC):
         """Have nothing read while there is something to take, or it is held, or rests."""
         if self._transport.is_closing():
             return
-        if self._untaken or self.has_turn or self.is_held:
+        if self.has_more or self.has_turn or self.is_held:
             self._is_paused = True
             self._transport.pause_reading()
         elif self._is_paused:
