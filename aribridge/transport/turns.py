@@ -33,14 +33,17 @@ class Turns:
 
     def take(self, connection: ByTurns) -> None:
         """Take in what a connection has to say: at once, as long as the turn is not over, else when it has its own."""
-        if connection.is_brief:
-            self._take_piece(connection)
-            return
         if self._waiting or self._spent >= _TURN_SECONDS:
             self._wait(connection)
         else:
             self._spent += self._take_piece(connection) + _HANDLING_SECONDS
         self._make_due()
+
+    def take_brief(self, connection: ByTurns, data: bytes) -> None:
+        """Take in data at once, which is little."""
+        began = self._clock()
+        if not connection.take(data):
+            self._rest(connection, self._clock() - began)
 
     def _turn(self) -> None:
         self._is_due, self._spent = False, 0.0
@@ -54,9 +57,7 @@ class Turns:
         is_welcome = connection.take_piece()
         spent = self._clock() - began
         if not is_welcome:
-            connection.has_turn = True
-            self._resting.append(connection)
-            self._wake_after(spent)
+            self._rest(connection, spent)
         elif connection.is_ready:
             self._wait(connection)
         return spent
@@ -64,6 +65,11 @@ class Turns:
     def _wait(self, connection: ByTurns) -> None:
         connection.has_turn = True
         self._waiting.append(connection)
+
+    def _rest(self, connection: ByTurns, spent: float) -> None:
+        connection.has_turn = True
+        self._resting.append(connection)
+        self._wake_after(spent)
 
     def _wake_after(self, spent: float) -> None:
         if not self._wakes:
@@ -94,8 +100,8 @@ class ByTurns(asyncio.Protocol, ABC):
     """Whether it waits for its turn, or rests until then."""
     _transport: asyncio.Transport
     _said = b""
+    """Until all of it is taken; of that, ``_taken`` bytes are: to cut a piece off would copy all the rest."""
     _taken = 0
-    """Bytes of it: to cut a piece off would copy all the rest."""
     _is_paused = False
 
     def __init__(self, turns: Turns) -> None:
@@ -111,24 +117,18 @@ class ByTurns(asyncio.Protocol, ABC):
         return False
 
     @property
-    def has_more(self) -> bool:
-        """Whether not all is taken."""
-        return self._taken < len(self._said)
-
-    @property
     def is_ready(self) -> bool:
         """Whether something is to be taken."""
-        return self.has_more and not self.is_held
-
-    @property
-    def is_brief(self) -> bool:
-        """Whether it is little enough to be taken out of turn."""
-        return len(self._said) - self._taken <= self.at_once
+        return bool(self._said) and not self.is_held
 
     def data_received(self, data: bytes) -> None:
         """Have it taken in; until that is done, nothing more is read."""
-        self._said = self.leave() + data
-        self.go_on()
+        if len(data) <= self.at_once and not (self._said or self.has_turn or self.is_held):
+            self._turns.take_brief(self, data)
+            self._heed()
+        else:
+            self._said = self.leave() + data
+            self.go_on()
 
     def take_piece(self) -> bool:
         """Take a piece, if there is one; whether the next may be taken soon."""
@@ -138,7 +138,7 @@ class ByTurns(asyncio.Protocol, ABC):
             return True
         piece = self._said[self._taken : self._taken + self.piece]
         self._taken += len(piece)
-        if not self.has_more:
+        if self._taken == len(self._said):
             self.leave()
         is_welcome = self.take(piece)
         self._heed()
@@ -165,11 +165,12 @@ class ByTurns(asyncio.Protocol, ABC):
 
     def _heed(self) -> None:
         """Have nothing read while there is something to take, or it is held, or rests."""
-        if self._transport.is_closing():
+        pause = bool(self._said) or self.has_turn or self.is_held
+        if not (pause or self._is_paused) or self._transport.is_closing():
             return
-        if self.has_more or self.has_turn or self.is_held:
+        if pause:
             self._is_paused = True
             self._transport.pause_reading()
-        elif self._is_paused:
+        else:
             self._is_paused = False
             self.resume_reading()
