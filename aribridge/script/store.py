@@ -21,6 +21,7 @@ LONGEST_KEY = 256
 MOST_LISTED = 1000
 _PATIENCE = 5.0
 """Seconds to wait for another process that has the file locked (``aribridge kv``)."""
+_LOOK_SECONDS = 0.01
 _SWEEP_EVERY = 1000
 _LEAST = -(2**63)
 """The least integer that Lua has."""
@@ -132,9 +133,22 @@ class Store:
             yield Entry(name, key, msgspec.json.decode(value), expires)
 
     def _set_up(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._keep_a_journal()
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
+
+    def _keep_a_journal(self) -> None:
+        """Where another process is making the same file, SQLite says at once that it is locked, and does not wait."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return
 
     def _row(self, script: str, key: str) -> Any:
         return self._db.execute(

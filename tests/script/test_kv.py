@@ -166,6 +166,18 @@ async def test_a_file_that_stays_locked_is_told(
         await host.on_message(client, 2)
 
 
+def test_who_opens_the_file_waits_for_who_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the gateway and `aribridge kv` may at the same moment; SQLite itself says at once that it is locked."""
+    maker = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    maker.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("time.sleep", lambda _: maker.commit())
+    store = Store(tmp_path, 1000)
+    store.set("a", "x", 1, None)
+    assert not maker.in_transaction
+    store.close()
+    maker.close()
+
+
 def test_nobody_else_can_read_the_file(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
