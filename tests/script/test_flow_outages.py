@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 import structlog
+from models.simulated import in_simulated_time
 from real.wait import until
 from script_parts import DIALS, RecordingAsterisks, arrived, failures, made
 
@@ -107,12 +108,13 @@ async def test_legs_are_hung_up_when_the_link_is_back(load, asterisks: Recording
     assert [call[1] for call in asterisks.calls[-2:]] == ["channels.hangup"] * 2
 
 
+@in_simulated_time
 async def test_flows_of_a_script_that_a_reload_brought_are_not_taken_for_those_of_the_last_run(
     tmp_path, asterisks: RecordingAsterisks
 ):
     file = tmp_path / "s.lua"
     file.write_text("function on_event(event) return event end")
-    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=0.3), asterisks, tmp_path)
+    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=3), asterisks, tmp_path)
     host.load()
     asterisks.answers |= {"channels.list": [], "bridges.list": []}
     host.flows.resync("pbx", "app")
@@ -129,7 +131,7 @@ async def test_flows_of_a_script_that_a_reload_brought_are_not_taken_for_those_o
     with structlog.testing.capture_logs() as logs:
         host.flows.resync("pbx", "app")
         await asterisks.reached(4)
-        await asyncio.sleep(0.6)  # longer than scripts.unhandled_after
+        await asyncio.sleep(6)  # longer than scripts.unhandled_after
     assert sorted(call[1] for call in asterisks.calls) == [
         "bridges.list",
         "channels.answer",
@@ -140,10 +142,8 @@ async def test_flows_of_a_script_that_a_reload_brought_are_not_taken_for_those_o
     await host.close()
 
 
-async def test_a_clients_call_is_left_alone_when_asterisk_is_looked_at_late(
-    tmp_path, asterisks: RecordingAsterisks, monkeypatch
-):
-    monkeypatch.setattr("aribridge.script.flows.desk._GRACE_SECONDS", 0.05)
+@in_simulated_time
+async def test_a_clients_call_is_left_alone_when_asterisk_is_looked_at_late(tmp_path, asterisks: RecordingAsterisks):
     file = tmp_path / "s.lua"
     file.write_text("function accepts(call) return false end function on_call(call) end")
     host = ScriptHost(ScriptSettings(files=[str(file)]), asterisks, tmp_path)
@@ -161,21 +161,22 @@ async def test_a_clients_call_is_left_alone_when_asterisk_is_looked_at_late(
     host.flows.resync("pbx", "app")
     async with asyncio.timeout(20):
         await asterisks.reached(5)  # 1.1 was in there when nobody heard of it
-    await asyncio.sleep(0.3)  # longer than the grace
+    await asyncio.sleep(60)  # longer than the grace
     sent_on = [call[2]["channelId"] for call in asterisks.calls if call[1] == "channels.continueInDialplan"]
     assert sent_on == ["1.1"]
     await host.close()
 
 
+@in_simulated_time
 async def test_calls_are_the_clients_for_good_once_no_script_takes_any(tmp_path, asterisks: RecordingAsterisks):
     file = tmp_path / "s.lua"
     file.write_text("function accepts(call) return false end function on_call(call) end")
-    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=0.3), asterisks)
+    host = ScriptHost(ScriptSettings(files=[str(file)], unhandled_after=3), asterisks)
     host.load()
     host.on_event("pbx", arrived("1.1"))
     file.write_text("function on_event(event) return event end")
     host.load()
-    await asyncio.sleep(0.6)  # longer than scripts.unhandled_after
+    await asyncio.sleep(6)  # longer than scripts.unhandled_after
     assert asterisks.calls == []
     await host.close()
 
@@ -219,6 +220,7 @@ async def test_what_a_call_has_is_written_down_for_the_next_run_as_long_as_it_la
             host.on_event("pbx", {"type": "StasisEnd", "channel": {"id": "1.1"}})
             await until(lambda: left_behind(kv), what="nothing is left")
     finally:
+        asterisks.held.set()
         await host.close()
         await kv.close()
 
