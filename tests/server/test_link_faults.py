@@ -18,7 +18,7 @@ from real.asterisk import fresh_asterisk
 from real.gateway import target
 from real.proxy import faulty_proxy
 from real.wait import until
-from real.wsclient import greeted
+from real.wsclient import connect
 
 AT_ONCE = 2.0
 SILENT = 17.0
@@ -44,7 +44,7 @@ class Fault:
         async with (
             following(self.gateway, mode="state", target=self.name) as state,
             following(self.gateway, target=self.name) as events,
-            greeted(self.gateway.url, self.gateway.token()) as client,
+            connect(self.gateway.url, bearer=self.gateway.token()) as client,
         ):
             epoch = state.position["epoch"]
             injected = datetime.now(UTC)
