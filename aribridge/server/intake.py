@@ -14,7 +14,7 @@ from aribridge.transport.turns import ByTurns, Turns
 
 
 class Paced(ByTurns):
-    """A connection whose requests go to aiohttp's handler; ``lost`` is told of its end."""
+    """A connection whose requests go to aiohttp's handler; ``lost`` is told when there will be no more of them."""
 
     def __init__(self, handler: RequestHandler, turns: Turns, lost: Callable[[], None]) -> None:
         super().__init__(turns)
@@ -55,6 +55,7 @@ class Paced(ByTurns):
         if self._transport.is_closing():
             return
         self._transport.set_protocol(self._handler)
+        self._lost()
         if early := self.leave():
             self._handler.data_received(early)
         self._transport.resume_reading()

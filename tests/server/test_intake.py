@@ -16,15 +16,20 @@ from websockets.frames import Frame, Opcode
 
 from aribridge.core.settings import LimitSettings
 from aribridge.server.http import runner
-from aribridge.server.intake import Paced
+from aribridge.server.intake import Paced, let_sockets_go
 from aribridge.server.newcomers import Newcomers
 from aribridge.server.site import PublicSite
 from aribridge.transport.turns import Turns
+from aribridge.transport.upgrade import accept
 
 MOST = 3
 MANY, FLOOD = 50, 10_000
 DEADLINE = 30.0
 GET = b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n"
+UPGRADE = (
+    b"GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 NO_BODY = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 
@@ -85,6 +90,34 @@ async def test_who_waits_for_an_answer_is_not_cut_for_others():
     await served.cleanup()
 
 
+async def test_a_websocket_has_no_place_among_those_that_may_send_another_request():
+    """Not even if a body was announced with it: it would keep its place when it is long gone, and others be cut."""
+    newcomers, turns = Newcomers(LimitSettings(handshakes=MOST)), Turns()
+
+    async def connect(request: web.Request) -> web.StreamResponse:
+        receiver = SimpleNamespace(received=lambda _: True, closed=lambda _: None)
+        return await accept(request, lambda _: receiver, turns, protocol="test", most=FLOOD)
+
+    app = web.Application(middlewares=[newcomers.middleware()])
+    app.router.add_get("/", connect)
+    app.on_response_prepare.extend([let_sockets_go, newcomers.answered])
+    served = runner(app)
+    await served.setup()
+    port = free_port()
+    await PublicSite(served, "127.0.0.1", port, newcomers, turns, None).start()
+    newcomer, speak = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(DEADLINE):
+        for _ in range(2 * MOST):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(UPGRADE % b"/" + b"Sec-WebSocket-Protocol: test\r\nContent-Length: 10\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            writer.close()
+        speak.write(GET)
+        assert (await newcomer.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
+    speak.close()
+    await served.cleanup()
+
+
 @pytest.mark.parametrize("size", [1, 30_000])
 async def test_a_body_in_chunks_of_any_size_arrives_whole(gateway, size):
     """And what comes behind it, in the same packet, is the next request."""
@@ -105,10 +138,7 @@ async def test_a_body_in_chunks_of_any_size_arrives_whole(gateway, size):
 async def test_what_a_client_asks_over_its_rate_does_not_go_before_what_others_ask(asterisk22, gateways):
     """To refuse it takes time, too."""
     gateway = await gateways.start(target(asterisk22), limits={"rate": 50, "burst": 500})
-    upgrade = (
-        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
-    )
+    upgrade = UPGRADE % b"/v1/ws" + b"Sec-WebSocket-Protocol: aribridge.v1\r\n\r\n"
     hello, ping, last = (
         Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True)
         for message in (
