@@ -77,11 +77,13 @@ class Turns:
             asyncio.get_running_loop().call_later(spent * _REST, self._wake)
 
     def _wake(self) -> None:
-        self._wakes = False
-        spent = self._take_piece(self._resting.popleft())
-        self._make_due()
-        if self._resting:
-            self._wake_after(spent)
+        self._wakes, spent = False, 0.0
+        try:
+            spent = self._take_piece(self._resting.popleft())
+        finally:
+            self._make_due()
+            if self._resting:
+                self._wake_after(spent)
 
     def _make_due(self) -> None:
         if not self._is_due:
@@ -140,7 +142,11 @@ class ByTurns(asyncio.Protocol, ABC):
         self._taken += len(piece)
         if self._taken == len(self._said):
             self.leave()
-        is_welcome = self.take(piece)
+        try:
+            is_welcome = self.take(piece)
+        except BaseException:
+            self._transport.abort()  # as transports do where data_received raises
+            raise
         self._heed()
         return is_welcome
 

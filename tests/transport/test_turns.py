@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
 from real.wait import until
 
 from aribridge.transport.turns import ByTurns, Turns
@@ -17,10 +18,12 @@ class Connection(ByTurns):
 
     def __init__(self, turns, clock, *, is_welcome=True, held=False):
         super().__init__(turns)
-        self.taken, self.is_read, self.held = b"", True, held
+        self.taken, self.is_read, self.held, self.is_cut = b"", True, held, False
         self._transport, self._clock, self._is_welcome = self, clock, is_welcome
 
     def take(self, data):
+        if b"fault" in data:
+            raise ZeroDivisionError
         self.taken += data
         self._clock.now += 0.01
         return self._is_welcome
@@ -31,6 +34,9 @@ class Connection(ByTurns):
 
     def is_closing(self):
         return False
+
+    def abort(self):
+        self.is_cut = True
 
     def pause_reading(self):
         self.is_read = False
@@ -106,3 +112,17 @@ async def test_who_is_gone_while_it_rests_is_forgotten():
     gone.connection_lost(None)
     await until(lambda: len(stays.taken) == 20)
     assert len(gone.taken) == 10
+
+
+@pytest.mark.parametrize("is_welcome", [True, False], ids=["waits", "rests"])
+async def test_a_fault_in_taking_it_ends_one_connection_and_holds_up_no_other(is_welcome):
+    faulty, *others = connections(*[{"is_welcome": is_welcome}] * 4)
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    faulty.data_received(b"x" * 10 + b"fault")
+    for other in others:
+        other.data_received(b"x" * 20)
+    await until(lambda: all(other.is_read for other in others), every=0.001)
+    assert [len(other.taken) for other in others] == [20] * 3
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+    assert [one.is_cut for one in (faulty, *others)] == [True, False, False, False]
