@@ -164,6 +164,9 @@ class WebSocketCarrier(ByTurns):
         """Take a frame; whether it is welcome, as whole messages are that ask for no more than the client may."""
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
             self._opcode = frame.opcode
+        elif frame.opcode is Opcode.PONG:
+            was_asked, self._is_pinged = self._is_pinged, False
+            return was_asked
         elif frame.opcode is not Opcode.CONT:
             return False
         if frame.fin and self._parts is None:
@@ -203,10 +206,15 @@ class WebSocketCarrier(ByTurns):
         if self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
+    @property
+    def _is_unheard(self) -> bool:
+        """Whether it is the gateway that does not read it, so that its pong may have come."""
+        return self._is_paused and not self._owes_reading
+
     def _look_for_life(self) -> None:
         if self._frames.state is not OPEN or self._transport.is_closing():
             return
-        if self._is_pinged and not self._is_alive:
+        if self._is_pinged and not self._is_alive and not self._is_unheard:
             self._transport.abort()
             return
         self._is_pinged, self._is_alive = not self._is_alive, False

@@ -252,6 +252,30 @@ async def test_a_silent_client_that_answers_no_ping_is_cut(monkeypatch):
         assert receiver.ends == ["websocket closed (1006)"]
 
 
+async def test_a_client_that_is_not_read_is_not_cut_for_its_silence(monkeypatch):
+    """Its answer to the ping may have come; requests that wait long hold up those behind them for minutes."""
+    monkeypatch.setattr(websocket, "_HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(websocket, "_PONG_SECONDS", 0.1)
+    async with connected() as (client, _, carrier, receiver):
+        carrier.hold(on=True)
+        client.send(text("waits"))
+        for _ in range(3):
+            assert await client.frame() == (Opcode.PING, b"")
+        assert receiver.got == receiver.ends == []
+        carrier.hold(on=False)
+        await until(lambda: receiver.got)
+        assert receiver.got == ["waits"]
+
+
+async def test_who_answers_a_ping_does_not_rest_for_it_but_for_answers_to_none(monkeypatch):
+    """Each silent client would wait a moment every half a minute: among those that flood, for its next message."""
+    monkeypatch.setattr(websocket, "_HEARTBEAT_SECONDS", 0.1)
+    async with connected() as (client, _, carrier, _):
+        assert await client.frame() == (Opcode.PING, b"")
+        pong = Frame(Opcode.PONG, b"").serialize(mask=True)
+        assert [carrier.take(pong), carrier.take(pong)] == [True, False]
+
+
 @pytest.mark.parametrize(("reason", "said"), [("bye", b"bye"), ("é" * 80, "é".encode() * 61)])
 async def test_a_close_is_said_and_its_answer_awaited(reason, said):
     async with connected() as (client, _, carrier, receiver):
