@@ -35,7 +35,7 @@ async def test_a_page_answers_plays_and_hangs_up(operator: PageClient, phones: P
 
     assert (await operator.request("DELETE", f"/channels/{channel}"))["status"] == 204
     await phone.done()
-    assert (await operator.event("ChannelDestroyed"))["channel"]["id"] == channel
+    await operator.story(channel, until="ChannelDestroyed")
 
 
 async def test_a_caller_who_hangs_up_is_seen(operator: PageClient, phones: Phones, any_gateway: Gateway) -> None:
