@@ -80,7 +80,7 @@ async def test_a_sum_that_no_number_holds_is_refused(
 
 
 async def test_increments_side_by_side_are_all_counted(open_host: Open, client: ScriptClient) -> None:
-    host = open_host("return kv.incr('n')")
+    host = open_host("return kv.incr('n')", hook_seconds=60)
     answers = await asyncio.gather(*(host.on_message(client, 1) for _ in range(50)))
     assert sorted(answers) == list(range(1, 51))
 
