@@ -25,6 +25,8 @@ STUCK = 0.05
 """Seconds without an answer after which nothing more is put behind a request."""
 LOST = 30.0
 """Seconds after which an answer that nobody waits for any more is not expected either."""
+GRAIN = 0.001
+"""Seconds that a timer may ring early: uvloop's are of whole milliseconds."""
 LONGEST = 4096
 """Bytes of target and body together. Asterisk's limit for a frame is 65,535, and no request in a path is longer."""
 
@@ -58,6 +60,7 @@ class Lane:
         self._retired = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
 
     @property
     def busy(self) -> int:
@@ -98,9 +101,10 @@ class Lane:
     # one timer for all requests: most are answered long before it rings
 
     def _wake_at(self, time: float) -> None:
-        if self._alarm is None or time < self._alarm.when():
+        if self._alarm is None or time < self._alarm_at:
             self._rest()
-            self._alarm = self._loop.call_at(time, self._ring)
+            # uvloop's handle of a call that is due at once does not know when that is.
+            self._alarm, self._alarm_at = self._loop.call_at(time, self._ring), time
 
     def _rest(self) -> None:
         if self._alarm is not None:
@@ -112,7 +116,7 @@ class Lane:
         self._alarm, now = None, self._loop.time()
         awaited = {name: one for name, one in self._waiting.items() if not one.answer.done()}
         for name, one in awaited.items():
-            if one.until <= now:
+            if one.until <= now + GRAIN:
                 self._give_up(name).answer.set_exception(NoAnswer(TimeoutError(), sent=True, late=True))
             else:
                 self._wake_at(one.until)

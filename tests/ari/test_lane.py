@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+import uvloop
 
 from aribridge.ari.http import NoAnswer
 from aribridge.ari.lane import DEPTH, LOST, STUCK, Lane
@@ -121,3 +122,16 @@ def test_what_comes_behind_a_request_that_was_given_up_is_answered_and_then_the_
         await running
 
     simulated(scene)
+
+
+def test_requests_may_come_while_the_time_of_one_before_is_up():
+    """What uvloop calls at once has a handle that knows no time."""
+
+    async def scene():
+        lane = Lane(FaultySocket())
+        tasks = [*asking(lane, seconds=0.0001), *asking(lane, seconds=0.2), *asking(lane, seconds=0.1)]
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(outcome, NoAnswer), outcome
+            assert (outcome.sent, outcome.late) == (True, True)
+
+    uvloop.run(scene())

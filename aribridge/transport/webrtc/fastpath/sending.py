@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from aiortc import RTCDataChannel
 
 _ANY_WINDOW = 1 << 32
+_GRAIN = 0.001
+"""Seconds that a timer may ring early: uvloop's are of whole milliseconds."""
 
 
 class Sending(Turns):
@@ -45,6 +47,7 @@ class Sending(Turns):
         self._unreliable = False
         self._t3_deadline: float | None = None
         self._t3_handle: asyncio.TimerHandle | None = None
+        self._t3_rings = 0.0
 
     async def _data_channel_flush(self) -> None:
         self._schedule()
@@ -191,11 +194,15 @@ class Sending(Turns):
 
     def _t3_restart(self) -> None:
         self._t3_deadline = self._loop.time() + self._rto
-        if self._t3_handle is not None and self._t3_handle.when() > self._t3_deadline:
+        if self._t3_handle is not None and self._t3_rings > self._t3_deadline:
             self._t3_handle.cancel()
             self._t3_handle = None
         if self._t3_handle is None:
-            self._t3_handle = self._loop.call_at(self._t3_deadline, self._t3_fired)
+            self._t3_ring_at(self._t3_deadline)
+
+    def _t3_ring_at(self, time: float) -> None:
+        # uvloop's handle of a call that is due at once does not know when that is.
+        self._t3_rings, self._t3_handle = time, self._loop.call_at(time, self._t3_fired)
 
     def _t3_rest(self) -> None:
         """Nothing is under way that could be lost."""
@@ -211,8 +218,8 @@ class Sending(Turns):
         self._t3_handle = None
         if self._t3_deadline is None:
             return
-        if self._loop.time() < self._t3_deadline:
-            self._t3_handle = self._loop.call_at(self._t3_deadline, self._t3_fired)
+        if self._loop.time() < self._t3_deadline - _GRAIN:
+            self._t3_ring_at(self._t3_deadline)
         else:
             self._t3_deadline = None
             self._t3_expired()
