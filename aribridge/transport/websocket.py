@@ -106,6 +106,7 @@ class WebSocketCarrier(ByTurns):
             pass
         finally:
             self._hang_up()
+            self._tell_end()
 
     def abort(self) -> None:
         """End it at once; what was not sent is lost."""

@@ -298,6 +298,20 @@ async def test_a_client_that_does_not_answer_a_close_is_not_waited_for(monkeypat
         assert await client.reader.read() == b""
 
 
+async def test_the_end_is_told_when_a_close_is_over_though_the_client_leaves_much_unread(monkeypatch):
+    """A gateway that stops would wait half a minute for such a client, or for one that does not end its TLS."""
+    monkeypatch.setattr(websocket, "_CLOSE_SECONDS", 0.1)
+    async with connected() as (client, _, carrier, receiver):
+        client.writer.transport.pause_reading()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while True:
+                    await carrier.send("x" * 60_000)
+        await carrier.close(1001, "")
+        assert receiver.ends == ["websocket closed (1001)"]
+        carrier.abort()
+
+
 @pytest.mark.parametrize(
     ("nothing", "message"),
     [([Frame(Opcode.PING, b"")], text("behind")), ([text("", fin=False), EMPTY], Frame(Opcode.CONT, b"behind"))],
