@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeaderValue
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -20,6 +21,8 @@ from aribridge.transport.websocket import WebSocketCarrier, quiet
 
 if TYPE_CHECKING:
     from aiohttp.http import WebSocketReader
+
+_HANDSHAKE = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol")
 
 
 async def accept(
@@ -47,7 +50,11 @@ def _answer(request: web.Request, protocol: str) -> web.StreamResponse:
     All browsers offer compression (RFC 7692): an event would be encoded for each of them, by a compressor of 100 KB.
     """
     version = f"HTTP/{request.version.major}.{request.version.minor}"
-    asked = Request(request.raw_path, Headers(request.headers.items()), request.method, version)
+    try:
+        headers = Headers((name, value) for name in _HANDSHAKE for value in request.headers.getall(name, ()))
+    except InvalidHeaderValue as error:
+        raise Problem("bad_message", f"The WebSocket could not be opened: {error}.") from error
+    asked = Request(request.raw_path, headers, request.method, version)
     answer = ServerProtocol(subprotocols=[Subprotocol(protocol)], logger=quiet).accept(asked)
     if answer.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         raise Problem("bad_message", answer.body.decode().partition("\n")[0], status=answer.status_code)

@@ -53,6 +53,36 @@ async def test_a_frame_far_over_the_limit_is_not_even_read(gateway):
         assert client.socket.close_code == 1009
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "named"),
+    [
+        ({"Sec-WebSocket-Key": "short"}, 400, "Sec-WebSocket-Key"),
+        ({"Sec-WebSocket-Version": "12"}, 400, "Sec-WebSocket-Version"),
+        ({"Connection": "close"}, 426, "Connection"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["aribridge.v1", "janus-protocol"])
+async def test_what_is_no_websocket_is_refused_with_the_reason(gateway, protocol, headers, status, named):
+    right = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "X-Odd": "\u0664\u0662"}
+    right |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": protocol}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{gateway.url}/v1/ws", headers=right | headers) as response,
+    ):
+        refusal = await response.json()
+        assert (response.status, refusal["code"]) == (status, "bad_message")
+        assert named in refusal["detail"]
+
+
+async def test_headers_that_are_none_of_its_business_keep_nobody_from_a_websocket(gateway):
+    headers = {"X-Odd": "\u0664\u0662"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{gateway.url}/v1/ws", protocols=["aribridge.v1"], headers=headers) as socket,
+    ):
+        assert socket.protocol == "aribridge.v1"
+
+
 async def test_clients_that_leave_before_they_are_answered_are_no_failure(gateway):
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", gateway.port)) as leaving:
