@@ -90,7 +90,9 @@ class Call:
             assert response.status == 204, await response.text()
         while True:
             event = json.loads((await self.events.receive()).data)
-            if event["type"] == "ChannelDialplan" and event["dialplan_app"] not in {"Stasis", "GotoIf"}:
+            if event["type"] != "ChannelDialplan" or event["channel"]["id"] != self.id:
+                continue
+            if event["dialplan_app"] not in {"Stasis", "GotoIf"}:
                 return str(event["dialplan_app"])
 
 
@@ -106,8 +108,10 @@ async def a_call_in_stasis(port: int, app: str, user: str, password: str) -> Asy
         query = {"endpoint": "Local/4711@aribridge", "app": "elsewhere"}
         async with http.post(f"{ari}/channels", params=query) as response:
             assert response.status == 200, await response.text()
-        event = json.loads((await events.receive()).data)
-        assert (event["type"], event["application"]) == ("StasisStart", app)
+        # The application may still be told of the end of a call before.
+        while (event := json.loads((await events.receive()).data))["type"] != "StasisStart":
+            pass
+        assert event["application"] == app
         assert event["channel"]["dialplan"]["exten"] == "4711"
         source = {"eventSource": f"channel:{event['channel']['id']}"}
         async with http.post(f"{ari}/applications/{app}/subscription", params=source) as response:

@@ -15,6 +15,7 @@ from playwright.async_api import expect
 from real.gateway import target
 from real.machine import suspend
 from real.proxy import faulty_proxy
+from real.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -301,7 +302,8 @@ async def test_a_list_of_calls_that_comes_late_brings_none_back(
     await call(page, "Local/600@default")
     await page.evaluate("window.holding = true")
     await page.click("#calls-refresh")
-    await page.wait_for_function("held.length === 2")
+    # Not by wait_for_function: its second look is an eval in the page, which the console forbids.
+    await until(lambda: page.evaluate("held.length === 2"), what="both lists are held back")
     await hang_up()
     await expect(page.locator("#channels")).to_contain_text("No calls")
     await page.evaluate("held.forEach((pass) => pass())")
