@@ -51,13 +51,13 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many frames wait."""
-        return len(self._outbox)
+        """How many frames wait, or are just being sent."""
+        return len(self._outbox) + len(self._rest)
 
     @property
     def waiting_bytes(self) -> int:
         """About how many bytes they are."""
-        return self._outbox.bytes
+        return self._outbox.bytes + sum(map(len, self._rest))
 
     @property
     def is_closing(self) -> bool:

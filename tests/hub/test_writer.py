@@ -62,6 +62,20 @@ async def test_a_carrier_that_takes_one_frame_after_the_other_is_not_given_up(mo
 
 
 @in_simulated_time
+async def test_what_is_about_to_be_sent_counts_as_waiting():
+    """Operators are shown it: who reads nothing may have all of it there."""
+    carrier = FaultyCarrier()
+    writer = Writer(carrier, LimitSettings(), lambda: False, lambda: None)
+    sending = asyncio.create_task(writer.run())
+    for _ in range(3):
+        writer.put("an event")
+    await asyncio.sleep(1)
+    assert (writer.waiting, writer.waiting_bytes) == (3, 3 * len("an event"))
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
+@in_simulated_time
 async def test_who_was_said_goodbye_is_not_said_another():
     carrier, given_up = FaultyCarrier(), []
     writer = Writer(carrier, LimitSettings(), lambda: False, lambda: given_up.append(True))
