@@ -41,7 +41,9 @@ class Asker:
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_str(json.dumps({**message, "id": number}))
-        return await asyncio.wait_for(answer, DEADLINE)
+        # Not by wait_for, which in Python 3.11 may take no notice of who cancels it just as the answer comes.
+        async with asyncio.timeout(DEADLINE):
+            return await answer
 
     def stop_reading(self) -> None:
         """Take nothing more from the socket, until its buffers are full."""
