@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from struct import pack, unpack_from
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiortc.rtcsctptransport import SCTP_STATE_COOKIE, InitAckChunk, RTCSctpCapabilities, parse_packet
+from fuzz.scenes import steps
 from transport.faulty_link import FaultyEnd, FaultyLink, Side, connect, run_simulated
 
 from aribridge.transport.webrtc.fastpath.wire import Header, sack
 from aribridge.transport.webrtc.sctp import CHUNK_COST, MAX_BEYOND_GAP, STREAMS_PER_CHANNEL
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 LONGEST = 2048
 SECONDS = 2.0  # 64 steps of 255 packets each
-MOST_STEPS = 64
 CHANNELS = 8  # what Side allows
 REASONS = {"SCTP error", "Message too large", "Too many channels", "Close PC"}
 PACKETS_PER_STEP = 600
@@ -48,7 +45,7 @@ class Wire(FaultyLink):
             super().carry(source, data, may_fragment=may_fragment)
 
 
-async def _scene(mode: int, steps: bytes) -> None:
+async def _scene(mode: int, script: bytes) -> None:
     link = Wire()
     kind = "plain" if mode & 1 else "fast"
     if mode & 2:
@@ -60,7 +57,7 @@ async def _scene(mode: int, steps: bytes) -> None:
         await other.association.stop()
     link.is_cut = True
     peer = HostilePeer(side, link)
-    for step, payload in _steps(steps):
+    for step, payload in steps(script):
         before = link.packets
         await peer.play(step, payload)
         await asyncio.sleep(0)
@@ -85,17 +82,6 @@ def _check(side: Side) -> None:
     assert association.channels <= 2 * CHANNELS + 1
     assert len(association._sack_misordered) <= MAX_BEYOND_GAP + 1
     assert len(association._sack_duplicates) <= 70_000
-
-
-def _steps(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each with a byte for what it is, and two for the length of what follows."""
-    at = 0
-    for _ in range(MOST_STEPS):
-        if at + 3 > len(data):
-            return
-        length = unpack_from("!H", data, at + 1)[0]
-        yield data[at], data[at + 3 : at + 3 + length]
-        at += 3 + length
 
 
 class HostilePeer:

@@ -9,8 +9,8 @@ from struct import pack
 from typing import Any
 
 from aioice import stun
+from fuzz.scenes import play
 
-from aribridge.script.testing.clock import SimulatedLoop
 from aribridge.transport.webrtc.ice import IceAgent, host_candidate
 from aribridge.transport.webrtc.sdp import MAX_CANDIDATES
 from aribridge.transport.webrtc.udp import UdpPort
@@ -40,15 +40,7 @@ class CountingTransport:
 
 
 def try_one(data: bytes) -> None:
-    loop = SimulatedLoop()
-    failures: list[Any] = []
-    loop.set_exception_handler(lambda _, context: failures.append(context))
-    try:
-        loop.run_until_complete(_scene(data))
-        loop.run_until_complete(loop.settle())
-    finally:
-        loop.close()
-    assert not failures, failures[0]
+    play(_scene(data))
 
 
 async def _scene(data: bytes) -> None:

@@ -6,21 +6,18 @@ The socket is left out: what would go out is counted instead, and what is not re
 from __future__ import annotations
 
 import asyncio
-from struct import pack, unpack_from
-from typing import TYPE_CHECKING, Any
+from struct import pack
+from typing import Any
 
-from aribridge.script.testing.clock import SimulatedLoop
+from fuzz.scenes import play, steps
+
 from aribridge.transport.carrier import CarrierClosed
 from aribridge.transport.turns import Turns
 from aribridge.transport.websocket import WebSocketCarrier
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 LONGEST = 16_384
 SECONDS = 1.0  # 64 steps of 255 frames each
 MOST = 4096
-MOST_STEPS = 64
 CLOSE = 127
 """Bytes of the longest close frame."""
 PING = 2
@@ -98,15 +95,7 @@ class Receiver:
 
 
 def try_one(data: bytes) -> None:
-    loop = SimulatedLoop()
-    failures: list[Any] = []
-    loop.set_exception_handler(lambda _, context: failures.append(context))
-    try:
-        loop.run_until_complete(_scene(data))
-        loop.run_until_complete(loop.settle())
-    finally:
-        loop.close()
-    assert not failures, failures[0]
+    play(_scene(data))
 
 
 async def _scene(data: bytes) -> None:
@@ -115,7 +104,7 @@ async def _scene(data: bytes) -> None:
     transport.protocol = carrier
     carrier.serve(receiver)
     client = HostileClient(carrier, transport)
-    for step, payload in _steps(data):
+    for step, payload in steps(data):
         await client.play(step, payload)
         assert transport.sent <= transport.brought + client.asked + CLOSE, "answers that are longer than what came"
     carrier.hold(on=False)
@@ -127,17 +116,6 @@ async def _scene(data: bytes) -> None:
     assert not turns._waiting, "who is gone waits for a turn"
     assert not turns._resting, "who is gone rests"
     assert len(asyncio.all_tasks()) == 1, asyncio.all_tasks()
-
-
-def _steps(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each with a byte for what it is, and two for the length of what follows."""
-    at = 0
-    for _ in range(MOST_STEPS):
-        if at + 3 > len(data):
-            return
-        length = unpack_from("!H", data, at + 1)[0]
-        yield data[at], data[at + 3 : at + 3 + length]
-        at += 3 + length
 
 
 class HostileClient:
